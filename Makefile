@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build; installs nothing
+# make demo       set up a fresh Debian 12, build, show the main job (ONCE=1: end by itself)
+# make test       set up a fresh Debian 12, build, run every test (SAN=asan|tsan: sanitized)
+# make bench      measure; make install DESTDIR=… PREFIX=…; make clean
+
+PREFIX     ?= /usr/local
+SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)/satellite
+MODULEDIR  ?= $(LIBDIR)/satellite
+PKG_CONFIG ?= pkg-config
+VERSION    := 0.1.0
+
+ifneq ($(filter-out asan tsan,$(SAN)),)
+$(error SAN=$(SAN): asan or tsan)
+endif
+O          ?= build$(addprefix -,$(SAN))
+SAN_asan   := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+SAN_tsan   := -fsanitize=thread
+CFLAGS     ?= -O2 -g
+WARN       := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+              -Wwrite-strings -Werror=implicit-function-declaration $(if $(CI),-Werror)
+ALL_CFLAGS  = -std=gnu11 $(WARN) -D_GNU_SOURCE -DSAT_VERSION='"$(VERSION)"' \
+              -DSAT_MODULEDIR='"$(MODULEDIR)"' -DSAT_SYSCONFDIR='"$(SYSCONFDIR)"' \
+              -Ilib -fPIC -fvisibility=hidden -MMD -MP $(SAN_$(SAN)) $(CFLAGS)
+ALL_LDFLAGS = $(SAN_$(SAN)) -Wl,-z,relro,-z,now $(LDFLAGS)
+
+HOST_PKGS  := libuv libconfig libpcre2-8 yajl
+HOST_LIBS   = $(shell $(PKG_CONFIG) --libs $(HOST_PKGS)) -ldl -lm -pthread
+# What a module links beyond the host it is loaded into.
+LIBS_http-civetweb := -lcivetweb
+LIBS_client-curl   := -lcurl
+LIBS_store-sqlite  := -lsqlite3
+LIBS_whitelist     := -lyajl
+LIBS_mesos-master  := -lyajl
+LIBS_mesos-agent   := -lyajl
+
+LIB      := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
+HOST     := $(O)/satellite.o $(LIB)
+MODNAMES := $(patsubst modules/%.c,%,$(wildcard modules/*.c)) \
+            $(patsubst modules/%/,%,$(filter-out modules/,$(dir $(wildcard modules/*/*.c))))
+MODNAMES := $(sort $(MODNAMES))
+MODULES  := $(MODNAMES:%=$(O)/modules/%.so)
+UNITS    := $(patsubst %.c,$(O)/%,$(wildcard test/unit/test_*.c))
+SIM      := $(patsubst %.c,$(O)/%.o,$(wildcard test/sim/*.c))
+BENCHES  := $(patsubst %.c,$(O)/%,$(wildcard test/bench/*.c))
+
+all: $(O)/satellite $(MODULES) $(if $(SIM),$(O)/satellite-sim)
+
+# Objects, not an archive: ld drops archive members that only modules call.
+$(O)/satellite: $(HOST) lib/satellite.sym
+	$(CC) $(ALL_LDFLAGS) -Wl,--dynamic-list=lib/satellite.sym -o $@ $(HOST) $(HOST_LIBS) $(LDLIBS)
+
+# The sources of a module: one file, or every file of its folder.
+module_objs = $(patsubst %.c,$(O)/$(2)%.o,$(wildcard modules/$(1).c modules/$(1)/*.c))
+
+# Link, then let the host load it: what the link cannot see, this does.
+define module_rule
+$(O)/modules/$(1).so: $(call module_objs,$(1)) $(O)/satellite
+	$(CC) -shared $(ALL_LDFLAGS) -o $$@.tmp $(call module_objs,$(1)) $(LIBS_$(1)) $(LDLIBS)
+	$(O)/satellite module $$@.tmp --names > $$(@:.so=.names).tmp
+	mv $$(@:.so=.names).tmp $$(@:.so=.names) && mv $$@.tmp $$@
+endef
+$(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
+
+# A unit test links the host's objects and, where it is named after a module, that module.
+WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+define unit_rule
+$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) $(call module_objs,$(1),builtin/)
+	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
+	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(1)) $(LDLIBS)
+endef
+$(foreach u,$(patsubst test/unit/test_%.c,%,$(wildcard test/unit/test_*.c)),$(eval $(call unit_rule,$(u))))
+
+$(O)/satellite-sim: $(SIM)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(SIM) $(shell $(PKG_CONFIG) --libs libuv libcjson) -lm $(LDLIBS)
+$(O)/test/bench/%: $(O)/test/bench/%.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs libuv) -lm -pthread $(LDLIBS)
+
+$(O)/test/%.o: ALL_CFLAGS += -Itest -DSAT_BUILTIN
+$(O)/builtin/%.o: ALL_CFLAGS += -DSAT_BUILTIN
+$(O)/builtin/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Rewritten only when the flags change; every object depends on it.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
+	 echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+setup:
+	@test/setup.sh
+
+test: setup
+	@$(MAKE) --no-print-directory check
+
+# The tests alone, on a machine that has what they need.
+check: all $(UNITS) $(BENCHES)
+	@O=$(O) test/run.sh
+
+demo: setup
+	@$(MAKE) --no-print-directory all
+	@O=$(O) test/demo.sh
+
+bench: all $(BENCHES)
+	@O=$(O) test/bench/run.sh
+
+install: all
+	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(INCLUDEDIR)/satellite' \
+	  '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(SYSCONFDIR)' \
+	  '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8'
+	install $(O)/satellite '$(DESTDIR)$(SBINDIR)'
+	install -m 644 $(MODULES) $(MODULES:.so=.names) '$(DESTDIR)$(MODULEDIR)'
+	install -m 644 lib/satellite/module.h '$(DESTDIR)$(INCLUDEDIR)/satellite'
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@MODULEDIR@|$(MODULEDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	  lib/satellite.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/satellite.pc'
+	for f in etc/*.cfg; do t='$(DESTDIR)$(SYSCONFDIR)'/$${f##*/}; [ -e "$$t" ] || install -m 644 $$f "$$t"; done
+	for s in 5 7 8; do for f in man/*.$$s; do [ ! -e $$f ] || \
+	  install -m 644 $$f '$(DESTDIR)$(MANDIR)'/man$$s; done; done
+
+clean:
+	$(RM) -r build build-asan build-tsan
+
+FORCE:
+.PHONY: all setup test check demo bench install clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+ifeq ($(V),)
+.SILENT:
+endif
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control - HTTP/1.1 on a unix socket in the state directory, into the route table. */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <satellite/module.h>
+
+int control_open(struct uv_loop_s *loop, const char *path);	/* -EADDRINUSE: another satellite lives there */
+void control_close(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event - the host's side of an event: loans, lasting copies, fields, names. */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <satellite/module.h>
+#include "arena.h"
+
+/*
+ * Every event that the host hands out is one of these.  On loan (refs 0) it
+ * lives in a push's arena or a message's buffer; sat_keep() then makes the one
+ * lasting copy, to which `kept` points until the push ends.
+ */
+struct event {
+	struct sat_event pub;	/* first: a sat_event of the host's is an event */
+	uint32_t refs;		/* 0: on loan */
+	uint32_t hops;		/* how many emits it is away from the outside */
+	uint32_t hash;		/* of (host, service); 0: not known yet */
+	struct event *kept;	/* on loan: its lasting copy, a reference of ours */
+	struct event *next;	/* a list of its owner's */
+};
+
+static inline struct event *event_of(const struct sat_event *ev) { return (struct event *)(uintptr_t)ev; }
+
+enum event_field { FIELD_HOST = 1, FIELD_SERVICE, FIELD_STATE, FIELD_DESCRIPTION, FIELD_METRIC,
+	FIELD_TAGS, FIELD_TIME, FIELD_TTL, FIELD_ATTR };
+
+/* A loan in the arena, out of any sat_event (of a module's size, too); its
+ * strings are copied if `deep`.  from NULL: all nil.  NULL: no memory. */
+struct event *event_loan(struct arena *a, const struct sat_event *from, bool deep);
+/* A lasting event out of any sat_event: one allocation, refs 1. */
+struct event *event_copy(const struct sat_event *from);
+/* End a loan: let go of its lasting copy, if one was made. */
+void event_settle(struct event *ev);
+uint32_t event_hash(const char *host, const char *service);	/* seeded; never 0 */
+size_t event_bytes(const struct sat_event *ev);		/* what a lasting copy takes */
+
+#endif

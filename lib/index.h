@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * index - the latest event of each (host, service), and when it expires.
+ *
+ * A hash table of entries with their host's and service's lists; deadlines lie
+ * lazily in a ring of one-second buckets on the steady clock.  Hands out what
+ * expired; knows nothing of streams.
+ */
+#ifndef INDEX_H
+#define INDEX_H
+
+#include "event.h"
+
+struct index_conf { double ttl; int64_t reap; const char *const *keep; bool keep_all; size_t max; };
+
+int index_init(const struct index_conf *c);	/* again: new settings, entries stay */
+/* Put, or delete where state is "expired".  Takes nothing.  -ENOBUFS: full. */
+int index_put(const struct sat_event *ev);
+int index_delete(const char *host, const char *service);
+const struct sat_event *index_get(const char *host, const char *service);
+size_t index_size(void);
+int index_search(const struct sat_query *q, int (*found)(void *arg, const struct sat_event *ev), void *arg);
+/*
+ * One turn of the reaper at `now` (steady): each entry past its time + ttl is
+ * taken out and handed over as an event {host, service, state "expired", time
+ * wall} plus what `keep` names, on loan in `a`.  At most `most` of them; true: more are due.
+ */
+bool index_reap(int64_t now, uint32_t most, struct arena *a,
+		void (*expired)(void *arg, struct event *ev, const struct sat_event *was), void *arg);
+int64_t index_next(void);	/* when a reaper's turn makes sense next; INT64_MAX: never */
+void index_free(void);
+
+#endif

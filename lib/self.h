@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* self - one configured instance of a module, and this process. */
+#ifndef SELF_H
+#define SELF_H
+
+#include <stdatomic.h>
+#include <satellite/module.h>
+
+struct work;			/* work.h: its serial queue of jobs; NULL: none yet */
+
+struct sat_self {
+	char *name;				/* its group's, "host" for the host itself */
+	const struct sat_module *module;	/* NULL for the host's own */
+	void *state;				/* what create() made */
+	const struct sat_conf *conf;		/* its group; may be an empty one */
+	_Atomic int64_t *counters;		/* as many as module->counters has */
+	unsigned n_counters;
+	struct work *work;
+	void *instance;				/* instance.c's side of it */
+};
+
+/* This process, set once at start by main(), before any module is created. */
+struct self_process {
+	char *host;			/* sat_host() */
+	char *state_dir;		/* sat_state_dir() */
+	bool dry_run, replay;
+	struct uv_loop_s *loop;
+};
+extern struct self_process self_process;
+extern struct sat_self self_host;	/* the host's own instance, for its logs and events */
+
+/* The host's own counters, named for /metrics and status. */
+enum self_count {
+	SELF_EVENTS, SELF_EMIT_DROPPED, SELF_HOPS_DROPPED, SELF_ERRORS, SELF_NUL_REPLACED,
+	SELF_MALFORMED, SELF_NO_MEMORY, SELF_FORKS_DROPPED, SELF_FORKS_AGED, SELF_STATE_REFUSED,
+	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_N
+};
+/* self_add(SELF_ERRORS, 1) [any thread] */
+void self_add(enum self_count which, int64_t more);
+int64_t self_get(enum self_count which);
+const struct sat_counter *self_describe(enum self_count which);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream - the graph of nodes, its scopes and forks, and a push through it.
+ *
+ * Built from `streams` and `define`; a whole set is built and judged before it
+ * takes another's place, and adopts its states by key.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include "arena.h"
+#include "conf.h"
+#include "event.h"
+#include "timer.h"
+
+struct streams;
+
+/* Which operator a name is, and the instance that has it; NULL: reported at
+ * `where`.  Given by who knows modules. */
+struct stream_finder {
+	const struct sat_op *(*find)(void *arg, const char *name, const struct sat_conf *where,
+				     struct sat_self **self);
+	void *arg;
+};
+
+/* streams: a list, or NULL (then `otherwise`, a name such as "index", is the
+ * only one); define: a group, or NULL.  NULL: mistakes were reported. */
+struct streams *streams_build(struct conf *file, const struct sat_conf *list, const struct sat_conf *define,
+			      const char *otherwise, const struct stream_finder *finder);
+/* Put next in prev's place (NULL: the first): nodes with equal key, size and
+ * version take over their states; outputs with equal settings go on running.
+ * Opens and starts what is new.  prev is left with what is to be stopped. */
+void streams_adopt(struct streams *next, struct streams *prev);
+/* Begin to stop; done() once all outputs have; then it may be freed. */
+void streams_stop(struct streams *s, void (*done)(void *arg), void *arg);
+void streams_free(struct streams *s);	/* NULL is fine */
+
+/* One input through streams[0], then streams[1], …  0, or the first error of a
+ * top-level node, whose words are in streams_error(). */
+int streams_push(struct streams *s, struct event *ev, struct arena *scratch);
+const char *streams_error(void);
+/* A fork's timer has fired. */
+void streams_fire(struct sat_timer *t, struct arena *scratch);
+/* Free forks that are as good as new, or too old; called now and then. */
+void streams_sweep(struct streams *s, int64_t now);
+size_t streams_forks(const struct streams *s);
+
+/* Every state that can be saved, and back. */
+int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg);
+int streams_load(struct streams *s, const void *p, size_t n);	/* one record */
+
+/* Where sat_shown() goes in replay and dry run. */
+typedef void stream_show(const char *path, const char *does, const char *tap,
+			 const struct sat_item *item, const char *error, bool top);
+void streams_show(stream_show *show);
+
+#endif
