@@ -548,7 +548,7 @@ struct sat_http_client {
  */
 struct sat_http_server {
 	uint32_t size;
-	int (*listen)(void *state, const char *host, int port);	/* -EADDRINUSE and the like */
+	int (*listen)(void *state, const char *host, int port);	/* after open(), before start() */
 	void (*reply)(void *conn, int status, const char *type, const void *body, size_t len,
 		      const char *const *extra);
 	int (*begin)(void *conn, int status, const char *type);
@@ -692,10 +692,12 @@ struct sat_module {
 	 * create  allocate and judge conf; touch nothing outside.  Failing, leave
 	 *         nothing behind.  NULL: no state.
 	 * open    take what a reload must know to be free: sat_listen().
-	 * start   go.  Retried every 10 s while it fails, with a log line.
-	 * stop    begin to give back, and call sat_stopped() once the last handle
-	 *         is closed and the last job is in.  NULL: nothing to wait for.
-	 * destroy undo create.
+	 * start   go.  Failing, give back what it took; it is called again every
+	 *         10 s, with a log line.
+	 * stop    after a start that succeeded: begin to give back, and call
+	 *         sat_stopped() once the last handle is closed and the last job is
+	 *         in.  NULL: nothing to wait for.
+	 * destroy undo create, and open where start() never came.
 	 */
 	int (*create)(struct sat_self *self, const struct sat_conf *conf, void **state);
 	int (*open)(void *state);
