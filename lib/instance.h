@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance - the life of a configured process: instances of modules, streams,
- * checks; built and judged as a whole, swapped in at once, or refused.
+ * instance - the life of one configured module: found, judged, created, opened,
+ * started, stopped, destroyed.  Reloads share an instance whose settings stay.
  */
 #ifndef INSTANCE_H
 #define INSTANCE_H
@@ -9,18 +9,57 @@
 #include "conf.h"
 #include "self.h"
 
-struct setup;	/* one judged configuration with everything it made */
+enum instance_stage {
+	INSTANCE_CREATING,
+	INSTANCE_CREATED,
+	INSTANCE_OPEN,		/* it may be started */
+	INSTANCE_RUNNING,
+	INSTANCE_STOPPING,
+	INSTANCE_STOPPED,	/* it may be destroyed */
+};
 
-/* role: "master" or "slave".  NULL: mistakes were reported.  Touches nothing. */
-struct setup *setup_build(struct conf *file, const char *role);
-/* Take ports and what else a reload must know to be free; -errno: reported, given back. */
-int setup_open(struct setup *s);
-/* Put s in the place of the one that runs (if any), adopt, start, stop the rest. */
-void setup_swap(struct setup *s);
-void setup_free(struct setup *s);		/* one that never ran */
-/* Stop the one that runs; done() once everything has. */
-void setup_stop(void (*done)(void *arg), void *arg);
-struct setup *setup_running(void);
-struct sat_self *setup_instance(const char *name);	/* of the running one, or NULL */
+/*
+ * What create() asked for beyond its own group.  With the group's text it makes
+ * out whether an instance may go on under another file.
+ */
+struct instance_tie {
+	struct instance_tie *next;
+	enum { TIE_STORE, TIE_SERVICE, TIE_STRING, TIE_GROUP } kind;
+	char *name;		/* "sqlite", "http-client", "service-prefix", "mesos-agent" */
+	struct sat_link *link;	/* of a store */
+	char *text;		/* of a top-level string or group as it was read; NULL: not given */
+	const struct sat_option *const *options;	/* by which the group was judged */
+};
+
+struct instance {
+	struct sat_self self;		/* first: self.instance points here */
+	enum instance_stage stage;
+	unsigned users;			/* setups that hold it: the running, the next */
+	struct conf *file;		/* where its settings live */
+	char *text;			/* its settings, canonically */
+	struct instance_tie *ties;
+	bool failed;			/* create() did, and said why */
+	uint64_t retry;			/* uv_now() of the next start() */
+	void (*stopped)(struct instance *i);
+};
+
+/* One that is not created yet, of a judged group.  NULL: no memory. */
+struct instance *instance_new(const char *name, const struct sat_module *m, const struct sat_conf *group);
+/* Judge the group of an instance of m; 0 or -EINVAL, reported. */
+int instance_judge(const struct sat_module *m, const struct sat_conf *group);
+/* The text of a judged group; NULL: no memory. */
+char *instance_text(const struct sat_conf *group);
+struct instance_tie *instance_tie(struct instance *i, int kind, const char *name);
+
+int instance_create(struct instance *i);	/* -errno: something was reported */
+int instance_open(struct instance *i);
+int instance_start(struct instance *i);
+/* stopped() comes from inside, or later. */
+void instance_stop(struct instance *i, void (*stopped)(struct instance *i));
+/* Undo everything; not while it runs or stops.  NULL is fine. */
+void instance_free(struct instance *i);
+
+static inline struct instance *instance_of(const struct sat_self *self) { return self->instance; }
+struct instance *instance_creating(void);	/* whose create() runs; NULL: none */
 
 #endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* instance - one configured module: judged, created, opened, started, stopped, destroyed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "client.h"
+#include "http.h"
+#include "instance.h"
+#include "lead.h"
+#include "listen.h"
+#include "log.h"
+#include "store.h"
+#include "work.h"
+
+#define RETRY_MS 10000
+
+/* What a group may hold beside the module's own options. */
+static const struct sat_option *const host_options[] = {
+	SAT_OPTION("module", SAT_STRING, .help = "the module, where the group is not named after it"),
+	NULL
+};
+
+static const struct sat_option *const no_options[] = { NULL };
+
+static struct instance *creating;
+
+int instance_judge(const struct sat_module *m, const struct sat_conf *group)
+{
+	return conf_judge(group, m->options != NULL ? m->options : no_options, host_options);
+}
+
+char *instance_text(const struct sat_conf *group)
+{
+	struct sat_buf b = { 0 };
+
+	conf_canonical(group, NULL, &b);
+	sat_buf_add(&b, "", 1);
+	if (b.full)
+		sat_buf_free(&b);
+	return b.p;
+}
+
+struct instance *instance_new(const char *name, const struct sat_module *m, const struct sat_conf *group)
+{
+	struct instance *i = calloc(1, sizeof(*i));
+
+	if (i == NULL)
+		return NULL;
+	i->self.instance = i;
+	i->self.module = m;
+	i->self.conf = group;
+	i->file = conf_ref(conf_of(group));
+	while (m->counters != NULL && m->counters[i->self.n_counters] != NULL)
+		i->self.n_counters++;
+	i->self.name = strdup(name);
+	i->self.counters = calloc(i->self.n_counters + 1, sizeof(*i->self.counters));
+	i->text = instance_text(group);
+	if (i->self.name != NULL && i->self.counters != NULL && i->text != NULL)
+		return i;
+	instance_free(i);
+	return NULL;
+}
+
+struct instance_tie *instance_tie(struct instance *i, int kind, const char *name)
+{
+	struct instance_tie *tie = calloc(1, sizeof(*tie));
+
+	if (tie == NULL)
+		return NULL;
+	tie->kind = kind;
+	tie->name = strdup(name);
+	if (tie->name == NULL) {
+		free(tie);
+		return NULL;
+	}
+	tie->next = i->ties;
+	i->ties = tie;
+	return tie;
+}
+
+int instance_create(struct instance *i)
+{
+	const struct sat_module *m = i->self.module;
+	struct instance *outer = creating;
+	unsigned before = conf_mistakes();
+	int rc = 0;
+
+	creating = i;
+	if (m->create != NULL)
+		rc = m->create(&i->self, i->self.conf, &i->self.state);
+	creating = outer;
+	if (rc != 0 && conf_mistakes() == before)
+		sat_conf_error(i->self.conf, NULL, "%s", strerror(-rc));
+	i->stage = rc == 0 ? INSTANCE_CREATED : INSTANCE_CREATING;
+	i->failed = rc != 0;
+	return rc;
+}
+
+struct instance *instance_creating(void)
+{
+	return creating;
+}
+
+int instance_open(struct instance *i)
+{
+	int rc = i->self.module->open != NULL ? i->self.module->open(i->self.state) : 0;
+
+	if (rc == 0)
+		i->stage = INSTANCE_OPEN;
+	return rc;
+}
+
+int instance_start(struct instance *i)
+{
+	int rc = i->self.module->start != NULL ? i->self.module->start(i->self.state) : 0;
+
+	if (rc == 0) {
+		i->stage = INSTANCE_RUNNING;
+		http_ready(i->self.name, NULL);
+		return 0;
+	}
+	log_line(LOG_ERR, i->self.name, "does not start: %s; next try in %d s", strerror(-rc), RETRY_MS / 1000);
+	http_ready(i->self.name, "does not start");
+	i->retry = uv_now(self_process.loop) + RETRY_MS;
+	return rc;
+}
+
+/* Its last job may still be in work. */
+static void drained(void *arg)
+{
+	struct instance *i = arg;
+
+	i->stage = INSTANCE_STOPPED;
+	if (i->stopped != NULL)
+		i->stopped(i);
+}
+
+void sat_stopped(struct sat_self *self)
+{
+	struct instance *i = instance_of(self);
+
+	if (i->stage == INSTANCE_STOPPING)
+		work_drain(self, drained, i);
+}
+
+void instance_stop(struct instance *i, void (*stopped)(struct instance *i))
+{
+	bool runs = i->stage == INSTANCE_RUNNING;
+
+	i->stopped = stopped;
+	i->stage = INSTANCE_STOPPING;
+	http_ready(i->self.name, NULL);
+	if (runs && i->self.module->stop != NULL)
+		i->self.module->stop(i->self.state);
+	else
+		sat_stopped(&i->self);
+}
+
+static void free_ties(struct instance *i)
+{
+	for (struct instance_tie *tie = i->ties; tie != NULL; tie = i->ties) {
+		i->ties = tie->next;
+		store_drop(tie->link);
+		free(tie->name);
+		free(tie->text);
+		free(tie);
+	}
+}
+
+void instance_free(struct instance *i)
+{
+	if (i == NULL)
+		return;
+	if (i->stage != INSTANCE_CREATING && i->self.module->destroy != NULL)
+		i->self.module->destroy(i->self.state);
+	free_ties(i);
+	client_forget(&i->self);
+	lead_forget(&i->self);
+	listen_release(&i->self);
+	work_forget(&i->self);
+	conf_unref(i->file);
+	free(i->self.name);
+	free(i->self.counters);
+	free(i->text);
+	free(i);
+}

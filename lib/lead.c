@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lead - whether this process acts: a lease on what was last said of the local
+ * Mesos master.
+ *
+ * sat_acting() reads CLOCK_BOOTTIME each time, so that a process which slept
+ * finds out before it acts; the timer is only there to tell those who listen.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uv.h>
+
+#include "lead.h"
+#include "log.h"
+
+#define LEASE_MS 2000
+
+struct listener {
+	struct listener *next;
+	struct sat_self *self;
+	void (*changed)(void *state, bool acting);
+};
+
+static struct {
+	enum lead_mode mode;
+	bool acts;			/* as it was last told to listeners */
+	int64_t confirmed;		/* CLOCK_BOOTTIME in ms; 0: never, or denied since */
+	uint64_t epoch;
+	struct listener *listeners;
+	uv_timer_t timer;
+	bool has_timer;
+} lead;
+
+static int64_t boottime(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+static bool leased(void)
+{
+	return lead.mode == LEAD_ALWAYS ||
+	       (lead.confirmed != 0 && boottime() - lead.confirmed < LEASE_MS);
+}
+
+/* Wall seconds, so that the epochs of one process after another grow. */
+static void begin_epoch(void)
+{
+	uint64_t now = (uint64_t)time(NULL);
+
+	lead.epoch = now > lead.epoch ? now : lead.epoch + 1;
+}
+
+static void tell(bool acts)
+{
+	struct listener *next;
+
+	if (acts == lead.acts)
+		return;
+	lead.acts = acts;
+	if (acts)
+		begin_epoch();
+	log_line(LOG_NOTICE, NULL, acts ? "this satellite acts now" : "this satellite does not act any more");
+	for (struct listener *l = lead.listeners; l != NULL; l = next) {
+		next = l->next;
+		l->changed(l->self->state, acts);
+	}
+}
+
+static void look(uv_timer_t *timer)
+{
+	int64_t left = lead.confirmed + LEASE_MS - boottime();
+
+	tell(leased());
+	if (lead.mode == LEAD_MESOS && lead.acts)
+		uv_timer_start(timer, look, left > 0 ? (uint64_t)left : 1, 0);
+}
+
+static void wait_for_end(void)
+{
+	if (lead.has_timer && lead.mode == LEAD_MESOS)
+		uv_timer_start(&lead.timer, look, LEASE_MS, 0);
+}
+
+int lead_init(enum lead_mode mode)
+{
+	int rc = 0;
+
+	if (self_process.loop != NULL && !lead.has_timer) {
+		rc = uv_timer_init(self_process.loop, &lead.timer);
+		lead.has_timer = rc == 0;
+		if (rc == 0)
+			uv_unref((uv_handle_t *)&lead.timer);
+	}
+	if (rc == 0)
+		lead_mode(mode);
+	return rc;
+}
+
+void lead_mode(enum lead_mode mode)
+{
+	lead.mode = mode;
+	tell(leased());
+	if (lead.acts)
+		wait_for_end();
+}
+
+void sat_mesos_leads(struct sat_self *self, bool leads)
+{
+	(void)self;
+	/* A lease that ran out unseen has ended first. */
+	tell(lead.acts && leased());
+	lead.confirmed = leads ? boottime() : 0;
+	tell(leased());
+	if (lead.acts)
+		wait_for_end();
+}
+
+bool sat_acting(void)
+{
+	return lead.acts && leased();
+}
+
+uint64_t sat_epoch(void)
+{
+	return sat_acting() ? lead.epoch : 0;
+}
+
+int sat_on_acting(struct sat_self *self, void (*changed)(void *state, bool acting))
+{
+	struct listener *l = malloc(sizeof(*l)), **end = &lead.listeners;
+
+	if (l == NULL)
+		return -ENOMEM;
+	*l = (struct listener){ .self = self, .changed = changed };
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = l;
+	return 0;
+}
+
+void lead_forget(struct sat_self *self)
+{
+	struct listener **at = &lead.listeners;
+
+	while (*at != NULL) {
+		struct listener *l = *at;
+
+		if (l->self != self) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		free(l);
+	}
+}
+
+void lead_end(void)
+{
+	if (lead.has_timer)
+		uv_close((uv_handle_t *)&lead.timer, NULL);
+	lead.has_timer = false;
+	lead.acts = false;
+	lead.confirmed = 0;
+	lead.mode = LEAD_MESOS;
+}
