@@ -19,7 +19,7 @@ struct claim { struct claim *next; const struct sat_self *by; };
 struct listener {
 	struct listener *next;
 	struct sockaddr_storage addr;	/* as asked for */
-	socklen_t len = 0;
+	socklen_t len;
 	int type, fd;
 	struct claim *claims;
 };
