@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command - checks that are programs: { command = "…"; service = "…"; parse = "nagios"; }.
+ *
+ * A child sees the environment that is configured and nothing of ours.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+struct commands {		/* the instance */
+	struct sat_self *self;
+	const struct sat_conf *env;
+};
+
+static void undefine(void *def)
+{
+	struct command *c = def;
+
+	free(c->argv);
+	free(c->env);
+	free(c);
+}
+
+static int judge_list(struct command *c, const struct sat_conf *list)
+{
+	size_t n = sat_conf_count(list);
+	const char **words = calloc(n + 1, sizeof(*words));
+	int rc = 0;
+
+	if (words == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct sat_value v = sat_conf_value(sat_conf_at(list, i));
+
+		if (v.kind == SAT_TEXT)
+			words[i] = v.text;
+		else
+			rc = sat_conf_error(list, NULL, "word %zu is not a string", i + 1);
+	}
+	if (rc == 0 && (n == 0 || words[0][0] == '\0'))
+		rc = sat_conf_error(list, NULL, "names no program");
+	if (rc == 0) {
+		c->argv = words_copy(words, n);
+		rc = c->argv == NULL ? -ENOMEM : 0;
+	}
+	free(words);
+	return rc;
+}
+
+static int judge_command(struct command *c, const struct sat_conf *conf)
+{
+	const struct sat_conf *s = sat_conf_get(conf, "command");
+	struct sat_value v = sat_conf_value(s);
+	bool shell = sat_conf_boolean(conf, "shell");
+	const char *why = NULL;
+
+	if (shell && v.kind == SAT_TEXT) {
+		const char *words[] = { "/bin/sh", "-c", v.text };
+
+		c->argv = words_copy(words, 3);
+	} else if (v.kind == SAT_TEXT) {
+		c->argv = words_split(v.text, &why);
+	} else if (sat_conf_is_list(s) && !shell) {
+		return judge_list(c, s);
+	} else {
+		why = shell ? "is not a string, which a shell needs" : "is neither a string nor a list of them";
+	}
+	if (why != NULL)
+		return sat_conf_error(s, NULL, "%s", why);
+	return c->argv == NULL ? -ENOMEM : 0;
+}
+
+static int judge_parse(struct command *c, const struct sat_conf *conf)
+{
+	static const char *const names[] = { "exit", "nagios", "number", "json" };
+	const char *name = sat_conf_string(conf, "parse");
+	size_t i = 0;
+
+	while (i < 4 && strcmp(names[i], name) != 0)
+		i++;
+	if (i == 4)
+		return sat_conf_error(conf, "parse", "\"%s\" is none of exit, nagios, number, json", name);
+	c->parse = (enum parse)i;
+	return 0;
+}
+
+static int judge_limits(struct command *c, const struct sat_conf *conf)
+{
+	c->has_warning = sat_conf_has(conf, "warning");
+	c->has_critical = sat_conf_has(conf, "critical");
+	c->low = sat_conf_boolean(conf, "low");
+	if (c->has_warning)
+		c->warning = sat_conf_number(conf, "warning");
+	if (c->has_critical)
+		c->critical = sat_conf_number(conf, "critical");
+	if ((c->has_warning || c->has_critical) && c->parse != PARSE_NUMBER)
+		return sat_conf_error(conf, c->has_critical ? "critical" : "warning",
+				      "is a threshold for a number: it needs parse = \"number\"");
+	if (c->has_warning && c->has_critical && c->warning != c->critical &&
+	    c->low != (c->warning > c->critical))
+		return sat_conf_error(conf, "warning", "would come after critical (low = true: low values are bad)");
+	return 0;
+}
+
+static int define(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
+{
+	struct commands *all = module;
+	const struct sat_conf *envs[] = { all->env, sat_conf_get(conf, "env") };
+	struct command *c = calloc(1, sizeof(*c));
+	int rc, more;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->probe = probe;
+	c->self = all->self;
+	rc = judge_command(c, conf);
+	more = judge_parse(c, conf);
+	rc = rc != 0 ? rc : more;
+	more = judge_limits(c, conf);
+	rc = rc != 0 ? rc : more;
+	c->env = words_env(envs, 2, &more);
+	rc = rc != 0 ? rc : more;
+	if (rc == 0)
+		*def = c;
+	else
+		undefine(c);
+	return rc;
+}
+
+static void run(void *def)
+{
+	run_begin(def);
+}
+
+static void timeout(void *def)
+{
+	run_kill(def);
+}
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct commands *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return -ENOMEM;
+	all->self = self;
+	all->env = sat_conf_get(conf, "env");
+	*state = all;
+	return 0;
+}
+
+static const struct sat_option *const check_options[] = {
+	SAT_OPTION("command", SAT_ANY, .required = true,
+		   .help = "the program and its arguments: a string, or a list"),
+	SAT_OPTION("shell", SAT_BOOLEAN, .fallback = "false", .help = "hand the string to sh -c"),
+	SAT_OPTION("parse", SAT_STRING, .fallback = "exit",
+		   .help = "what its end means: exit, nagios, number, json"),
+	SAT_OPTION("warning", SAT_NUMBER, .help = "parse = \"number\": a warning from here on"),
+	SAT_OPTION("critical", SAT_NUMBER, .help = "parse = \"number\": critical from here on"),
+	SAT_OPTION("low", SAT_BOOLEAN, .fallback = "false", .help = "low numbers are the bad ones"),
+	SAT_OPTION("env", SAT_GROUP, .help = "environment, over the module's"),
+	NULL
+};
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("env", SAT_GROUP, .help = "environment of every command; else PATH and LANG alone"),
+	NULL
+};
+
+static const struct sat_check command_check = {
+	.size = sizeof(struct sat_check), .name = "command", .summary = "a program's exit status or output",
+	.options = check_options, .own_key = true, .define = define, .run = run, .timeout = timeout,
+	.undefine = undefine,
+};
+
+#define COUNTER(id, ...) [id] = &(const struct sat_counter){ .size = sizeof(struct sat_counter), __VA_ARGS__ }
+static const struct sat_counter *const counters[] = {
+	COUNTER(COUNT_RUNS, .name = "runs", .help = "commands started"),
+	COUNTER(COUNT_TIMEOUTS, .name = "timeouts", .help = "commands killed since their time was up"),
+	COUNTER(COUNT_OUTPUT_DROPPED, .name = "output-dropped", .help = "bytes printed beyond what is kept"),
+	NULL
+};
+
+SAT_MODULE(command, .name = "command", .version = SAT_VERSION, .summary = "checks that are programs",
+	   .options = options, .create = create, .destroy = free,
+	   .checks = (const struct sat_check *const[]){ &command_check, NULL }, .counters = counters);

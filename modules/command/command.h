@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command - what the files of this module share: settings read, output judged, a child run. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <satellite/module.h>
+
+enum parse { PARSE_EXIT, PARSE_NAGIOS, PARSE_NUMBER, PARSE_JSON };
+
+struct command {		/* one entry of `checks` */
+	struct sat_probe *probe;
+	struct sat_self *self;
+	char **argv, **env;
+	enum parse parse;
+	double warning, critical;
+	bool has_warning, has_critical, low;
+	struct run *run;	/* NULL: none under way */
+};
+
+enum { COUNT_RUNS, COUNT_TIMEOUTS, COUNT_OUTPUT_DROPPED };
+
+/* How a child ended. */
+struct outcome {
+	int64_t status;
+	int signal;
+	const char *out, *err;	/* NUL-ended; borrowed */
+};
+
+/* words.c: a command line in words, and an environment; NULL-ended, one block each, for free(). */
+char **words_split(const char *line, const char **why);	/* NULL: refused; why NULL: no memory */
+char **words_copy(const char *const *words, size_t n);
+/* The default environment with these groups over it, the last one winning; groups may be NULL. */
+char **words_env(const struct sat_conf *const *groups, size_t n, int *rc);
+
+/* verdict.c: report what a child's end means. */
+void verdict_report(struct command *c, const struct outcome *o);
+
+/* run.c: one child at a time. */
+void run_begin(struct command *c);	/* ends with sat_probe_done() */
+void run_kill(struct command *c);	/* its time is up */
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verdict - what a child's exit status and output mean. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+#define LINE	1024	/* of a description */
+
+/* The first line, up to `end` if that is not 0, for people: no control characters. */
+static void first_line(const char *text, char end, char *line)
+{
+	size_t n = 0;
+
+	text += strspn(text, " \t\r\n");
+	while (text[n] != '\0' && text[n] != '\n' && (end == '\0' || text[n] != end) && n < LINE - 1) {
+		line[n] = iscntrl((unsigned char)text[n]) ? ' ' : text[n];
+		n++;
+	}
+	if (n == LINE - 1)	/* not in the middle of a UTF-8 character */
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	line[n] = '\0';
+}
+
+static void describe(const struct outcome *o, char end, char *line)
+{
+	first_line(o->out, end, line);
+	if (line[0] == '\0')
+		first_line(o->err, '\0', line);
+	if (line[0] != '\0')
+		return;
+	if (o->signal != 0)
+		snprintf(line, LINE, "ended by signal %d (%s)", o->signal, strsignal(o->signal));
+	else
+		snprintf(line, LINE, "exit status %lld", (long long)o->status);
+}
+
+static int64_t status_of(const struct outcome *o)
+{
+	return o->signal != 0 ? 128 + o->signal : o->status;
+}
+
+static void report_status(struct command *c, const struct outcome *o, const char *state, char end)
+{
+	char line[LINE];
+
+	describe(o, end, line);
+	sat_report(c->probe, .has = SAT_HAS_INT, .metric.i = status_of(o), .state = state, .description = line);
+}
+
+static void report_exit(struct command *c, const struct outcome *o)
+{
+	report_status(c, o, status_of(o) == 0 ? "ok" : "critical", '\0');
+}
+
+/* Plugins' text ends where their figures begin, at a |. */
+static void report_nagios(struct command *c, const struct outcome *o)
+{
+	static const char *const states[] = { "ok", "warning", "critical" };
+	int64_t status = status_of(o);
+
+	report_status(c, o, status >= 0 && status < 3 ? states[status] : "unknown", '|');
+}
+
+/* A number alone, or before a blank. */
+static int read_number(const char *text, struct sat_event *ev)
+{
+	char *end;
+
+	errno = 0;
+	ev->metric.i = strtoll(text, &end, 10);
+	ev->has = SAT_HAS_INT;
+	if (end == text || errno != 0 || (*end != '\0' && !isspace((unsigned char)*end))) {
+		ev->metric.d = strtod(text, &end);
+		ev->has = SAT_HAS_DOUBLE;
+		if (end == text || !isfinite(ev->metric.d) || (*end != '\0' && !isspace((unsigned char)*end)))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static bool is_bad(const struct command *c, bool has, double limit, double value)
+{
+	return has && (c->low ? value <= limit : value >= limit);
+}
+
+static void report_number(struct command *c, const struct outcome *o)
+{
+	struct sat_event ev = { .size = sizeof(ev), .state = "ok" };
+	char line[LINE], text[LINE + 64];
+	double value;
+
+	if (status_of(o) != 0) {
+		report_status(c, o, "critical", '\0');
+		return;
+	}
+	first_line(o->out, '\0', line);
+	ev.description = text;
+	if (read_number(line, &ev) != 0) {
+		snprintf(text, sizeof(text), "is not a number: %s", line[0] != '\0' ? line : "no output");
+		sat_report(c->probe, .state = "critical", .description = text);
+		return;
+	}
+	value = sat_metric(&ev);
+	snprintf(text, sizeof(text), "%s", line);
+	if (is_bad(c, c->has_critical, c->critical, value)) {
+		ev.state = "critical";
+		snprintf(text, sizeof(text), "%s, critical at %g", line, c->critical);
+	} else if (is_bad(c, c->has_warning, c->warning, value)) {
+		ev.state = "warning";
+		snprintf(text, sizeof(text), "%s, warning at %g", line, c->warning);
+	}
+	sat_report_event(c->probe, &ev);
+}
+
+/* Each line an event of its own; the entry's own event says how that went. */
+static void report_json(struct command *c, const struct outcome *o)
+{
+	char error[256], text[512] = "";
+	unsigned n = 0, at = 0;
+	size_t len;
+
+	for (const char *s = o->out; *s != '\0'; s += len + (s[len] == '\n')) {
+		const struct sat_event *ev;
+
+		len = strcspn(s, "\n");
+		at++;
+		if (strspn(s, " \t\r") >= len)
+			continue;
+		ev = sat_event_parse(s, len, error, sizeof(error));
+		if (ev != NULL && sat_report_event(c->probe, ev) == 0)
+			n++;
+		else if (text[0] == '\0')
+			snprintf(text, sizeof(text), "line %u: %s", at, ev == NULL ? error : "not taken");
+		sat_drop(ev);
+	}
+	if (status_of(o) != 0) {
+		report_status(c, o, "critical", '\n');
+		return;
+	}
+	if (text[0] != '\0') {
+		sat_report(c->probe, .state = "critical", .description = text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%u events", n);
+	sat_report(c->probe, .has = SAT_HAS_INT, .metric.i = n, .state = "ok", .description = text);
+}
+
+void verdict_report(struct command *c, const struct outcome *o)
+{
+	switch (c->parse) {
+	case PARSE_EXIT:
+		report_exit(c, o);
+		break;
+	case PARSE_NAGIOS:
+		report_nagios(c, o);
+		break;
+	case PARSE_NUMBER:
+		report_number(c, o);
+		break;
+	case PARSE_JSON:
+		report_json(c, o);
+		break;
+	}
+}
