@@ -582,8 +582,10 @@ SAT_API struct uv_loop_s *sat_loop(struct sat_self *self);
 /* Run work(arg) on one of the host's threads, then done(arg, rc) on the loop;
  * rc is work's, or -ETIMEDOUT after `deadline` microseconds (0: 60 s): then work
  * is still running, and arg must not be freed before it ends: `late(arg)`, if
- * given, is called on the loop when it does.  Jobs of one instance run one
- * after the other.  -EBUSY: its last job is overdue; -ENOMEM. */
+ * given, is called on the loop when it does, even after destroy(), so it may
+ * touch nothing but arg.  Jobs of one instance run one after the other; those
+ * that wait behind an overdue one are done with -EBUSY, and were not run.
+ * -EBUSY: its last job is overdue; -ENOMEM. */
 struct sat_job {
 	uint32_t size;
 	int (*work)(void *arg);			/* on another thread */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* self - one configured instance of a module, and this process. */
+#include "self.h"
+
+static _Atomic int64_t counts[SELF_N];
+static char host_name[] = "host";
+
+struct self_process self_process;
+struct sat_self self_host = { .name = host_name, .counters = counts, .n_counters = SELF_N };
+
+#define COUNTER(n, ...) { .size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
+
+static const struct sat_counter described[SELF_N] = {
+	[SELF_EVENTS] = COUNTER("events", .help = "events that entered the streams"),
+	[SELF_EMIT_DROPPED] = COUNTER("emit-dropped", .help = "events dropped because the queue of inputs was full"),
+	[SELF_HOPS_DROPPED] = COUNTER("hops-dropped", .help = "events dropped because they came of one another"),
+	[SELF_ERRORS] = COUNTER("errors", .help = "errors of operators"),
+	[SELF_NUL_REPLACED] = COUNTER("nul-replaced", .help = "NUL bytes in strings that became question marks"),
+	[SELF_MALFORMED] = COUNTER("malformed", .help = "messages refused because they could not be read"),
+	[SELF_NO_MEMORY] = COUNTER("no-memory", .help = "things not done for lack of memory"),
+	[SELF_FORKS_DROPPED] = COUNTER("forks-dropped", .help = "forks freed because there were too many"),
+	[SELF_FORKS_AGED] = COUNTER("forks-aged", .help = "forks freed because no event came for long"),
+	[SELF_STATE_REFUSED] = COUNTER("state-refused", .help = "saved states that could not be taken back"),
+	[SELF_RELOADS] = COUNTER("reloads", .help = "reloads that were made"),
+	[SELF_RELOADS_REFUSED] = COUNTER("reloads-refused", .help = "reloads refused because of a mistake"),
+	[SELF_EXPIRED] = COUNTER("expired", .help = "events that expired in the index"),
+	[SELF_STALLS] = COUNTER("stalls", .help = "times the loop stood still for over a second"),
+};
+
+void self_add(enum self_count which, int64_t more)
+{
+	atomic_fetch_add_explicit(&counts[which], more, memory_order_relaxed);
+}
+
+int64_t self_get(enum self_count which)
+{
+	return atomic_load_explicit(&counts[which], memory_order_relaxed);
+}
+
+const struct sat_counter *self_describe(enum self_count which)
+{
+	return &described[which];
+}
+
+void sat_count(struct sat_self *self, unsigned which, int64_t more)
+{
+	if (which < self->n_counters)
+		atomic_fetch_add_explicit(&self->counters[which], more, memory_order_relaxed);
+}
+
+void sat_gauge(struct sat_self *self, unsigned which, int64_t value)
+{
+	if (which < self->n_counters)
+		atomic_store_explicit(&self->counters[which], value, memory_order_relaxed);
+}
+
+int64_t sat_counted(struct sat_self *self, unsigned which)
+{
+	if (which >= self->n_counters)
+		return 0;
+	return atomic_load_explicit(&self->counters[which], memory_order_relaxed);
+}
+
+const char *sat_name(const struct sat_self *self)
+{
+	return self->name;
+}
+
+const char *sat_host(void)
+{
+	return self_process.host != NULL ? self_process.host : "localhost";
+}
+
+const char *sat_state_dir(void)
+{
+	return self_process.state_dir != NULL ? self_process.state_dir : ".";
+}
+
+bool sat_dry_run(void)
+{
+	return self_process.dry_run || self_process.replay;
+}
+
+struct uv_loop_s *sat_loop(struct sat_self *self)
+{
+	(void)self;
+	return self_process.loop;
+}
