@@ -8,6 +8,6 @@
 /* The instance that has "http-client", set when it is needed; NULL: none. */
 void client_use(struct sat_self *client);
 struct sat_self *client_instance(void);
-void client_forget(struct sat_self *self);	/* cancels what it has under way */
+void client_forget(struct sat_self *self);	/* cancels what it has under way, unheard */
 
 #endif

@@ -497,7 +497,8 @@ struct sat_stream {
 /* Begin one.  A WebSocket's status is 101, its type NULL. */
 SAT_API int sat_stream_begin(struct sat_request *req, int status, const char *type,
 			     const struct sat_stream *cb, void *arg);
-/* A chunk, or one text frame.  -EAGAIN: no room, nothing was taken; -EPIPE: it closes. */
+/* A chunk, or one text frame.  -EAGAIN: no room, nothing was taken; -EMSGSIZE: nor
+ * will there be; -EPIPE: it closes. */
 SAT_API int sat_stream_send(struct sat_request *req, const void *p, size_t len);
 SAT_API void sat_stream_end(struct sat_request *req);	/* closed() follows */
 
@@ -553,18 +554,24 @@ struct sat_http_server {
 		      const char *const *extra);
 	int (*begin)(void *conn, int status, const char *type);
 	int (*send)(void *conn, const void *p, size_t len);	/* as sat_stream_send() */
-	void (*end)(void *conn);
+	void (*end)(void *conn);		/* sat_http_closed() is to follow */
 };
 struct sat_http_head {
 	uint32_t size;
 	const char *method, *path, *query;	/* raw; query NULL: none */
 	const char *peer;			/* address, for audit */
 	const struct sat_attr *headers; uint32_t n_headers;
-	const void *body; size_t body_len;
+	const void *body; size_t body_len;	/* NULL with a length: too long to be read */
 	bool websocket;
 };
-/* [any thread] Takes nothing: all is copied.  conn is answered exactly once;
- * messages and the end of a stream go to the two below. */
+#define SAT_BODY_MAX ((size_t)1 << 20)		/* read no more of a body */
+/*
+ * [any thread] Takes nothing: all is copied.  0: conn is answered exactly once, by
+ * reply() or begin(); -errno: it is not, say 503.  reply() with body NULL and a
+ * length answers HEAD.  What a stream's client says, and its end, are for those
+ * below: only after begin(), and the host uses conn no more once sat_http_closed()
+ * is called.  None of them from inside of begin(), send() or end().
+ */
 SAT_API int sat_http_request(struct sat_self *self, void *conn, const struct sat_http_head *head, void **req);
 SAT_API void sat_http_message(void *req, const void *p, size_t len);	/* [any thread] */
 SAT_API void sat_http_room(void *req);		/* [any thread] */

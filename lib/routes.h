@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes - the host's own: /healthz, /readyz, /status, /index, /command and a plain front page. */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+int routes_init(void);
+
+#endif
