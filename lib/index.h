@@ -28,6 +28,9 @@ int index_search(const struct sat_query *q, int (*found)(void *arg, const struct
 bool index_reap(int64_t now, uint32_t most, struct arena *a,
 		void (*expired)(void *arg, struct event *ev, const struct sat_event *was), void *arg);
 int64_t index_next(void);	/* when a reaper's turn makes sense next; INT64_MAX: never */
+/* For the state file: how long an entry has yet, and to set it after a restart. */
+int64_t index_left(const struct sat_event *ev);
+void index_set_left(const struct sat_event *ev, int64_t left);
 void index_free(void);
 
 #endif

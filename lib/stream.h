@@ -11,47 +11,50 @@
 #include "arena.h"
 #include "conf.h"
 #include "event.h"
-#include "timer.h"
 
 struct streams;
 
-/* Which operator a name is, and the instance that has it; NULL: reported at
- * `where`.  Given by who knows modules. */
+/* Which operator a name is, and the instance that has it (*self: never NULL);
+ * NULL: no such operator, reported at `where`. */
 struct stream_finder {
 	const struct sat_op *(*find)(void *arg, const char *name, const struct sat_conf *where,
 				     struct sat_self **self);
 	void *arg;
 };
 
-/* streams: a list, or NULL (then `otherwise`, a name such as "index", is the
- * only one); define: a group, or NULL.  NULL: mistakes were reported. */
+/* list: `streams`, or NULL (then `otherwise`, an operator's name such as "index",
+ * is the only one); define: a group, or NULL.  NULL: mistakes were reported. */
 struct streams *streams_build(struct conf *file, const struct sat_conf *list, const struct sat_conf *define,
 			      const char *otherwise, const struct stream_finder *finder);
 /* Put next in prev's place (NULL: the first): nodes with equal key, size and
  * version take over their states; outputs with equal settings go on running.
  * Opens and starts what is new.  prev is left with what is to be stopped. */
 void streams_adopt(struct streams *next, struct streams *prev);
-/* Begin to stop; done() once all outputs have; then it may be freed. */
+/* Begin to stop; done() once all outputs have, maybe from inside; then it may be freed. */
 void streams_stop(struct streams *s, void (*done)(void *arg), void *arg);
 void streams_free(struct streams *s);	/* NULL is fine */
 
 /* One input through streams[0], then streams[1], …  0, or the first error of a
  * top-level node, whose words are in streams_error(). */
-int streams_push(struct streams *s, struct event *ev, struct arena *scratch);
+int streams_push(struct streams *s, struct event *ev);
 const char *streams_error(void);
+bool streams_pushing(void);
 /* A fork's timer has fired. */
-void streams_fire(struct sat_timer *t, struct arena *scratch);
-/* Free forks that are as good as new, or too old; called now and then. */
-void streams_sweep(struct streams *s, int64_t now);
+void streams_fire(struct sat_timer *t);
+/* Free forks that are as good as new, or too old: a part of them each call. */
+void streams_sweep(struct streams *s);
 size_t streams_forks(const struct streams *s);
 
-/* Every state that can be saved, and back. */
+/* Every state that can be saved, a record each, and back; the record's bytes
+ * say what it is.  -ENOENT: nobody has that state now; -EBADMSG: refused. */
 int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg);
-int streams_load(struct streams *s, const void *p, size_t n);	/* one record */
+int streams_load(struct streams *s, const void *p, size_t n, int64_t away);
 
-/* Where sat_shown() goes in replay and dry run. */
+/* Where sat_shown() goes in replay and dry run; error: a stream failed. */
 typedef void stream_show(const char *path, const char *does, const char *tap,
 			 const struct sat_item *item, const char *error, bool top);
 void streams_show(stream_show *show);
+uint32_t streams_hops(void);		/* of the input that is under way */
+void streams_free_scratch(void);
 
 #endif

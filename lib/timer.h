@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * timer - a 4-ary heap of deadlines on the engine's clock, fired in the order
- * (due, armed).  Holds sat_timer of forks and sat_alarm of modules.
+ * (due, armed).  Holds the sat_timer of forks and the sat_alarm of modules.
  */
 #ifndef TIMER_H
 #define TIMER_H
 
 #include <satellite/module.h>
 
-enum timer_kind { TIMER_FORK, TIMER_ALARM };
-
 int timer_set(struct sat_timer *t, int64_t due);	/* again: moves it; -ENOMEM */
 void timer_stop(struct sat_timer *t);			/* fine when not set */
-void timer_moved(struct sat_timer *t);		/* its memory moved: tell the heap */
+void timer_moved(struct sat_timer *t);			/* its memory moved: tell the heap */
 int64_t timer_next(void);				/* the earliest due; INT64_MAX: none */
-/* Take the first that is due at or before `now` and was armed before `order`;
- * exactly one of the two is set.  false: none. */
+/* Take the first that is due at or before now: exactly one of the two is then
+ * not NULL, and not set any more.  false: none. */
 bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a);
 size_t timer_count(void);
-/* Every fork timer that is set, for a reload; may call timer_moved/_stop. */
-void timer_each(void (*fn)(void *arg, struct sat_timer *t), void *arg);
+/* Every fork's timer that is set, for a reload: an array to free, *n of them;
+ * NULL: none, or no memory (then *n is not 0). */
+struct sat_timer **timer_all(size_t *n);
 void timer_free(void);
 
 #endif

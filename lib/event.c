@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event - loans, lasting copies, fields. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "event.h"
+#include "self.h"
+
+static const double default_ttl = 60;	/* seconds; Riemann's */
+
+static struct event *loans;	/* those of this push that were kept */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* As much of a module's event as it has, into one of the host's size. */
+static void widen(struct sat_event *to, const struct sat_event *from)
+{
+	if (from->size >= sizeof(*to)) {
+		*to = *from;
+	} else {
+		memset(to, 0, sizeof(*to));
+		memcpy(to, from, from->size);
+	}
+	to->size = sizeof(*to);
+}
+
+struct event *event_loan(struct arena *a, const struct sat_event *from)
+{
+	struct event *ev = arena_get(a, sizeof(*ev));
+
+	if (ev == NULL)
+		return NULL;
+	if (from != NULL)
+		widen(&ev->pub, from);
+	else
+		ev->pub.size = sizeof(ev->pub);
+	return ev;
+}
+
+static size_t text_bytes(const char *s)
+{
+	return s != NULL ? strlen(s) + 1 : 0;
+}
+
+static size_t bytes_behind(const struct sat_event *ev)
+{
+	size_t n = text_bytes(ev->host) + text_bytes(ev->service) + text_bytes(ev->state) +
+		   text_bytes(ev->description);
+
+	for (uint32_t i = 0; i < ev->n_tags; i++)
+		n += sizeof(char *) + text_bytes(ev->tags[i]);
+	for (uint32_t i = 0; i < ev->n_attrs; i++)
+		n += sizeof(struct sat_attr) + text_bytes(ev->attrs[i].key) + text_bytes(ev->attrs[i].value);
+#if SAT_ABI_MINOR >= 1u
+	n += text_bytes(ev->test_tail);
+#endif
+	return n;
+}
+
+static const char *lay_text(char **at, const char *s)
+{
+	char *p = *at;
+	size_t n;
+
+	if (s == NULL)
+		return NULL;
+	n = strlen(s) + 1;
+	memcpy(p, s, n);
+	*at = p + n;
+	return p;
+}
+
+/* Arrays first, for their alignment, then the strings. */
+static void lay(struct event *to, const struct sat_event *from)
+{
+	const char **tags = (const char **)(to + 1);
+	struct sat_attr *attrs = (struct sat_attr *)(tags + from->n_tags);
+	char *at = (char *)(attrs + from->n_attrs);
+	struct sat_event *ev = &to->pub;
+
+	*ev = *from;
+	ev->host = lay_text(&at, from->host);
+	ev->service = lay_text(&at, from->service);
+	ev->state = lay_text(&at, from->state);
+	ev->description = lay_text(&at, from->description);
+	for (uint32_t i = 0; i < from->n_tags; i++)
+		tags[i] = lay_text(&at, from->tags[i]);
+	for (uint32_t i = 0; i < from->n_attrs; i++) {
+		attrs[i].key = lay_text(&at, from->attrs[i].key);
+		attrs[i].value = lay_text(&at, from->attrs[i].value);
+	}
+	ev->tags = from->n_tags != 0 ? tags : NULL;
+	ev->attrs = from->n_attrs != 0 ? attrs : NULL;
+#if SAT_ABI_MINOR >= 1u
+	ev->test_tail = lay_text(&at, from->test_tail);
+#endif
+}
+
+struct event *event_copy(const struct sat_event *from)
+{
+	struct sat_event wide;
+	struct event *ev;
+	size_t room;
+
+	if (from->size != sizeof(wide)) {
+		widen(&wide, from);
+		from = &wide;
+	}
+	room = bytes_behind(from);
+	ev = malloc(sizeof(*ev) + room);
+	if (ev == NULL) {
+		self_add(SELF_NO_MEMORY, 1);
+		return NULL;
+	}
+	ev->refs = 1;
+	ev->hops = 0;
+	ev->room = (uint32_t)room;
+	ev->kept = ev->next = NULL;
+	lay(ev, from);
+	return ev;
+}
+
+bool event_refill(struct event *into, const struct sat_event *from)
+{
+	if (into->refs != 1 || from->size != sizeof(*from) || bytes_behind(from) > into->room)
+		return false;
+	lay(into, from);
+	return true;
+}
+
+const struct sat_event *sat_keep(const struct sat_event *pub)
+{
+	struct event *ev = event_of(pub);
+
+	if (ev->refs == 0) {
+		if (ev->kept == NULL) {
+			ev->kept = event_copy(pub);
+			if (ev->kept == NULL)
+				return NULL;
+			ev->next = loans;
+			loans = ev;
+		}
+		ev = ev->kept;
+	}
+	ev->refs++;
+	return &ev->pub;
+}
+
+void sat_drop(const struct sat_event *pub)
+{
+	struct event *ev = event_of(pub);
+
+	if (ev != NULL && ev->refs != 0 && --ev->refs == 0)
+		free(ev);
+}
+
+void events_settle(void)
+{
+	struct event *ev;
+
+	while ((ev = loans) != NULL) {
+		loans = ev->next;
+		sat_drop(&ev->kept->pub);
+		ev->kept = ev->next = NULL;
+	}
+}
+
+/* A seeded FNV-1a over words with a strong finish: short keys, no table games from outside. */
+static uint64_t seed(void)
+{
+	static uint64_t s;
+
+	if (s == 0 && getrandom(&s, sizeof(s), GRND_NONBLOCK) != (ssize_t)sizeof(s))
+		s = (uint64_t)clock_boot();
+	s |= 1;
+	return s;
+}
+
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+	const unsigned char *c = p;
+	uint64_t w;
+
+	for (; n >= 8; n -= 8, c += 8) {
+		memcpy(&w, c, 8);
+		h = (h ^ w) * 0x9E3779B97F4A7C15u;
+		h ^= h >> 32;
+	}
+	if (n != 0) {
+		w = 0;
+		memcpy(&w, c, n);
+		h = (h ^ w ^ (uint64_t)n << 56) * 0x9E3779B97F4A7C15u;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+static uint32_t finish(uint64_t h)
+{
+	h ^= h >> 29;
+	h *= 0xBF58476D1CE4E5B9u;
+	return (uint32_t)(h >> 32);
+}
+
+uint32_t event_hash_bytes(const void *p, size_t n)
+{
+	return finish(mix(seed(), p, n));
+}
+
+uint32_t event_hash(const char *host, const char *service)
+{
+	uint64_t h = seed();
+
+	h = host != NULL ? mix(h, host, strlen(host)) : h * 3;
+	h = service != NULL ? mix(h + 1, service, strlen(service)) : h * 5;
+	return finish(h);
+}
+
+/* ---- Fields ---- */
+
+static const struct { const char *name; uint32_t id; } names[] = {
+	{ "host", FIELD_HOST }, { "service", FIELD_SERVICE }, { "state", FIELD_STATE },
+	{ "description", FIELD_DESCRIPTION }, { "metric", FIELD_METRIC }, { "metric_f", FIELD_METRIC },
+	{ "tags", FIELD_TAGS }, { "time", FIELD_TIME }, { "ttl", FIELD_TTL },
+};
+
+struct sat_field sat_field(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].name, name) == 0)
+			return (struct sat_field){ names[i].id, name };
+	return (struct sat_field){ FIELD_ATTR, name };
+}
+
+const char *sat_attr(const struct sat_event *ev, const char *key)
+{
+	for (uint32_t i = 0; i < ev->n_attrs; i++) {
+		int c = strcmp(ev->attrs[i].key, key);
+
+		if (c == 0)
+			return ev->attrs[i].value;
+		if (c > 0)
+			break;
+	}
+	return NULL;
+}
+
+static struct sat_value text_value(const char *s)
+{
+	return s != NULL ? (struct sat_value){ .kind = SAT_TEXT, .text = s } :
+			   (struct sat_value){ .kind = SAT_NIL };
+}
+
+/* A wall time as seconds: whole ones are integers, as Riemann's clients send them. */
+static struct sat_value time_value(int64_t t)
+{
+	if (t % SAT_SECOND == 0)
+		return (struct sat_value){ .kind = SAT_INT, .i = t / SAT_SECOND };
+	return (struct sat_value){ .kind = SAT_DOUBLE, .d = (double)t / 1e6 };
+}
+
+struct sat_value sat_get(const struct sat_event *ev, const struct sat_field *field)
+{
+	switch (field->id) {
+	case FIELD_HOST:
+		return text_value(ev->host);
+	case FIELD_SERVICE:
+		return text_value(ev->service);
+	case FIELD_STATE:
+		return text_value(ev->state);
+	case FIELD_DESCRIPTION:
+		return text_value(ev->description);
+	case FIELD_METRIC:
+		if (ev->has & SAT_HAS_INT)
+			return (struct sat_value){ .kind = SAT_INT, .i = ev->metric.i };
+		if (ev->has & SAT_HAS_DOUBLE)
+			return (struct sat_value){ .kind = SAT_DOUBLE, .d = ev->metric.d };
+		break;
+	case FIELD_TAGS:
+		if (ev->has & SAT_HAS_TAGS)
+			return (struct sat_value){ .kind = SAT_TEXTS, .n = ev->n_tags, .texts = ev->tags };
+		break;
+	case FIELD_TIME:
+		if (ev->has & SAT_HAS_TIME)
+			return time_value(ev->time);
+		break;
+	case FIELD_TTL:
+		if (ev->has & SAT_HAS_TTL)
+			return (struct sat_value){ .kind = SAT_DOUBLE, .d = ev->ttl };
+		break;
+	default:
+		return text_value(sat_attr(ev, field->name));
+	}
+	return (struct sat_value){ .kind = SAT_NIL };
+}
+
+bool sat_same(const struct sat_value *a, const struct sat_value *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case SAT_NIL:
+		return true;
+	case SAT_BOOL:
+		return a->b == b->b;
+	case SAT_INT:
+		return a->i == b->i;
+	case SAT_DOUBLE:
+		return a->d == b->d;
+	case SAT_TEXT:
+		return same_text(a->text, b->text);
+	case SAT_TEXTS:
+		if (a->n != b->n)
+			return false;
+		for (uint32_t i = 0; i < a->n; i++)
+			if (!same_text(a->texts[i], b->texts[i]))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+double sat_metric(const struct sat_event *ev)
+{
+	return ev->has & SAT_HAS_INT ? (double)ev->metric.i : ev->has & SAT_HAS_DOUBLE ? ev->metric.d : 0;
+}
+
+bool sat_tagged(const struct sat_event *ev, const char *tag)
+{
+	for (uint32_t i = 0; i < ev->n_tags; i++)
+		if (strcmp(ev->tags[i], tag) == 0)
+			return true;
+	return false;
+}
+
+bool sat_expired(const struct sat_event *ev)
+{
+	double ttl = ev->has & SAT_HAS_TTL ? ev->ttl : default_ttl;
+
+	if (ev->state != NULL && strcmp(ev->state, "expired") == 0)
+		return true;
+	return (ev->has & SAT_HAS_TIME) && (double)(clock_wall() - ev->time) > ttl * 1e6;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fork - the states of a scope, one block for each key, made and freed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "node.h"
+
+int fork_open_state(struct fork *f, struct node *n)
+{
+	struct sat_at at = { .node = n, .fork = f };
+
+	return n->op->open != NULL ? n->op->open(&at, n->def, fork_state(f, n)) : 0;
+}
+
+static void close_state(struct fork *f, const struct node *n)
+{
+	if (n->op->close != NULL)
+		n->op->close(n->def, fork_state(f, n));
+}
+
+/* A fork in no table yet, its states all zero. */
+struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len, uint32_t hash)
+{
+	struct streams *s = scope->set;
+	struct fork *f = calloc(1, sizeof(*f) + scope->bytes + len);
+
+	if (f == NULL) {
+		self_add(SELF_NO_MEMORY, 1);
+		return NULL;
+	}
+	f->scope = scope;
+	f->parent = parent;
+	f->hash = hash;
+	f->key_len = len;
+	f->key = f->block + scope->bytes;
+	if (len != 0)
+		memcpy(f->block + scope->bytes, key, len);
+	f->last = f->until = clock_steady();
+	f->prev = s->last;
+	*(s->last != NULL ? &s->last->next : &s->first) = f;
+	s->last = f;
+	s->n_forks++;
+	return f;
+}
+
+static int open_all(struct fork *f)
+{
+	struct scope *scope = f->scope;
+
+	for (uint32_t i = 0; i < scope->nodes.n; i++)
+		if (fork_open_state(f, scope->nodes.v[i]) != 0) {
+			while (i-- > 0)
+				close_state(f, scope->nodes.v[i]);
+			return -ENOMEM;
+		}
+	return 0;
+}
+
+static void leave_set(struct fork *f)
+{
+	struct streams *s = f->scope->set;
+
+	if (s->cursor == f)
+		s->cursor = f->next;
+	*(f->prev != NULL ? &f->prev->next : &s->first) = f->next;
+	*(f->next != NULL ? &f->next->prev : &s->last) = f->prev;
+	s->n_forks--;
+}
+
+/* ---- Tables ---- */
+
+static void unchain_age(struct forks *t, struct fork *f)
+{
+	*(f->older != NULL ? &f->older->newer : &t->oldest) = f->newer;
+	*(f->newer != NULL ? &f->newer->older : &t->newest) = f->older;
+	f->older = f->newer = NULL;
+}
+
+static void chain_age(struct forks *t, struct fork *f)
+{
+	f->older = t->newest;
+	f->newer = NULL;
+	*(t->newest != NULL ? &t->newest->newer : &t->oldest) = f;
+	t->newest = f;
+}
+
+static int table_room(struct forks *t)
+{
+	size_t more = t->size != 0 ? 2 * t->size : 16;
+	struct fork **p, *f;
+
+	if (t->n < t->size)
+		return 0;
+	p = calloc(more, sizeof(struct fork *));
+	if (p == NULL)
+		return t->size != 0 ? 0 : -ENOMEM;
+	for (size_t i = 0; i < t->size; i++)
+		while ((f = t->slots[i]) != NULL) {
+			t->slots[i] = f->chain;
+			f->chain = p[f->hash & (more - 1)];
+			p[f->hash & (more - 1)] = f;
+		}
+	free(t->slots);
+	t->slots = p;
+	t->size = more;
+	return 0;
+}
+
+/* The table has room: fork_table() or an earlier insert saw to that. */
+void fork_insert(struct forks *t, struct fork *f)
+{
+	f->table = t;
+	f->chain = t->slots[f->hash & (t->size - 1)];
+	t->slots[f->hash & (t->size - 1)] = f;
+	chain_age(t, f);
+	t->n++;
+	f->parent->inner++;
+}
+
+static void table_remove(struct fork *f)
+{
+	struct forks *t = f->table;
+	struct fork **at = &t->slots[f->hash & (t->size - 1)];
+
+	while (*at != f)
+		at = &(*at)->chain;
+	*at = f->chain;
+	unchain_age(t, f);
+	t->n--;
+	f->parent->inner--;
+}
+
+int fork_table(struct node *owner, struct fork *in, struct forks **table)
+{
+	struct forks **slot = fork_slot(in, owner);
+
+	if (*slot == NULL)
+		*slot = calloc(1, sizeof(**slot));
+	*table = *slot;
+	return *slot == NULL || table_room(*slot) != 0 ? -ENOMEM : 0;
+}
+
+static void free_table(struct fork *in, const struct node *owner)
+{
+	struct forks **slot = fork_slot(in, owner);
+
+	if (*slot == NULL)
+		return;
+	while ((*slot)->oldest != NULL)
+		fork_free((*slot)->oldest);
+	free((*slot)->slots);
+	free(*slot);
+	*slot = NULL;
+}
+
+void fork_release(struct fork *f)
+{
+	leave_set(f);
+	free(f);
+}
+
+static void stop_timers(struct fork *f)
+{
+	struct sat_timer **all;
+	size_t n;
+
+	if (f->timers == 0)
+		return;
+	all = timer_all(&n);
+	for (size_t i = 0; all != NULL && i < n; i++)
+		if (all[i]->fork == f)
+			timer_stop(all[i]);
+	free(all);
+	f->timers = 0;
+}
+
+void fork_free(struct fork *f)
+{
+	for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
+		struct node *n = f->scope->nodes.v[i];
+
+		if (n->inner != NULL)
+			free_table(f, n);
+		close_state(f, n);
+	}
+	stop_timers(f);
+	if (f->table != NULL)
+		table_remove(f);
+	fork_release(f);
+}
+
+/* ---- One key's fork ---- */
+
+static struct fork *look_up(const struct forks *t, const void *key, uint32_t len, uint32_t hash)
+{
+	struct fork *f;
+
+	if (t == NULL || t->size == 0)
+		return NULL;
+	for (f = t->slots[hash & (t->size - 1)]; f != NULL; f = f->chain)
+		if (f->hash == hash && f->key_len == len && memcmp(f->key, key, len) == 0)
+			return f;
+	return NULL;
+}
+
+struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len)
+{
+	uint32_t hash = event_hash_bytes(key, len);
+	struct fork *f = look_up(*fork_slot(in, owner), key, len, hash);
+	struct forks *t;
+
+	if (f != NULL)
+		return f;
+	if (fork_table(owner, in, &t) != 0)
+		return NULL;
+	while (t->n >= owner->inner->max) {
+		fork_free(t->oldest);
+		self_add(SELF_FORKS_DROPPED, 1);
+	}
+	f = fork_make(owner->inner, in, key, len, hash);
+	if (f == NULL)
+		return NULL;
+	if (open_all(f) != 0) {
+		fork_release(f);
+		return NULL;
+	}
+	fork_insert(t, f);
+	return f;
+}
+
+/* An event came: it is the newest, and lives on until the event's ttl passes. */
+void fork_touch(struct fork *f, const struct sat_event *ev)
+{
+	struct forks *t = f->table;
+	double ttl = ev != NULL && (ev->has & SAT_HAS_TTL) ? ev->ttl : 60;
+
+	if (!(ttl >= 0))
+		ttl = 0;
+	if (ttl > 3e9)
+		ttl = 3e9;
+	f->last = clock_steady();
+	f->until = f->last + (int64_t)(ttl * 1e6);
+	if (t != NULL && t->newest != f) {
+		unchain_age(t, f);
+		chain_age(t, f);
+	}
+}
+
+/* ---- Sweeping ---- */
+
+static bool all_zero(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
+static bool as_new(struct fork *f)
+{
+	if (f->timers != 0 || f->inner != 0)
+		return false;
+	for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
+		const struct node *n = f->scope->nodes.v[i];
+
+		if (n->op->idle != NULL ? !n->op->idle(n->def, fork_state(f, n)) :
+					  !all_zero(fork_state(f, n), n->op->state_size))
+			return false;
+	}
+	return true;
+}
+
+void streams_sweep(struct streams *s)
+{
+	size_t most = s->n_forks / 64 + 1000;
+	int64_t now = clock_steady();
+
+	if (s->cursor == NULL)
+		s->cursor = s->first;
+	while (s->cursor != NULL && most-- > 0) {
+		struct fork *f = s->cursor;
+
+		s->cursor = f->next;
+		if (f->table == NULL)
+			continue;
+		if (now - f->last > f->scope->keep) {
+			/* The cursor may stand on a fork below this one. */
+			s->cursor = f->prev;
+			self_add(SELF_FORKS_AGED, 1);
+			fork_free(f);
+			s->cursor = s->cursor != NULL ? s->cursor->next : s->first;
+		} else if (now > f->until && as_new(f)) {
+			fork_free(f);
+		}
+	}
+}
+
+size_t streams_forks(const struct streams *s)
+{
+	return s->n_forks;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node - the graph as stream.c, fork.c, push.c and adopt.c see it.
+ *
+ * A node is one place in the config, a scope all nodes whose states lie in one
+ * block, a fork one such block: the root has one, and each operator that forks
+ * has one for every key, in every fork that the operator itself is in.
+ */
+#ifndef NODE_H
+#define NODE_H
+
+#include "log.h"
+#include "self.h"
+#include "state.h"
+#include "stream.h"
+#include "timer.h"
+
+struct fork;
+
+struct nodes { struct node **v; uint32_t n, room; };
+
+/* What an operator knows of its node; moves with def when a reload keeps it. */
+struct sat_node {
+	struct node *node;
+	struct sat_self *self;
+	char *path;
+};
+
+/* The options that every node has, and one named like the operator if it has none. */
+struct host_options { struct sat_option own; const struct sat_option *table[5]; };
+
+struct node {
+	struct sat_node *handle;
+	struct host_options *options;
+	const struct sat_op *op;
+	void *def;
+	struct scope *scope;		/* where its state lies */
+	struct scope *inner;		/* of a SAT_FORKS operator: its children's */
+	struct streams *set;
+	struct nodes *branches;
+	uint32_t n_branches;
+	uint32_t index, offset;		/* in its scope: number, and bytes into a fork's block */
+	uint64_t key[2];
+	bool defined, started;
+	int64_t errors;
+	struct log_limit limit;
+};
+
+struct scope {
+	struct streams *set;
+	struct scope *parent;		/* NULL: the root */
+	struct node *owner;
+	struct nodes nodes;
+	uint32_t bytes;			/* of a fork's block */
+	uint32_t max;			/* forks of one table */
+	int64_t keep;
+};
+
+/* The forks of one SAT_FORKS node in one fork; a pointer to it lies in front
+ * of the node's state. */
+struct forks {
+	struct fork **slots;
+	size_t size, n;
+	struct fork *oldest, *newest;	/* by last event */
+};
+
+struct fork {
+	struct scope *scope;
+	struct fork *parent;
+	struct forks *table;		/* NULL: the root */
+	struct fork *chain, *older, *newer;
+	struct fork *prev, *next;	/* all of the set, as made */
+	struct fork *moved;		/* during a reload: the one in its place */
+	int64_t last, until;		/* last event; when its ttl has passed (steady) */
+	uint32_t timers, inner;		/* set timers; forks below */
+	uint32_t hash, key_len;
+	const unsigned char *key;
+	_Alignas(16) unsigned char block[];
+};
+
+struct streams {
+	struct conf *file;
+	const struct stream_finder *finder;	/* while it is built */
+	struct nodes top;
+	struct nodes all;
+	struct scope **scopes;
+	uint32_t n_scopes;
+	struct define *defines;
+	struct fork *root;
+	struct fork *first, *last, *cursor;
+	size_t n_forks;
+	uint32_t stopping;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+struct sat_at {
+	struct node *node;
+	struct fork *fork;
+	const struct sat_at *up;	/* who passed to it; NULL: a top-level node, or a timer */
+	bool timer;
+};
+
+/* fork.c */
+struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len, uint32_t hash);
+int fork_open_state(struct fork *f, struct node *n);
+struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len);
+void fork_touch(struct fork *f, const struct sat_event *ev);
+void fork_free(struct fork *f);		/* with all below it; closes their states */
+void fork_release(struct fork *f);	/* the memory alone: its states have moved */
+void fork_insert(struct forks *t, struct fork *f);
+int fork_table(struct node *owner, struct fork *in, struct forks **table);
+static inline void *fork_state(struct fork *f, const struct node *n)
+{
+	return f->block + n->offset;
+}
+static inline struct forks **fork_slot(struct fork *f, const struct node *owner)
+{
+	return (struct forks **)(f->block + owner->offset - sizeof(struct forks *));
+}
+
+
+/* stream.c */
+void node_path(const struct node *n, char *buf, size_t size);
+
+#endif

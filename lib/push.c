@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* push - one input on its way through the graph, depth first, to its end. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "node.h"
+
+enum { DEPTH = 256, KEYS = 8 };
+
+static struct arena scratch;		/* until the push ends */
+static unsigned depth;			/* of passing; 0: no push */
+static uint32_t hops;			/* of the input */
+static char said[256];			/* by sat_fail(), empty: nothing */
+static int top_rc;			/* of the first top-level node that failed */
+static char top_error[256];
+static stream_show *show;
+static int64_t fired = INT64_MIN;	/* when the timer that is firing was due */
+
+void streams_show(stream_show *s)
+{
+	show = s;
+}
+
+const char *streams_error(void)
+{
+	return top_error;
+}
+
+bool streams_pushing(void)
+{
+	return depth != 0;
+}
+
+/* ---- Errors ---- */
+
+int sat_fail(const struct sat_at *at, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)at;
+	va_start(ap, fmt);
+	vsnprintf(said, sizeof(said), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static struct event *exception(const struct sat_item *item, int rc, const char *text)
+{
+	struct event *ev = event_loan(&scratch, NULL);
+	const char **tags = arena_get(&scratch, 2 * sizeof(*tags));
+	char *words = arena_text(&scratch, text, strlen(text));
+
+	if (ev == NULL || tags == NULL || words == NULL)
+		return NULL;
+	tags[0] = "exception";
+	tags[1] = strerrorname_np(-rc);
+	ev->pub.host = item->n != 0 ? item->evs[0]->host : NULL;
+	ev->pub.service = "satellite exception";
+	ev->pub.state = "error";
+	ev->pub.description = words;
+	ev->pub.tags = tags;
+	ev->pub.n_tags = tags[1] != NULL ? 2 : 1;
+	ev->pub.time = clock_wall();
+	ev->pub.has = SAT_HAS_TIME | SAT_HAS_TAGS;
+	return ev;
+}
+
+static const struct sat_at *catcher(const struct sat_at *at)
+{
+	for (at = at->up; at != NULL; at = at->up)
+		if (at->node->op->flags & SAT_CATCHES)
+			return at;
+	return NULL;
+}
+
+/* A node failed: count it, tell the nearest exception-stream, or the log. */
+static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
+{
+	const struct sat_at *to = catcher(at);
+	bool top = at->up == NULL && !at->timer;
+	char text[sizeof(said)];
+
+	snprintf(text, sizeof(text), "%s", said[0] != '\0' ? said : strerror(-rc));
+	said[0] = '\0';
+	at->node->errors++;
+	self_add(SELF_ERRORS, 1);
+	if (top && top_rc == 0) {
+		top_rc = rc;
+		snprintf(top_error, sizeof(top_error), "%s", text);
+	}
+	if (show != NULL)
+		show(at->node->handle->path, "error", NULL, item, text, top);
+	if (to != NULL) {
+		struct event *ev = exception(item, rc, text);
+
+		if (ev != NULL)
+			sat_pass_event(to, 1, &ev->pub);
+	} else if (show == NULL && log_allowed(&at->node->limit, 1, 10 * SAT_SECOND)) {
+		log_line(LOG_WARNING, at->node->handle->path, "%s: %s", at->node->op->name, text);
+	}
+}
+
+/* ---- Passing ---- */
+
+static void run(struct node *n, struct fork *f, const struct sat_at *up, const struct sat_item *item)
+{
+	struct sat_at at = { .node = n, .up = up };
+	int rc;
+
+	while (f->scope != n->scope)	/* a shared node lies further out */
+		f = f->parent;
+	at.fork = f;
+	if (depth >= DEPTH) {
+		sat_fail(&at, 0, "more than %d streams deep", DEPTH);
+		failed(&at, -ELOOP, item);
+		return;
+	}
+	if ((n->op->flags & SAT_ACTS) && !self_process.replay && !sat_acting())
+		return;
+	depth++;
+	rc = n->op->item(&at, n->def, fork_state(f, n), item);
+	depth--;
+	if (rc < 0)
+		failed(&at, rc, item);
+}
+
+void sat_pass(const struct sat_at *at, int branch, const struct sat_item *item)
+{
+	const struct node *n = at->node;
+
+	if (branch < 0 || (uint32_t)branch >= n->n_branches)
+		return;
+	for (uint32_t i = 0; i < n->branches[branch].n; i++)
+		run(n->branches[branch].v[i], at->fork, at, item);
+}
+
+void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event *ev)
+{
+	sat_pass(at, branch, &(struct sat_item){ &ev, 1, false });
+}
+
+/* A key's bytes: of each value its kind, its length and what it is. */
+static uint32_t key_bytes(unsigned char *to, size_t room, const struct sat_value *v)
+{
+	const void *p = NULL;
+	uint32_t n = 0;
+
+	switch (v->kind) {
+	case SAT_NIL:
+		break;
+	case SAT_BOOL:
+		p = &v->b;
+		n = sizeof(v->b);
+		break;
+	case SAT_INT:
+	case SAT_DOUBLE:
+		p = &v->i;
+		n = sizeof(v->i);
+		break;
+	case SAT_TEXT:
+		p = v->text;
+		n = (uint32_t)strlen(v->text);
+		break;
+	case SAT_TEXTS: {
+		uint32_t at = 1;
+
+		if (room < 1)
+			return 0;
+		to[0] = (unsigned char)v->kind;
+		for (uint32_t i = 0; i < v->n; i++) {
+			uint32_t len = (uint32_t)strlen(v->texts[i]) + 1;
+
+			if (room < at + len)
+				return 0;
+			memcpy(to + at, v->texts[i], len);
+			at += len;
+		}
+		if (room < at + 1)
+			return 0;
+		to[at] = 0xff;
+		return at + 1;
+	}
+	}
+	if (room < n + 5)
+		return 0;
+	to[0] = (unsigned char)v->kind;
+	memcpy(to + 1, &n, 4);
+	if (n != 0)
+		memcpy(to + 5, p, n);
+	return n + 5;
+}
+
+void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *item,
+		   const struct sat_value *keys, uint32_t n)
+{
+	unsigned char key[4096];
+	uint32_t len = 0;
+	struct sat_at in = *at;
+
+	if (at->node->inner == NULL || at->node->inner->nodes.n == 0) {
+		sat_pass(at, branch, item);
+		return;
+	}
+	for (uint32_t i = 0; i < n && i < KEYS; i++) {
+		uint32_t more = key_bytes(key + len, sizeof(key) - len, &keys[i]);
+
+		if (more == 0) {
+			failed(at, sat_fail(at, -E2BIG, "a key over %zu bytes", sizeof(key)), item);
+			return;
+		}
+		len += more;
+	}
+	in.fork = fork_get(at->node, at->fork, key, len);
+	if (in.fork == NULL) {
+		failed(at, sat_fail(at, -ENOMEM, "no memory for a fork"), item);
+		return;
+	}
+	fork_touch(in.fork, item->n != 0 ? item->evs[0] : NULL);
+	sat_pass(&in, branch, item);
+}
+
+/* ---- The push itself ---- */
+
+static void end(void)
+{
+	events_settle();
+	arena_reset(&scratch);
+	hops = 0;
+	said[0] = '\0';
+}
+
+int streams_push(struct streams *s, struct event *ev)
+{
+	const struct sat_event *one = &ev->pub;
+	const struct sat_item item = { &one, 1, false };
+
+	top_rc = 0;
+	hops = ev->hops;
+	depth = 1;
+	for (uint32_t i = 0; i < s->top.n; i++)
+		run(s->top.v[i], s->root, NULL, &item);
+	depth = 0;
+	end();
+	return top_rc;
+}
+
+void streams_fire(struct sat_timer *t)
+{
+	struct fork *f = t->fork;
+	struct node *n = f->scope->nodes.v[t->node];
+	struct sat_at at = { .node = n, .fork = f, .timer = true };
+
+	f->timers--;
+	if (n->op->timer == NULL)
+		return;
+	fired = t->due;
+	depth = 1;
+	n->op->timer(&at, n->def, fork_state(f, n), t);
+	depth = 0;
+	fired = INT64_MIN;
+	end();
+}
+
+/* ---- What operators ask of a push ---- */
+
+struct sat_event *sat_edit(const struct sat_at *at, const struct sat_event *ev)
+{
+	struct event *copy = event_loan(&scratch, ev);
+
+	(void)at;
+	if (copy == NULL) {
+		self_add(SELF_NO_MEMORY, 1);
+		return NULL;
+	}
+	return &copy->pub;
+}
+
+void *sat_scratch(const struct sat_at *at, size_t size)
+{
+	(void)at;
+	return arena_get(&scratch, size);
+}
+
+const char *sat_scratchf(const struct sat_at *at, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p = NULL;
+	int n;
+
+	(void)at;
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	if (n >= 0)
+		p = arena_raw(&scratch, (size_t)n + 1);
+	if (p != NULL)
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	va_end(ap);
+	return p;
+}
+
+int sat_reinject(const struct sat_at *at, const struct sat_event *ev)
+{
+	(void)at;
+	return engine_emit(ev, hops + 1, NULL);
+}
+
+bool sat_shown(const struct sat_at *at, const char *does, const char *tap, const struct sat_item *item)
+{
+	if (show == NULL)
+		return false;
+	show(at->node->handle->path, does, tap, item, NULL, false);
+	return true;
+}
+
+const char *sat_at_path(const struct sat_at *at)
+{
+	return at->node->handle->path;
+}
+
+void sat_timer_set(const struct sat_at *at, struct sat_timer *timer, int64_t due)
+{
+	if (timer->slot != 0)
+		at->fork->timers--;
+	/* One that arms itself for now or before would fire for ever. */
+	if (due <= fired)
+		due = fired + 1;
+	timer->fork = at->fork;
+	timer->node = at->node->index;
+	if (timer_set(timer, due) == 0)
+		at->fork->timers++;
+	else
+		self_add(SELF_NO_MEMORY, 1);
+}
+
+void sat_timer_stop(struct sat_timer *timer)
+{
+	if (timer->slot == 0)
+		return;
+	((struct fork *)timer->fork)->timers--;
+	timer_stop(timer);
+}
+
+uint32_t streams_hops(void)
+{
+	return hops;
+}
+
+void streams_free_scratch(void)
+{
+	arena_free(&scratch);
+}
+
+/* ---- Setting fields ---- */
+
+static int set_attr(struct sat_event *ev, const char *key, const char *value)
+{
+	struct sat_attr *v = arena_raw(&scratch, (ev->n_attrs + 1) * sizeof(*v));
+	uint32_t n = 0, i = 0;
+
+	if (v == NULL)
+		return -ENOMEM;
+	for (; i < ev->n_attrs && strcmp(ev->attrs[i].key, key) < 0; i++)
+		v[n++] = ev->attrs[i];
+	if (value != NULL)
+		v[n++] = (struct sat_attr){ key, value };
+	for (; i < ev->n_attrs; i++)
+		if (strcmp(ev->attrs[i].key, key) != 0)
+			v[n++] = ev->attrs[i];
+	ev->attrs = v;
+	ev->n_attrs = n;
+	return 0;
+}
+
+static int set_metric(struct sat_event *ev, const struct sat_value *v)
+{
+	ev->has &= ~SAT_HAS_METRIC;
+	if (v->kind == SAT_INT) {
+		ev->has |= SAT_HAS_INT;
+		ev->metric.i = v->i;
+	} else if (v->kind == SAT_DOUBLE) {
+		ev->has |= SAT_HAS_DOUBLE;
+		ev->metric.d = v->d;
+	} else if (v->kind != SAT_NIL) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_seconds(struct sat_event *ev, uint32_t field, const struct sat_value *v)
+{
+	uint32_t bit = field == FIELD_TIME ? SAT_HAS_TIME : SAT_HAS_TTL;
+	double d = v->kind == SAT_INT ? (double)v->i : v->d;
+
+	ev->has &= ~bit;
+	if (v->kind == SAT_NIL)
+		return 0;
+	if (v->kind != SAT_INT && v->kind != SAT_DOUBLE)
+		return -EINVAL;
+	if (field == FIELD_TIME && !(d > -9e12 && d < 9e12))
+		return -EINVAL;
+	ev->has |= bit;
+	if (field == FIELD_TTL)
+		ev->ttl = d;
+	else
+		ev->time = v->kind == SAT_INT ? v->i * SAT_SECOND : (int64_t)(d * 1e6 + (d < 0 ? -.5 : .5));
+	return 0;
+}
+
+int sat_set(const struct sat_at *at, struct sat_event *ev, const struct sat_field *field,
+	    const struct sat_value *v)
+{
+	const char **text = NULL;
+
+	(void)at;
+	switch (field->id) {
+	case FIELD_METRIC:
+		return set_metric(ev, v);
+	case FIELD_TIME:
+	case FIELD_TTL:
+		return set_seconds(ev, field->id, v);
+	case FIELD_TAGS:
+		if (v->kind != SAT_NIL && v->kind != SAT_TEXTS)
+			return -EINVAL;
+		ev->has = v->kind == SAT_NIL ? ev->has & ~(uint32_t)SAT_HAS_TAGS : ev->has | SAT_HAS_TAGS;
+		ev->tags = v->kind == SAT_NIL ? NULL : v->texts;
+		ev->n_tags = v->kind == SAT_NIL ? 0 : v->n;
+		return 0;
+	}
+	if (v->kind != SAT_NIL && v->kind != SAT_TEXT)
+		return -EINVAL;
+	switch (field->id) {
+	case FIELD_HOST:
+		text = &ev->host;
+		break;
+	case FIELD_SERVICE:
+		text = &ev->service;
+		break;
+	case FIELD_STATE:
+		text = &ev->state;
+		break;
+	case FIELD_DESCRIPTION:
+		text = &ev->description;
+		break;
+	default:
+		return set_attr(ev, field->name, v->kind == SAT_TEXT ? v->text : NULL);
+	}
+	*text = v->kind == SAT_TEXT ? v->text : NULL;
+	return 0;
+}
