@@ -48,7 +48,7 @@ size_t streams_forks(const struct streams *s);
 /* Every state that can be saved, a record each, and back; the record's bytes
  * say what it is.  -ENOENT: nobody has that state now; -EBADMSG: refused. */
 int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg);
-int streams_load(struct streams *s, const void *p, size_t n, int64_t away);
+int streams_load(struct streams *s, const void *p, size_t n);
 
 /* Where sat_shown() goes in replay and dry run; error: a stream failed. */
 typedef void stream_show(const char *path, const char *does, const char *tap,

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state - the state file, replaced whole, and the values that lie in its records. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "event.h"
+#include "state.h"
+#include "timer.h"
+
+static const char magic[16] = "satellite-state1";
+enum { LIMIT = 64 * 1024 * 1024 };	/* of one record */
+
+struct head { uint32_t kind, len, crc; };
+
+static uint32_t crc32_of(const unsigned char *p, size_t n)
+{
+	static uint32_t table[256];
+	uint32_t crc = 0xffffffff;
+
+	if (table[1] == 0)
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t c = i;
+
+			for (int k = 0; k < 8; k++)
+				c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
+			table[i] = c;
+		}
+	while (n-- > 0)
+		crc = table[(crc ^ *p++) & 0xff] ^ crc >> 8;
+	return ~crc;
+}
+
+/* ---- The file ---- */
+
+void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
+{
+	struct head h = { kind, (uint32_t)n, crc32_of(p, n) };
+
+	if (n > LIMIT)
+		return;
+	if (file->len == 0)
+		sat_buf_add(file, magic, sizeof(magic));
+	sat_buf_add(file, &h, sizeof(h));
+	sat_buf_add(file, p, n);
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return w < 0 ? -errno : -EIO;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static int sync_folder(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd, rc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int state_put(const char *path, const struct sat_buf *file)
+{
+	char temp[PATH_MAX];
+	int fd, rc;
+
+	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
+		return -ENAMETOOLONG;
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	rc = file->len == 0 ? write_all(fd, magic, sizeof(magic)) : write_all(fd, file->p, file->len);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	if (rc == 0 && rename(temp, path) != 0)
+		rc = -errno;
+	if (rc != 0) {
+		unlink(temp);
+		return rc;
+	}
+	return sync_folder(path);
+}
+
+static int slurp(const char *path, unsigned char **p, size_t *n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct stat st;
+	ssize_t r = 0;
+
+	if (fd < 0)
+		return -errno;
+	*n = 0;
+	*p = NULL;
+	if (fstat(fd, &st) != 0)
+		rc = -errno;
+	else if ((*p = malloc((size_t)st.st_size + 1)) == NULL)
+		rc = -ENOMEM;
+	while (rc == 0 && *n < (size_t)st.st_size && (r = read(fd, *p + *n, (size_t)st.st_size - *n)) > 0)
+		*n += (size_t)r;
+	if (rc == 0 && r < 0)
+		rc = -errno;
+	close(fd);
+	if (rc != 0) {
+		free(*p);
+		*p = NULL;
+	}
+	return rc;
+}
+
+int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
+	       void *arg, unsigned *bad)
+{
+	unsigned char *file, *p, *end;
+	struct head h;
+	size_t n;
+	int rc = slurp(path, &file, &n);
+
+	*bad = 0;
+	if (rc != 0)
+		return rc;
+	p = file;
+	end = file + n;
+	if (n < sizeof(magic) || memcmp(p, magic, sizeof(magic)) != 0) {
+		free(file);
+		return -EBADMSG;
+	}
+	for (p += sizeof(magic); end - p >= (ptrdiff_t)sizeof(h); p += h.len) {
+		memcpy(&h, p, sizeof(h));
+		p += sizeof(h);
+		if (h.len > LIMIT || h.len > (size_t)(end - p))
+			break;
+		if (crc32_of(p, h.len) == h.crc)
+			record(arg, h.kind, p, h.len);
+		else
+			++*bad;
+	}
+	*bad += p != end;
+	free(file);
+	return 0;
+}
+
+/* ---- Values ---- */
+
+static int put(struct sat_writer *out, char tag, const void *p, size_t n)
+{
+	sat_buf_add(&out->b, &tag, 1);
+	sat_buf_add(&out->b, p, n);
+	return out->b.full ? -ENOMEM : 0;
+}
+
+static const void *get(struct sat_reader *in, char tag, size_t n)
+{
+	const unsigned char *p = in->p;
+
+	if (in->rc != 0 || (size_t)(in->end - p) < n + 1 || p[0] != (unsigned char)tag) {
+		in->rc = -EBADMSG;
+		return NULL;
+	}
+	in->p = p + n + 1;
+	return p + 1;
+}
+
+int sat_write_int(struct sat_writer *out, int64_t v)
+{
+	return put(out, 'i', &v, sizeof(v));
+}
+
+int sat_write_double(struct sat_writer *out, double v)
+{
+	return put(out, 'd', &v, sizeof(v));
+}
+
+int sat_write_text(struct sat_writer *out, const char *s)
+{
+	uint32_t n = s != NULL ? (uint32_t)strlen(s) : 0;
+
+	if (s == NULL)
+		return put(out, 'n', NULL, 0);
+	put(out, 't', &n, sizeof(n));
+	sat_buf_add(&out->b, s, n + 1);
+	return out->b.full ? -ENOMEM : 0;
+}
+
+int sat_read_int(struct sat_reader *in, int64_t *v)
+{
+	const void *p = get(in, 'i', sizeof(*v));
+
+	*v = 0;
+	if (p != NULL)
+		memcpy(v, p, sizeof(*v));
+	return in->rc;
+}
+
+int sat_read_double(struct sat_reader *in, double *v)
+{
+	const void *p = get(in, 'd', sizeof(*v));
+
+	*v = 0;
+	if (p != NULL)
+		memcpy(v, p, sizeof(*v));
+	return in->rc;
+}
+
+int sat_read_text(struct sat_reader *in, const char **s)
+{
+	const void *p;
+	uint32_t n;
+
+	*s = NULL;
+	if (in->rc == 0 && in->p < in->end && *in->p == 'n') {
+		in->p++;
+		return 0;
+	}
+	p = get(in, 't', sizeof(n));
+	if (p == NULL)
+		return in->rc;
+	memcpy(&n, p, sizeof(n));
+	if ((size_t)(in->end - in->p) < (size_t)n + 1 || in->p[n] != '\0')
+		return in->rc = -EBADMSG;
+	*s = (const char *)in->p;
+	in->p += (size_t)n + 1;
+	return 0;
+}
+
+int sat_write_event(struct sat_writer *out, const struct sat_event *ev)
+{
+	sat_write_int(out, ev->has);
+	sat_write_text(out, ev->host);
+	sat_write_text(out, ev->service);
+	sat_write_text(out, ev->state);
+	sat_write_text(out, ev->description);
+	sat_write_int(out, ev->time);
+	sat_write_double(out, ev->ttl);
+	sat_write_int(out, ev->metric.i);	/* a double's bits, too */
+	sat_write_int(out, ev->n_tags);
+	for (uint32_t i = 0; i < ev->n_tags; i++)
+		sat_write_text(out, ev->tags[i]);
+	sat_write_int(out, ev->n_attrs);
+	for (uint32_t i = 0; i < ev->n_attrs; i++) {
+		sat_write_text(out, ev->attrs[i].key);
+		sat_write_text(out, ev->attrs[i].value);
+	}
+	return out->b.full ? -ENOMEM : 0;
+}
+
+/* How many of a list come next; no more than there are bytes left. */
+static uint32_t read_count(struct sat_reader *in)
+{
+	int64_t n;
+
+	sat_read_int(in, &n);
+	if (n < 0 || n > in->end - in->p) {
+		in->rc = -EBADMSG;
+		return 0;
+	}
+	return (uint32_t)n;
+}
+
+static void read_lists(struct sat_reader *in, struct sat_event *ev, struct arena *a)
+{
+	const char **tags;
+	struct sat_attr *attrs;
+
+	ev->n_tags = read_count(in);
+	ev->tags = tags = arena_get(a, ev->n_tags * sizeof(*tags) + 1);
+	for (uint32_t i = 0; tags != NULL && i < ev->n_tags && in->rc == 0; i++)
+		if (sat_read_text(in, &tags[i]) == 0 && tags[i] == NULL)
+			in->rc = -EBADMSG;
+	ev->n_attrs = read_count(in);
+	ev->attrs = attrs = arena_get(a, ev->n_attrs * sizeof(*attrs) + 1);
+	for (uint32_t i = 0; attrs != NULL && i < ev->n_attrs && in->rc == 0; i++) {
+		sat_read_text(in, &attrs[i].key);
+		sat_read_text(in, &attrs[i].value);
+		if (in->rc == 0 && (attrs[i].key == NULL || attrs[i].value == NULL))
+			in->rc = -EBADMSG;
+	}
+	if (tags == NULL || attrs == NULL)
+		in->rc = -ENOMEM;
+}
+
+int sat_read_event(struct sat_reader *in, const struct sat_event **out)
+{
+	struct sat_event ev = { .size = sizeof(ev) };
+	struct arena a = { 0 };
+	struct event *copy;
+	int64_t has;
+
+	*out = NULL;
+	sat_read_int(in, &has);
+	ev.has = (uint32_t)has;
+	sat_read_text(in, &ev.host);
+	sat_read_text(in, &ev.service);
+	sat_read_text(in, &ev.state);
+	sat_read_text(in, &ev.description);
+	sat_read_int(in, &ev.time);
+	sat_read_double(in, &ev.ttl);
+	sat_read_int(in, &ev.metric.i);
+	read_lists(in, &ev, &a);
+	if (in->rc == 0) {
+		copy = event_copy(&ev);
+		if (copy == NULL)
+			in->rc = -ENOMEM;
+		else
+			*out = &copy->pub;
+	}
+	arena_free(&a);
+	return in->rc;
+}
+
+/* A timer is kept as what it had left: time away does not count. */
+int sat_write_timer(struct sat_writer *out, const struct sat_timer *timer)
+{
+	int64_t v[2] = { timer->slot != 0, timer->slot != 0 ? timer->due - clock_steady() : 0 };
+
+	return put(out, 'T', v, sizeof(v));
+}
+
+int sat_read_timer(const struct sat_at *at, struct sat_reader *in, struct sat_timer *timer)
+{
+	const void *p = get(in, 'T', 2 * sizeof(int64_t));
+	int64_t v[2];
+
+	if (p == NULL)
+		return in->rc;
+	memcpy(v, p, sizeof(v));
+	if (v[0] != 0)
+		sat_timer_set(at, timer, clock_steady() + v[1]);
+	return 0;
+}
