@@ -12,34 +12,32 @@
 #include "index.h"
 #include "stream.h"
 
-/* loop NULL: replay, turned by engine_run(). */
+/* loop NULL: replay, turned by engine_move() and engine_run(). */
 int engine_init(struct uv_loop_s *loop);
-/* Swap in a set of streams between two inputs; the old one is handed back for
- * streams_stop(), NULL: there was none. */
+/* Swap in a set of streams between two inputs; it adopts what the old one knew.
+ * The old one is handed back for streams_stop(); NULL: there was none. */
 struct streams *engine_swap(struct streams *next);
 struct streams *engine_streams(void);
-void engine_index(const struct index_conf *c);
+void engine_index(const struct index_conf *c);	/* borrows its strings until the next */
+const struct index_conf *engine_index_settings(void);
 
-/* Append an input; takes nothing, copies. -ENOBUFS, -ELOOP: counted. */
+/* Append an input, as sat_emit_event() says.  Takes nothing, copies. */
 int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host);
-/* Run an event at once, ahead of the queue; not inside a push.  0 or the error
- * of a top-level stream (streams_error()). */
-int engine_input(struct event *ev);
-bool engine_pushing(void);
-/* Timers due at or before the clock, then the inputs that wait. */
+/* Timers due at or before the clock, then the inputs that wait: all of them in
+ * replay, a slice of them live. */
 void engine_run(void);
 /* Replay: move the clock to t, firing timers in order on the way. */
 void engine_move(int64_t t);
-/* One turn of the reaper now; keys NULL: as configured. */
-void engine_reap(const char *const *keep, bool keep_all);
+/* Replay: this event now, ahead of what it causes.  0 or a top-level stream's error. */
+int engine_input(struct event *ev);
+/* One turn of the reaper now. */
+void engine_reap(void);
 
-/* Save to, and restore from, the state file. */
-int engine_save(const char *path);
-int engine_load(const char *path);
-void engine_stop(void (*done)(void *arg), void *arg);	/* drains, stops the loop's handles */
-void engine_free(void);
-
-/* For `satellite replay`: exit status. */
-int replay_main(const char *events, bool reap);
+/* The state file: the index and what operators know.  Saving on the loop takes
+ * the records; `later` has them written by sat_work(). */
+int engine_save(const char *path, bool later);
+int engine_load(const char *path);	/* -ENOENT: there is none */
+/* Stop turning: closes the loop's handles, frees everything but streams. */
+void engine_stop(void);
 
 #endif

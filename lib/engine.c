@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine - the queue of inputs, pushes, timers, the reaper: what turns. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "json.h"
+#include "query.h"
+#include "self.h"
+#include "state.h"
+#include "timer.h"
+#include "topic.h"
+#include "wire.h"
+#include "work.h"
+
+enum {
+	QUEUE = 1 << 20,	/* inputs that may wait */
+	HOPS = 8,		/* emits in a row that came of one another */
+	SLICE = 4096,		/* inputs or expiries of one turn, then sockets again */
+};
+
+static struct streams *streams;
+static struct { struct event **v; size_t first, n, size; } queue;	/* a ring, size a power of 2 */
+static struct arena message;	/* of the message, or the reaper's turn, under way */
+static struct index_conf index_settings = { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
+static int64_t swept;
+
+static bool live;
+static uv_prepare_t prepare;
+static uv_check_t check;
+static uv_timer_t waker;
+
+/* ---- Inputs ---- */
+
+static int queue_room(void)
+{
+	size_t more = queue.size != 0 ? 2 * queue.size : 256;
+	struct event **v;
+
+	if (queue.n < queue.size)
+		return 0;
+	if (queue.n >= QUEUE)
+		return -ENOBUFS;
+	v = malloc(more * sizeof(struct event *));
+	if (v == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < queue.n; i++)
+		v[i] = queue.v[(queue.first + i) & (queue.size - 1)];
+	free(queue.v);
+	queue.v = v;
+	queue.first = 0;
+	queue.size = more;
+	return 0;
+}
+
+static int append(struct event *ev)
+{
+	int rc = queue_room();
+
+	if (rc != 0) {
+		self_add(SELF_EMIT_DROPPED, 1);
+		sat_drop(&ev->pub);
+		return rc;
+	}
+	queue.v[(queue.first + queue.n++) & (queue.size - 1)] = ev;
+	return 0;
+}
+
+int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host)
+{
+	struct event *copy;
+
+	if (hops > HOPS) {
+		self_add(SELF_HOPS_DROPPED, 1);
+		return -ELOOP;
+	}
+	if (host != NULL && ev->host == NULL) {
+		struct sat_event with = { 0 };
+
+		memcpy(&with, ev, ev->size < sizeof(with) ? ev->size : sizeof(with));
+		with.size = sizeof(with);
+		with.host = host;
+		copy = event_copy(&with);
+	} else {
+		copy = event_copy(ev);
+	}
+	if (copy == NULL)
+		return -ENOMEM;
+	copy->hops = hops;
+	if (!(copy->pub.has & SAT_HAS_TIME) && host != NULL) {
+		copy->pub.time = clock_wall();
+		copy->pub.has |= SAT_HAS_TIME;
+	}
+	return append(copy);
+}
+
+int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
+{
+	(void)self;
+	return engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
+}
+
+static int push(struct event *ev)
+{
+	self_add(SELF_EVENTS, 1);
+	return streams != NULL ? streams_push(streams, ev) : 0;
+}
+
+static void push_first(void)
+{
+	struct event *ev = queue.v[queue.first & (queue.size - 1)];
+
+	queue.first++;
+	queue.n--;
+	push(ev);
+	sat_drop(&ev->pub);
+}
+
+/* ---- Turning ---- */
+
+static bool fire_one(int64_t now)
+{
+	struct sat_timer *t;
+	struct sat_alarm *a;
+
+	if (!timer_pop(now, &t, &a))
+		return false;
+	if (t != NULL)
+		streams_fire(t);
+	else
+		a->fire(a);
+	return true;
+}
+
+static void expired(void *arg, struct event *ev, const struct sat_event *was)
+{
+	const struct sat_event *one = &ev->pub;
+	struct event *copy = event_copy(&ev->pub);
+
+	(void)arg;
+	(void)was;
+	sat_publish(&self_host, "index", &(struct sat_item){ &one, 1, false }, false);
+	if (copy != NULL)
+		append(copy);
+}
+
+static bool reap(void)
+{
+	bool more = index_reap(clock_steady(), live ? SLICE : UINT32_MAX, &message, expired, NULL);
+
+	events_settle();
+	arena_reset(&message);
+	return more;
+}
+
+void engine_reap(void)
+{
+	reap();
+}
+
+static void sweep(void)
+{
+	if (streams == NULL || clock_steady() - swept < SAT_SECOND)
+		return;
+	swept = clock_steady();
+	streams_sweep(streams);
+}
+
+void engine_run(void)
+{
+	size_t left = live ? SLICE : SIZE_MAX;
+
+	do {
+		while (left > 0 && fire_one(clock_steady()))
+			left--;
+		while (left > 0 && queue.n > 0 && timer_next() > clock_steady()) {
+			push_first();
+			left--;
+		}
+	} while (left > 0 && (queue.n > 0 || timer_next() <= clock_steady()));
+	sweep();
+}
+
+void engine_move(int64_t t)
+{
+	while (timer_next() <= t) {
+		clock_set(timer_next());
+		engine_run();
+	}
+	clock_set(t);
+	engine_run();
+}
+
+int engine_input(struct event *ev)
+{
+	int rc;
+
+	engine_run();
+	rc = push(ev);
+	engine_run();
+	return rc;
+}
+
+/* ---- The loop ---- */
+
+static void wake(uv_timer_t *t)
+{
+	(void)t;
+}
+
+/* Before the loop sleeps: do what is due, and say when to wake. */
+static void turn(uv_prepare_t *p)
+{
+	int64_t next, now;
+	bool more = false;
+
+	(void)p;
+	engine_run();
+	if (!clock_late() && index_next() <= clock_steady()) {
+		more = reap();
+		engine_run();
+	}
+	now = clock_steady();
+	next = timer_next();
+	if (!clock_late() && index_next() < next)
+		next = index_next();
+	if (clock_late() && next > now + SAT_SECOND)
+		next = now + SAT_SECOND;
+	if (streams != NULL && streams_forks(streams) > 1 && next > swept + 10 * SAT_SECOND)
+		next = swept + 10 * SAT_SECOND;
+	if (more || queue.n > 0 || clock_behind() || next < now)
+		next = now;
+	clock_expect(next);
+	if (next == INT64_MAX)
+		uv_timer_stop(&waker);
+	else
+		uv_timer_start(&waker, wake, (uint64_t)(next - now + 999) / 1000, 0);
+	clock_turn();
+}
+
+/* After the sockets: what they took may have been long. */
+static void after(uv_check_t *c)
+{
+	(void)c;
+	clock_turn();
+}
+
+int engine_init(struct uv_loop_s *loop)
+{
+	live = loop != NULL;
+	index_init(&index_settings);
+	if (!live)
+		return 0;
+	uv_prepare_init(loop, &prepare);
+	uv_check_init(loop, &check);
+	uv_timer_init(loop, &waker);
+	uv_prepare_start(&prepare, turn);
+	uv_check_start(&check, after);
+	uv_unref((uv_handle_t *)&prepare);
+	uv_unref((uv_handle_t *)&check);
+	uv_unref((uv_handle_t *)&waker);
+	return 0;
+}
+
+struct streams *engine_swap(struct streams *next)
+{
+	struct streams *prev = streams;
+
+	streams_adopt(next, prev);
+	streams = next;
+	return prev;
+}
+
+struct streams *engine_streams(void)
+{
+	return streams;
+}
+
+void engine_index(const struct index_conf *c)
+{
+	index_settings = *c;
+	index_init(&index_settings);
+}
+
+const struct index_conf *engine_index_settings(void)
+{
+	return &index_settings;
+}
+
+/* The set itself is the owner's, who has it from engine_swap(). */
+void engine_stop(void)
+{
+	streams = NULL;
+	while (queue.n > 0) {
+		sat_drop(&queue.v[queue.first & (queue.size - 1)]->pub);
+		queue.first++;
+		queue.n--;
+	}
+	free(queue.v);
+	memset(&queue, 0, sizeof(queue));
+	events_settle();
+	index_free();
+	timer_free();
+	topic_free();
+	arena_free(&message);
+	streams_free_scratch();
+	if (live) {
+		uv_close((uv_handle_t *)&prepare, NULL);
+		uv_close((uv_handle_t *)&check, NULL);
+		uv_close((uv_handle_t *)&waker, NULL);
+	}
+	live = false;
+}
+
+/* ---- Messages of a door ---- */
+
+struct answer { struct sat_buf *b; const struct sat_event **evs; size_t n, room; };
+
+static int collect(void *arg, const struct sat_event *ev)
+{
+	struct answer *a = arg;
+	const struct sat_event **p;
+
+	if (a->n == a->room) {
+		p = realloc(a->evs, (a->room != 0 ? 2 * a->room : 64) * sizeof(*p));
+		if (p == NULL)
+			return -ENOMEM;
+		a->evs = p;
+		a->room = a->room != 0 ? 2 * a->room : 64;
+	}
+	a->evs[a->n++] = sat_keep(ev);
+	return 0;
+}
+
+static void answer_query(const char *text, struct sat_buf *b)
+{
+	struct answer a = { .b = b };
+	char error[256];
+	const struct sat_query *q = query_cached(text, error, sizeof(error));
+	int rc;
+
+	if (q == NULL) {
+		wire_error(b, error);
+		return;
+	}
+	rc = index_search(q, collect, &a);
+	if (rc == 0)
+		wire_events(b, a.evs, a.n);
+	else
+		wire_error(b, strerror(-rc));
+	for (size_t i = 0; i < a.n; i++)
+		sat_drop(a.evs[i]);
+	free(a.evs);
+}
+
+/* Every event through the streams; the first top-level error ends it, as in Riemann. */
+static int push_all(struct wire_msg *m)
+{
+	int64_t now = clock_wall();
+	int rc = 0;
+
+	for (uint32_t i = 0; i < m->n && rc == 0; i++) {
+		struct event *ev = &m->events[i];
+
+		if (!(ev->pub.has & SAT_HAS_TIME)) {
+			ev->pub.time = now;
+			ev->pub.has |= SAT_HAS_TIME;
+		}
+		rc = push(ev);
+	}
+	return rc;
+}
+
+int sat_message(struct sat_self *self, void *msg, size_t len,
+		void (*answer)(void *arg, const void *p, size_t n), void *arg)
+{
+	struct sat_buf b = { .max = 256 << 20 };
+	unsigned char *bytes = msg, behind = bytes[len];
+	struct wire_msg m;
+	int rc;
+
+	(void)self;
+	/* What fires now or waits came before it. */
+	if (timer_next() <= clock_steady() || queue.n > 0)
+		engine_run();
+	rc = wire_decode(msg, len, &message, &m);
+	if (rc == 0) {
+		rc = push_all(&m);
+		if (rc != 0)
+			wire_error(&b, streams_error());
+		else if (m.query != NULL)
+			answer_query(m.query, &b);
+		else
+			wire_ok(&b);
+		rc = b.full ? -ENOMEM : 0;
+	} else {
+		self_add(SELF_MALFORMED, 1);
+	}
+	bytes[len] = behind;
+	arena_reset(&message);
+	if (rc == 0 && answer != NULL)
+		answer(arg, b.p, b.len);
+	sat_buf_free(&b);
+	return rc;
+}
+
+int sat_index_put(const struct sat_at *at, const struct sat_event *ev)
+{
+	int rc = index_put(ev);
+
+	if (rc == -EINVAL)
+		return sat_fail(at, rc, "cannot index an event without time");
+	if (rc == -ENOBUFS)
+		return sat_fail(at, rc, "the index is full: %zu events (index.max)", index_size());
+	if (rc == 0 && topic_heard("index"))
+		sat_publish(&self_host, "index", &(struct sat_item){ &ev, 1, false }, false);
+	return rc;
+}
+
+int sat_index_delete(const struct sat_at *at, const struct sat_event *ev)
+{
+	(void)at;
+	index_delete(ev->host, ev->service);
+	return 0;
+}
+
+/* ---- The state file ---- */
+
+struct saving { struct sat_buf file; struct sat_writer w; char *path; };
+
+static int record_fork(void *arg, const void *p, size_t n)
+{
+	state_record(arg, STATE_FORK, p, n);
+	return ((struct sat_buf *)arg)->full ? -ENOMEM : 0;
+}
+
+static int record_event(void *arg, const struct sat_event *ev)
+{
+	struct saving *s = arg;
+
+	s->w.b.len = 0;
+	sat_write_int(&s->w, index_left(ev));
+	if (sat_write_event(&s->w, ev) == 0)
+		state_record(&s->file, STATE_EVENT, s->w.b.p, s->w.b.len);
+	s->w.b.full = false;
+	return s->file.full ? -ENOMEM : 0;
+}
+
+static void free_saving(struct saving *s)
+{
+	sat_buf_free(&s->file);
+	sat_buf_free(&s->w.b);
+	free(s->path);
+	free(s);
+}
+
+static int save_work(void *arg)
+{
+	struct saving *s = arg;
+
+	return state_put(s->path, &s->file);
+}
+
+static void saved(void *arg, int rc)
+{
+	struct saving *s = arg;
+
+	if (rc != 0)
+		sat_log(&self_host, LOG_WARNING, "%s: %s: a restart would forget what streams know", s->path,
+			strerror(-rc));
+	if (rc != -ETIMEDOUT)
+		free_saving(s);
+}
+
+static void saved_late(void *arg)
+{
+	free_saving(arg);
+}
+
+int engine_save(const char *path, bool later)
+{
+	struct saving *s = calloc(1, sizeof(*s));
+	struct sat_job job = { .size = sizeof(job), .work = save_work, .done = saved, .late = saved_late };
+	int rc;
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->path = strdup(path);
+	s->file.max = (size_t)2 << 30;
+	s->w.b.max = 32 << 20;
+	rc = s->path != NULL ? index_search(NULL, record_event, s) : -ENOMEM;
+	if (rc == 0 && streams != NULL)
+		rc = streams_save(streams, record_fork, &s->file);
+	job.arg = s;
+	if (rc == 0 && later) {
+		rc = sat_work(&self_host, &job);
+		if (rc == 0)
+			return 0;
+	} else if (rc == 0) {
+		rc = state_put(path, &s->file);
+	}
+	free_saving(s);
+	return rc;
+}
+
+static void load_event(const void *p, size_t n)
+{
+	struct sat_reader in = { p, (const unsigned char *)p + n, 0 };
+	const struct sat_event *ev;
+	int64_t left;
+
+	if (sat_read_int(&in, &left) != 0 || sat_read_event(&in, &ev) != 0) {
+		self_add(SELF_STATE_REFUSED, 1);
+		return;
+	}
+	if (index_put(ev) == 0)
+		index_set_left(ev, left);
+	sat_drop(ev);
+}
+
+static void load_record(void *arg, uint32_t kind, const void *p, size_t n)
+{
+	unsigned *refused = arg;
+
+	if (kind == STATE_EVENT)
+		load_event(p, n);
+	else if (kind == STATE_FORK && streams != NULL && streams_load(streams, p, n) == -EBADMSG) {
+		self_add(SELF_STATE_REFUSED, 1);
+		++*refused;
+	}
+}
+
+int engine_load(const char *path)
+{
+	unsigned refused = 0, bad;
+	int rc = state_read(path, load_record, &refused, &bad);
+
+	if (rc == 0 && refused + bad != 0)
+		sat_log(&self_host, LOG_WARNING, "%s: %u records refused, %u damaged: those begin anew", path,
+			refused, bad);
+	return rc;
+}

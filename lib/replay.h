@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay - streams over recorded events, on a virtual clock. */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include "engine.h"
+
+/* Reads JSON lines from path ("-": standard input), after engine_init(NULL);
+ * the streams are swapped in once the first line has told the time.  prefix
+ * may be NULL.  Exit status: 0, or 1 after a mistake that was reported. */
+int replay_main(struct streams *streams, const char *path, bool reap);
+
+#endif
