@@ -55,7 +55,7 @@ static void end(struct sat_buf *b)
 	sat_buf_free(b);
 }
 
-static void show(const char *path, const char *does, const char *tap, const struct sat_item *item,
+void replay_show(const char *path, const char *does, const char *tap, const struct sat_item *item,
 		 const char *error, bool top)
 {
 	struct sat_buf b = { .max = 1 << 30 };
@@ -336,7 +336,7 @@ int replay_main(struct streams *streams, const char *path, bool reap)
 	reaping = reap;
 	mistakes = 0;
 	line_arena.max = (size_t)4 * LINE;
-	streams_show(show);
+	streams_show(replay_show);
 	settings = *engine_index_settings();
 	clock_virtual(0);
 	while ((len = getline(&text, &room, f)) >= 0)

@@ -5,6 +5,10 @@
 
 #include "engine.h"
 
+/* The line that replay prints for what reaches outside; --dry-run shows it, too. */
+void replay_show(const char *path, const char *does, const char *tap, const struct sat_item *item,
+		 const char *error, bool top);
+
 /* Reads JSON lines from path ("-": standard input), after engine_init(NULL);
  * the streams are swapped in once the first line has told the time.  prefix
  * may be NULL.  Exit status: 0, or 1 after a mistake that was reported. */
