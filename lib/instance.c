@@ -42,12 +42,16 @@ char *instance_text(const struct sat_conf *group)
 	return b.p;
 }
 
-struct instance *instance_new(const char *name, const struct sat_module *m, const struct sat_conf *group)
+struct instance *instance_new(const char *name, const struct sat_module *m,
+			      const struct sat_conf *group, char *text)
 {
 	struct instance *i = calloc(1, sizeof(*i));
 
-	if (i == NULL)
+	if (i == NULL) {
+		free(text);
 		return NULL;
+	}
+	i->text = text;
 	i->self.instance = i;
 	i->self.module = m;
 	i->self.conf = group;
@@ -56,7 +60,6 @@ struct instance *instance_new(const char *name, const struct sat_module *m, cons
 		i->self.n_counters++;
 	i->self.name = strdup(name);
 	i->self.counters = calloc(i->self.n_counters + 1, sizeof(*i->self.counters));
-	i->text = instance_text(group);
 	if (i->self.name != NULL && i->self.counters != NULL && i->text != NULL)
 		return i;
 	instance_free(i);
@@ -152,6 +155,7 @@ void instance_stop(struct instance *i, void (*stopped)(struct instance *i))
 	i->stopped = stopped;
 	i->stage = INSTANCE_STOPPING;
 	http_ready(i->self.name, NULL);
+	http_remove(&i->self);
 	if (runs && i->self.module->stop != NULL)
 		i->self.module->stop(i->self.state);
 	else

@@ -43,8 +43,9 @@ struct instance {
 	void (*stopped)(struct instance *i);
 };
 
-/* One that is not created yet, of a judged group.  NULL: no memory. */
-struct instance *instance_new(const char *name, const struct sat_module *m, const struct sat_conf *group);
+/* One that is not created yet, of a judged group.  Takes text.  NULL: no memory. */
+struct instance *instance_new(const char *name, const struct sat_module *m,
+			      const struct sat_conf *group, char *text);
 /* Judge the group of an instance of m; 0 or -EINVAL, reported. */
 int instance_judge(const struct sat_module *m, const struct sat_conf *group);
 /* The text of a judged group; NULL: no memory. */

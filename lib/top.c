@@ -176,12 +176,17 @@ void top_use(struct top *t)
 	in_use = t;
 }
 
-bool top_known(const struct top *t, const struct sat_conf *group)
+const struct sat_conf *top_get(const struct top *t, const char *name)
+{
+	return conf_find(t->root, name);
+}
+
+bool top_known(const struct top *t, const struct sat_conf *setting)
 {
 	for (size_t i = 0; i < t->n_known; i++)
-		if (t->known[i] == group)
+		if (t->known[i] == setting)
 			return true;
-	return ours(sat_conf_name(group));
+	return ours(sat_conf_name(setting));
 }
 
 const char *top_role(const struct top *t)
@@ -324,39 +329,73 @@ static void note(struct instance *i, int kind, const char *name, const char *tex
 	tie->options = options;
 }
 
-const char *sat_top_string(const char *name)
+static const char *top_string(const char *name)
 {
 	const struct sat_conf *s = in_use != NULL ? conf_find(in_use->root, name) : NULL;
-	const char *text = NULL;
 
-	if (s != NULL && sat_conf_value(s).kind == SAT_TEXT)
-		text = sat_conf_value(s).text;
-	for (size_t i = 0; s == NULL && i < N_OPTIONS; i++)
+	if (s != NULL)
+		return sat_conf_value(s).kind == SAT_TEXT ? sat_conf_value(s).text : NULL;
+	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (strcmp(top_options[i]->name, name) == 0 && top_options[i]->type == SAT_STRING)
-			text = top_options[i]->fallback;
+			return top_options[i]->fallback;
+	return NULL;
+}
+
+const char *sat_top_string(const char *name)
+{
+	const char *text = top_string(name);
+
 	note(instance_creating(), TIE_STRING, name, text, NULL);
 	return text;
+}
+
+/* Judged; NULL and *rc as of sat_top_group(). */
+static const struct sat_conf *top_group(const char *name, const struct sat_option *const *options, int *rc)
+{
+	const struct sat_conf *group = in_use != NULL ? conf_find(in_use->root, name) : NULL;
+
+	*rc = 0;
+	if (group == NULL)
+		return NULL;
+	if (!sat_conf_is_group(group)) {
+		*rc = sat_conf_error(group, NULL, "is not a group");
+		return NULL;
+	}
+	if (!top_known(in_use, group))
+		in_use->known[in_use->n_known++] = group;
+	*rc = conf_judge(group, options, NULL);
+	return *rc == 0 ? group : NULL;
 }
 
 const struct sat_conf *sat_top_group(struct sat_self *self, const char *name,
 				     const struct sat_option *const *options, int *rc)
 {
-	const struct sat_conf *group = in_use != NULL ? conf_find(in_use->root, name) : NULL;
-	char *text = NULL;
+	const struct sat_conf *group = top_group(name, options, rc);
+	char *text;
 
-	*rc = 0;
-	if (group != NULL && !sat_conf_is_group(group)) {
-		*rc = sat_conf_error(group, NULL, "is not a group");
-		return NULL;
-	}
-	if (group != NULL) {
-		if (!top_known(in_use, group))
-			in_use->known[in_use->n_known++] = group;
-		*rc = conf_judge(group, options, NULL);
-		text = *rc == 0 ? instance_text(group) : NULL;
-	}
-	if (*rc == 0 && instance_creating() == instance_of(self))
-		note(instance_of(self), TIE_GROUP, name, text, options);
+	if (*rc != 0 || instance_creating() != instance_of(self))
+		return group;
+	text = group != NULL ? instance_text(group) : NULL;
+	note(instance_of(self), TIE_GROUP, name, text, options);
 	free(text);
-	return *rc == 0 ? group : NULL;
+	return group;
+}
+
+bool top_same(const struct instance_tie *tie)
+{
+	const struct sat_conf *group;
+	const char *now;
+	char *text = NULL;
+	bool same;
+	int rc = 0;
+
+	if (tie->kind == TIE_STRING) {
+		now = top_string(tie->name);
+	} else {
+		group = top_group(tie->name, tie->options, &rc);
+		now = text = group != NULL ? instance_text(group) : NULL;
+	}
+	same = rc == 0 && (now == NULL || tie->text == NULL ? now == tie->text : strcmp(now, tie->text) == 0);
+	free(text);
+	return same;
 }

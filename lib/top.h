@@ -17,11 +17,15 @@ struct top;		/* one file with its top judged */
 struct top *top_judge(struct conf *file);
 void top_free(struct top *t);			/* NULL is fine */
 struct conf *top_file(const struct top *t);
+const struct sat_conf *top_get(const struct top *t, const char *name);	/* NULL: not given */
 
 /* What sat_top_string() and sat_top_group() answer from, borrowed; NULL: nothing. */
 void top_use(struct top *t);
-/* The group of a module was asked for by another: it is not unknown. */
-bool top_known(const struct top *t, const struct sat_conf *group);
+/* Whether this setting is the host's own, or a group that a module has asked for. */
+bool top_known(const struct top *t, const struct sat_conf *setting);
+struct instance_tie;
+/* Whether what an instance once read here is the same in the file in use. */
+bool top_same(const struct instance_tie *tie);
 
 const char *top_role(const struct top *t);	/* "master", "slave"; NULL: not said */
 char *top_host(const struct top *t);		/* the caller's to free; NULL: no memory */

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life - the setup that runs, and those that end.
+ *
+ * A setup ends in phases, each of which waits for the one before: checks, doors,
+ * outputs, then the other instances that no running setup holds.  What happens
+ * next is looked at on a timer, never from inside somebody's callback.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "client.h"
+#include "engine.h"
+#include "http.h"
+#include "life.h"
+#include "log.h"
+#include "store.h"
+
+#define END_MS 5000
+
+enum phase { PHASE_CHECKS, PHASE_DOORS, PHASE_STREAMS, PHASE_INSTANCES };
+
+static struct {
+	struct setup *running, *ending;
+	struct setup *last;		/* it ends with the process */
+	void (*quiet)(void);
+	void (*done)(void);
+	uv_timer_t timer;
+} life;
+
+static void turn(uv_timer_t *timer);
+
+static void wake(void)
+{
+	uv_timer_start(&life.timer, turn, 0, 0);
+}
+
+int life_init(void)
+{
+	return uv_timer_init(self_process.loop, &life.timer);
+}
+
+struct setup *life_setup(void)
+{
+	return life.running;
+}
+
+struct sat_self *life_instance(const char *name)
+{
+	struct instance *i = life.running != NULL ? setup_find(life.running, name) : NULL;
+
+	return i != NULL ? &i->self : NULL;
+}
+
+/* ---- Starting ----------------------------------------------------------- */
+
+/* One of the same name must be gone first, if it goes in time. */
+static bool waits(const struct instance *i)
+{
+	for (const struct setup *s = life.ending; s != NULL; s = s->next) {
+		const struct instance *before = setup_find(s, i->self.name);
+
+		if (before != NULL && before != i && before->stage != INSTANCE_STOPPED && s->deadline != UINT64_MAX)
+			return true;
+	}
+	for (const struct instance_tie *tie = i->ties; tie != NULL; tie = tie->next)
+		if (tie->link != NULL && waits(instance_of(store_of(tie->link))))
+			return true;
+	return false;
+}
+
+/* Start what may start; when to try again. */
+static uint64_t start(struct setup *s)
+{
+	uint64_t now = uv_now(self_process.loop), next = UINT64_MAX;
+
+	for (size_t k = 0; k < s->n; k++) {
+		struct instance *i = s->list[k];
+
+		if (i->stage != INSTANCE_OPEN || waits(i))
+			continue;
+		if (i->retry > now || instance_start(i) != 0)
+			next = i->retry < next ? i->retry : next;
+	}
+	return next;
+}
+
+/* ---- Ending ------------------------------------------------------------- */
+
+static void ended(void *arg)
+{
+	struct setup *s = arg;
+
+	s->pending--;
+	wake();
+}
+
+static void instance_ended(struct instance *i)
+{
+	(void)i;
+	wake();
+}
+
+/* Whether another that still lives uses this one. */
+static bool wanted(const struct setup *s, const struct instance *i)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		const struct instance *user = s->list[k];
+
+		if (user == i || user->stage == INSTANCE_STOPPED)
+			continue;
+		for (const struct instance_tie *tie = user->ties; tie != NULL; tie = tie->next) {
+			if (tie->link != NULL && store_of(tie->link) == &i->self)
+				return true;
+			if (tie->kind == TIE_SERVICE && i->self.module->http_client != NULL &&
+			    strcmp(tie->name, "http-client") == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* It only brings events in: nothing else would miss it. */
+static bool door(const struct instance *i)
+{
+	const struct sat_module *m = i->self.module;
+
+	return m->ops == NULL && m->store == NULL && m->http_client == NULL && m->tls == NULL;
+}
+
+/* Begin to stop those that may; true: all have stopped. */
+static bool stop(struct setup *s, bool only_doors)
+{
+	bool all = true;
+
+	for (size_t k = s->n; k-- > 0;) {
+		struct instance *i = s->list[k];
+
+		if (only_doors && !door(i))
+			continue;
+		if (i->stage < INSTANCE_STOPPING && !wanted(s, i))
+			instance_stop(i, instance_ended);
+		all = all && i->stage == INSTANCE_STOPPED;
+	}
+	return all;
+}
+
+static void enter(struct setup *s, enum phase phase)
+{
+	s->phase = phase;
+	if (phase == PHASE_CHECKS) {
+		s->pending = 1;
+		checks_stop(s->checks, s == life.last, ended, s);
+	}
+	if (phase == PHASE_STREAMS) {
+		if (s == life.last)
+			life.quiet();
+		s->pending = 1;
+		streams_stop(s->streams, ended, s);
+	}
+}
+
+/* As far as it gets; true: all of it has ended. */
+static bool end(struct setup *s)
+{
+	if (s->phase == PHASE_CHECKS && s->pending == 0)
+		enter(s, PHASE_DOORS);
+	if (s->phase == PHASE_DOORS && stop(s, true))
+		enter(s, PHASE_STREAMS);
+	if (s->phase == PHASE_STREAMS && s->pending == 0)
+		enter(s, PHASE_INSTANCES);
+	return s->phase == PHASE_INSTANCES && stop(s, false);
+}
+
+static void log_overdue(const struct setup *s)
+{
+	if (s->phase == PHASE_CHECKS)
+		log_line(LOG_ERR, NULL, "checks: still running after %d s", END_MS / 1000);
+	if (s->phase == PHASE_STREAMS)
+		log_line(LOG_ERR, NULL, "streams: outputs are not drained after %d s", END_MS / 1000);
+	for (size_t k = 0; k < s->n; k++)
+		if (s->list[k]->stage == INSTANCE_STOPPING)
+			log_line(LOG_ERR, s->list[k]->self.name, "has not stopped after %d s", END_MS / 1000);
+}
+
+void life_overdue(void)
+{
+	for (struct setup *s = life.ending; s != NULL; s = s->next)
+		log_overdue(s);
+}
+
+/* Free what has ended; what is overdue stays, since it may still be in use. */
+static uint64_t end_all(void)
+{
+	uint64_t now = uv_now(self_process.loop), next = UINT64_MAX;
+
+	for (struct setup **at = &life.ending, *s; (s = *at) != NULL;) {
+		if (end(s)) {
+			*at = s->next;
+			setup_free(s);
+			continue;
+		}
+		if (s->deadline <= now) {
+			log_overdue(s);
+			s->deadline = UINT64_MAX;
+		}
+		next = s->deadline < next ? s->deadline : next;
+		at = &s->next;
+	}
+	return next;
+}
+
+static void turn(uv_timer_t *timer)
+{
+	uint64_t next = end_all(), again = life.running != NULL ? start(life.running) : UINT64_MAX;
+	uint64_t now = uv_now(self_process.loop);
+	void (*done)(void) = life.done;
+
+	if (again < next)
+		next = again;
+	if (done != NULL && life.ending == NULL) {
+		life.done = NULL;
+		uv_close((uv_handle_t *)timer, NULL);
+		done();
+	} else if (next != UINT64_MAX && !uv_is_active((uv_handle_t *)timer)) {
+		uv_timer_start(timer, turn, next > now ? next - now : 0, 0);
+	}
+}
+
+/* ---- Swapping ----------------------------------------------------------- */
+
+/* The first that offers this service to others. */
+static struct sat_self *http_client(const struct setup *s)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (s->list[k]->self.module->http_client != NULL)
+			return &s->list[k]->self;
+	return NULL;
+}
+
+/* Those that the next one holds, too, are no longer ours. */
+static void keep_own(struct setup *s)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < s->n; k++) {
+		if (s->list[k]->users > 1) {
+			s->list[k]->users--;
+			continue;
+		}
+		http_remove(&s->list[k]->self);
+		s->list[n++] = s->list[k];
+	}
+	s->n = n;
+}
+
+static void add_routes(struct setup *s)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		struct instance *i = s->list[k];
+		int rc = i->stage == INSTANCE_OPEN && i->retry == 0 ? http_add(&i->self) : 0;
+
+		if (rc != 0)
+			log_line(LOG_ERR, i->self.name, "HTTP routes: %s", strerror(-rc));
+	}
+}
+
+/* From here on it counts as ending; enter() begins. */
+static void retire(struct setup *s)
+{
+	s->deadline = uv_now(self_process.loop) + END_MS;
+	s->next = life.ending;
+	life.ending = s;
+}
+
+static void run_streams(struct setup *s)
+{
+	struct index_conf index;
+
+	top_use(s->top);
+	top_index(s->top, &index);
+	engine_index(&index);
+	engine_swap(s->streams);
+}
+
+void life_swap(struct setup *s)
+{
+	struct setup *old = life.running;
+
+	life.running = s;
+	if (old != NULL) {
+		keep_own(old);
+		retire(old);
+	}
+	add_routes(s);
+	client_use(http_client(s));
+	start(s);
+	run_streams(s);
+	lead_mode(s->leader);
+	checks_adopt(s->checks, old != NULL ? old->checks : NULL);
+	if (old != NULL)
+		enter(old, PHASE_CHECKS);
+	wake();
+}
+
+void life_replay(struct setup *s)
+{
+	life.running = s;
+	run_streams(s);
+}
+
+void life_stop(void (*quiet)(void), void (*done)(void))
+{
+	struct setup *s = life.running;
+
+	life.running = NULL;
+	life.quiet = quiet;
+	life.done = done;
+	life.last = s;
+	if (s != NULL) {
+		retire(s);
+		enter(s, PHASE_CHECKS);
+	}
+	wake();
+}

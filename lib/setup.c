@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup - one judged configuration: built as a whole, or refused.
+ *
+ * An instance whose settings are those of the running one is not built again:
+ * both setups hold it until the old one has gone, and nothing has to move.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader.h"
+#include "log.h"
+#include "setup.h"
+#include "store.h"
+
+static struct setup *building;
+static const struct setup *predecessor;	/* of the one being built; NULL: none */
+
+struct instance *setup_find(const struct setup *s, const char *name)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (strcmp(s->list[k]->self.name, name) == 0)
+			return s->list[k];
+	return NULL;
+}
+
+static int append(struct setup *s, struct instance *i)
+{
+	struct instance **list = realloc(s->list, (s->n + 1) * sizeof(*list));
+
+	if (list == NULL)
+		return -ENOMEM;
+	s->list = list;
+	s->list[s->n++] = i;
+	i->users++;
+	return 0;
+}
+
+/* What it needed has been put behind it: that starts first. */
+static void move_to_end(struct setup *s, struct instance *i)
+{
+	size_t k = 0;
+
+	while (s->list[k] != i)
+		k++;
+	memmove(s->list + k, s->list + k + 1, (s->n - k - 1) * sizeof(*s->list));
+	s->list[s->n - 1] = i;
+}
+
+static void no_memory(struct setup *s)
+{
+	if (!s->no_memory)
+		log_line(LOG_ERR, NULL, "configuration: out of memory");
+	s->no_memory = true;
+}
+
+static struct instance *ensure(struct setup *s, const char *name, const struct sat_module *m,
+			       const struct sat_conf *where);
+
+/* The instance of this module: the first, or one named after it. */
+static struct instance *ensure_module(struct setup *s, const struct sat_module *m, const struct sat_conf *where)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (strcmp(s->list[k]->self.module->name, m->name) == 0)
+			return ensure(s, s->list[k]->self.name, m, where);
+	return ensure(s, m->name, m, where);
+}
+
+/* Whether all that it took from outside its group is still there, the same. */
+static bool same_ties(struct setup *s, const struct instance *i, const struct sat_conf *group)
+{
+	const struct instance_tie *tie;
+
+	for (tie = i->ties; tie != NULL; tie = tie->next) {
+		enum loader_kind kind = tie->kind == TIE_STORE ? LOADER_STORE : LOADER_SERVICE;
+		const struct sat_module *m;
+		struct instance *of;
+		const char *why;
+
+		if (tie->kind == TIE_STRING || tie->kind == TIE_GROUP) {
+			if (!top_same(tie))
+				return false;
+			continue;
+		}
+		m = loader_find(kind, tie->name, &why);
+		of = m != NULL ? ensure_module(s, m, group) : NULL;
+		if (of == NULL || (tie->link != NULL && store_of(tie->link) != &of->self))
+			return false;
+	}
+	return true;
+}
+
+/* The running one of that name, if it can go on as it is. */
+static struct instance *take_over(struct setup *s, const char *name, const struct sat_module *m,
+				  const struct sat_conf *group, const char *text)
+{
+	struct instance *i = predecessor != NULL ? setup_find(predecessor, name) : NULL;
+
+	if (i == NULL || i->self.module != m || strcmp(i->text, text) != 0 || !same_ties(s, i, group))
+		return NULL;
+	return i;
+}
+
+/* Where the HTTP server listens is one of its settings. */
+static char *settings_text(struct setup *s, const struct sat_module *m, const struct sat_conf *group)
+{
+	struct sat_buf b = { 0 };
+	char *text = instance_text(group);
+
+	if (text == NULL || m->http_server == NULL || s->http_host == NULL)
+		return text;
+	sat_buf_printf(&b, "%s %s:%d", text, s->http_host, s->http_port);
+	sat_buf_add(&b, "", 1);
+	if (b.full)
+		sat_buf_free(&b);
+	free(text);
+	return b.p;
+}
+
+static struct instance *make(struct setup *s, const char *name, const struct sat_module *m,
+			     const struct sat_conf *group)
+{
+	bool judged = instance_judge(m, group) == 0;
+	char *text = judged ? settings_text(s, m, group) : strdup("");
+	struct instance *i = judged && text != NULL ? take_over(s, name, m, group, text) : NULL;
+	bool taken = i != NULL;
+
+	if (taken || text == NULL)
+		free(text);
+	else
+		i = instance_new(name, m, group, text);
+	if (i == NULL || append(s, i) != 0) {
+		if (!taken)
+			instance_free(i);
+		no_memory(s);
+		return NULL;
+	}
+	i->failed = !judged;
+	if (judged && !taken)
+		instance_create(i);
+	move_to_end(s, i);
+	return i->failed ? NULL : i;
+}
+
+static struct instance *ensure(struct setup *s, const char *name, const struct sat_module *m,
+			       const struct sat_conf *where)
+{
+	struct instance *i = setup_find(s, name);
+	const struct sat_conf *group = top_get(s->top, name);
+
+	if (i != NULL && i->stage == INSTANCE_CREATING && !i->failed)
+		sat_conf_error(where, NULL, "%s needs itself", name);
+	if (i != NULL)
+		return i->failed || i->stage == INSTANCE_CREATING ? NULL : i;
+	if (group == NULL)
+		group = conf_empty(top_file(s->top), name);
+	if (group == NULL) {
+		no_memory(s);
+		return NULL;
+	}
+	return make(s, name, m, group);
+}
+
+/* The module that has a name; NULL: reported. */
+static const struct sat_module *locate(enum loader_kind kind, const char *what, const char *name,
+				       const struct sat_conf *where, const char *setting)
+{
+	const char *why = "";
+	const struct sat_module *m = loader_find(kind, name, &why);
+
+	if (m == NULL && why != NULL && *why != '\0')
+		sat_conf_error(where, setting, "%s %s: %s", what, name, why);
+	else if (m == NULL)
+		sat_conf_error(where, setting, "no module has the %s \"%s\"", what, name);
+	return m;
+}
+
+/* ---- What names a module by itself ------------------------------------- */
+
+static const struct sat_op *find_op(void *arg, const char *name, const struct sat_conf *where,
+				    struct sat_self **self)
+{
+	struct setup *s = arg;
+	const struct sat_module *m = locate(LOADER_OP, "operator", name, where, NULL);
+	struct instance *i = m != NULL ? ensure_module(s, m, where) : NULL;
+
+	if (i == NULL)
+		return NULL;
+	*self = &i->self;
+	return loader_op(m, name);
+}
+
+static const struct sat_check *find_check(void *arg, const char *name, bool own_key,
+					  const struct sat_conf *where, struct sat_self **self)
+{
+	struct setup *s = arg;
+	const struct sat_module *m = locate(LOADER_CHECK, "check", name, where, NULL);
+	const struct sat_check *check = m != NULL ? loader_check(m, name) : NULL;
+	struct instance *i;
+
+	if (check == NULL)
+		return NULL;
+	if (check->own_key != own_key) {
+		sat_conf_error(where, NULL, own_key ? "is written { check = \"%s\"; … }" : "is written { %s = …; }",
+			       name);
+		return NULL;
+	}
+	i = ensure_module(s, m, where);
+	if (i == NULL)
+		return NULL;
+	*self = &i->self;
+	return check;
+}
+
+/* The setting of conf that has this value, to blame; NULL: conf itself. */
+static const char *setting_of(const struct sat_conf *conf, const char *value)
+{
+	for (size_t k = 0; k < sat_conf_count(conf); k++) {
+		const struct sat_conf *s = sat_conf_at(conf, k);
+
+		if (sat_conf_value(s).kind == SAT_TEXT && strcmp(sat_conf_value(s).text, value) == 0)
+			return sat_conf_name(s);
+	}
+	return NULL;
+}
+
+struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *conf, const char *name)
+{
+	const struct sat_module *m;
+	struct instance_tie *tie;
+	struct instance *store;
+
+	if (building == NULL || instance_creating() != instance_of(self))
+		return NULL;
+	m = locate(LOADER_STORE, "store", name, conf, setting_of(conf, name));
+	store = m != NULL ? ensure_module(building, m, conf) : NULL;
+	if (store == NULL)
+		return NULL;
+	tie = instance_tie(instance_of(self), TIE_STORE, name);
+	if (tie != NULL)
+		tie->link = store_link(self, &store->self);
+	if (tie == NULL || tie->link == NULL) {
+		no_memory(building);
+		return NULL;
+	}
+	return tie->link;
+}
+
+int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *service)
+{
+	const struct sat_module *m;
+
+	if (building == NULL || instance_creating() != instance_of(self))
+		return -EINVAL;
+	m = locate(LOADER_SERVICE, "service", service, conf, NULL);
+	if (m == NULL || ensure_module(building, m, conf) == NULL)
+		return -EINVAL;
+	if (instance_tie(instance_of(self), TIE_SERVICE, service) != NULL)
+		return 0;
+	no_memory(building);
+	return -ENOMEM;
+}
+
+/* ---- Building ----------------------------------------------------------- */
+
+/* A group may say which module it is for; else it is the one of its name. */
+static const struct sat_module *module_of(const struct setup *s, const char *name,
+					  const struct sat_conf *where, const char *setting)
+{
+	const struct sat_conf *group = top_get(s->top, name);
+	const struct sat_conf *module = group != NULL && sat_conf_is_group(group) ? conf_find(group, "module") : NULL;
+
+	if (module == NULL)
+		return locate(LOADER_MODULE, "name", name, where, setting);
+	if (sat_conf_value(module).kind == SAT_TEXT)
+		return locate(LOADER_MODULE, "name", sat_conf_value(module).text, module, NULL);
+	sat_conf_error(module, NULL, "is not a string");
+	return NULL;
+}
+
+static void build_module(struct setup *s, const char *name, const struct sat_conf *where)
+{
+	const struct sat_module *m = module_of(s, name, where, NULL);
+
+	if (m != NULL)
+		ensure(s, name, m, where);
+}
+
+static void build_modules(struct setup *s, const struct setup_role *role)
+{
+	const struct sat_conf *list = top_get(s->top, "modules");
+	const char *const *names = top_modules(s->top);
+
+	for (size_t k = 0; list == NULL && role->modules[k] != NULL; k++)
+		build_module(s, role->modules[k], conf_root(top_file(s->top)));
+	for (size_t k = 0; names != NULL && names[k] != NULL; k++)
+		build_module(s, names[k], sat_conf_is_list(list) ? sat_conf_at(list, k) : list);
+}
+
+static void build_http(struct setup *s, const struct setup_role *role)
+{
+	const struct sat_conf *root = conf_root(top_file(s->top));
+	const struct sat_module *m;
+
+	if (!top_http(s->top, role->http, &s->http_host, &s->http_port))
+		return;
+	m = locate(LOADER_SERVICE, "service", "http-server", root, NULL);
+	if (m != NULL)
+		s->http = ensure_module(s, m, root);
+}
+
+static void build_streams(struct setup *s, const struct setup_role *role)
+{
+	const struct stream_finder ops = { .find = find_op, .arg = s };
+	const struct check_finder checks = { .find = find_check, .arg = s };
+
+	s->streams = streams_build(top_file(s->top), top_get(s->top, "streams"), top_get(s->top, "define"),
+				   role->stream, &ops);
+	s->checks = checks_build(top_file(s->top), top_get(s->top, "checks"), sat_top_string("service-prefix"),
+				 &checks);
+	if (s->streams == NULL || s->checks == NULL)
+		s->refused = true;
+}
+
+/* A group that nothing uses starts nothing, but must be right. */
+static void judge_rest(struct setup *s)
+{
+	const struct sat_conf *root = conf_root(top_file(s->top));
+
+	for (size_t k = 0; k < sat_conf_count(root); k++) {
+		const struct sat_conf *group = sat_conf_at(root, k);
+		const struct sat_module *m;
+
+		if (!sat_conf_is_group(group) || top_known(s->top, group) || setup_find(s, sat_conf_name(group)))
+			continue;
+		m = module_of(s, sat_conf_name(group), group, NULL);
+		if (m != NULL)
+			instance_judge(m, group);
+	}
+}
+
+static bool watches_mesos(const struct setup *s)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (strcmp(s->list[k]->self.module->name, "mesos-master") == 0)
+			return true;
+	return false;
+}
+
+struct setup *setup_build(struct top *top, const struct setup_role *role, const struct setup *running)
+{
+	struct setup *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		top_free(top);
+		return NULL;
+	}
+	s->top = top;
+	building = s;
+	predecessor = running;
+	top_use(top);
+	build_http(s, role);
+	build_modules(s, role);
+	build_streams(s, role);
+	judge_rest(s);
+	s->leader = top_leader(top, watches_mesos(s));
+	building = NULL;
+	predecessor = NULL;
+	top_use(running != NULL ? running->top : NULL);
+	if (conf_mistakes() == 0 && !s->no_memory && !s->refused)
+		return s;
+	setup_free(s);
+	return NULL;
+}
+
+void setup_free(struct setup *s)
+{
+	if (s == NULL)
+		return;
+	checks_free(s->checks);
+	streams_free(s->streams);
+	while (s->n > 0) {
+		struct instance *i = s->list[--s->n];
+
+		if (--i->users == 0)
+			instance_free(i);
+	}
+	free(s->list);
+	top_free(s->top);
+	free(s);
+}
+
+int setup_open(struct setup *s)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		struct instance *i = s->list[k];
+		int rc = i->stage == INSTANCE_CREATED ? instance_open(i) : 0;
+
+		if (rc == 0 && i == s->http && i->stage == INSTANCE_OPEN && i->users == 1)
+			rc = i->self.module->http_server->listen(i->self.state, s->http_host, s->http_port);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
