@@ -200,6 +200,8 @@ bool json_double(const struct json *v, double *d)
 	return true;
 }
 
+#define SECONDS_MAX INT64_C(4000000000000)	/* far from where microseconds overflow */
+
 /* By its digits, since 1795358342.123457 as a double is off by some 100 ns; only an exponent
  * goes by way of a double. */
 bool json_micros(const struct json *v, int64_t *t)
@@ -212,14 +214,14 @@ bool json_micros(const struct json *v, int64_t *t)
 	if (v == NULL || v->kind != JSON_NUMBER)
 		return false;
 	if (strpbrk(v->text, "eE") != NULL) {
-		if (!json_double(v, &d) || !(fabs(d) < 9e12))
+		if (!json_double(v, &d) || !(fabs(d) < (double)SECONDS_MAX))
 			return false;
 		*t = (int64_t)floor(d * 1e6 + 0.5);
 		return true;
 	}
 	errno = 0;
 	whole = strtoll(v->text, &end, 10);
-	if (errno != 0 || whole > INT64_MAX / SAT_SECOND - 1 || whole < INT64_MIN / SAT_SECOND + 1)
+	if (errno != 0 || whole > SECONDS_MAX || whole < -SECONDS_MAX)
 		return false;
 	for (s = *end == '.' ? end + 1 : end; *s != '\0' && unit > 1; s++)
 		part += (*s - '0') * (unit /= 10);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * query - a predicate as a flat program of tests.
+ *
+ * Each test names where to go when it is true and when it is false, so that
+ * `and`, `or` and `not` cost nothing at a match and need no tree: the parser
+ * only patches these targets as it goes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query.h"
+#include "query_parse.h"
+#include "self.h"
+
+/* How an int stands to a double: exactly, since (double)i may round. */
+static int order_int(int64_t i, double d)
+{
+	int64_t whole;
+
+	if (d >= 0x1p63)
+		return -1;
+	if (d < -0x1p63)
+		return 1;
+	whole = (int64_t)d;
+	if (i != whole)
+		return i < whole ? -1 : 1;
+	return (double)whole < d ? -1 : (double)whole > d;
+}
+
+static bool is_nan(const struct sat_value *v)
+{
+	return v->kind == SAT_DOUBLE && v->d != v->d;
+}
+
+static bool is_number(const struct sat_value *v)
+{
+	return (v->kind == SAT_INT || v->kind == SAT_DOUBLE) && !is_nan(v);
+}
+
+/* Of two numbers, neither NaN. */
+static int order(const struct sat_value *a, const struct sat_value *b)
+{
+	if (a->kind == SAT_INT)
+		return b->kind == SAT_INT ? (a->i > b->i) - (a->i < b->i) : order_int(a->i, b->d);
+	return b->kind == SAT_INT ? -order_int(b->i, a->d) : (a->d > b->d) - (a->d < b->d);
+}
+
+static bool equal(const struct sat_value *a, const struct sat_value *b)
+{
+	return is_number(a) && is_number(b) ? order(a, b) == 0 : sat_same(a, b);
+}
+
+/* The first piece from the start, the last at the end, the others where they come first. */
+static bool like(const struct query_like *l, const char *s)
+{
+	size_t len = strlen(s), head = l->pieces[0].len, tail = l->pieces[l->n - 1].len;
+	const char *end = s + len - tail;
+
+	if (l->n == 1)
+		return len == head && memcmp(s, l->pieces[0].text, len) == 0;
+	if (len < head + tail || memcmp(s, l->pieces[0].text, head) != 0 ||
+	    memcmp(end, l->pieces[l->n - 1].text, tail) != 0)
+		return false;
+	s += head;
+	for (uint32_t i = 1; i + 1 < l->n; i++) {
+		s = memmem(s, (size_t)(end - s), l->pieces[i].text, l->pieces[i].len);
+		if (s == NULL)
+			return false;
+		s += l->pieces[i].len;
+	}
+	return true;
+}
+
+static struct sat_value value_of(const struct query_operand *o, const struct sat_event *ev)
+{
+	return o->is_field ? sat_get(ev, &o->field) : o->value;
+}
+
+static bool test(const struct query_test *t, const struct sat_event *ev)
+{
+	struct sat_value v = value_of(&t->left, ev), w;
+
+	switch (t->what) {
+	case QUERY_VALUE:
+		return v.kind != SAT_NIL && (v.kind != SAT_BOOL || v.b);
+	case QUERY_EXPIRED:
+		return sat_expired(ev);
+	case QUERY_TAGGED:
+		return sat_tagged(ev, t->left.value.text);
+	case QUERY_EQUAL:
+		w = value_of(&t->right, ev);
+		return equal(&v, &w);
+	case QUERY_BELOW:
+		return is_number(&v) && is_number(&t->right.value) && order(&v, &t->right.value) < 0;
+	case QUERY_ABOVE:
+		return is_number(&v) && is_number(&t->right.value) && order(&v, &t->right.value) > 0;
+	case QUERY_NOT_ABOVE:
+		return is_number(&v) && is_number(&t->right.value) && order(&v, &t->right.value) <= 0;
+	case QUERY_NOT_BELOW:
+		return is_number(&v) && is_number(&t->right.value) && order(&v, &t->right.value) >= 0;
+	case QUERY_LIKE:
+		return v.kind == SAT_TEXT && like(t->like, v.text);
+	case QUERY_REGEX:
+		return v.kind == SAT_TEXT && regex_match(t->regex, v.text);
+	}
+	return false;
+}
+
+/* Targets lie behind the test that names them, so this ends. */
+bool sat_query_match(const struct sat_query *q, const struct sat_event *ev)
+{
+	uint32_t at = 0;
+
+	while (at < q->n)
+		at = test(&q->tests[at], ev) ? q->tests[at].yes : q->tests[at].no;
+	return at == QUERY_MATCH;
+}
+
+void sat_query_free(struct sat_query *q)
+{
+	if (q == NULL)
+		return;
+	for (uint32_t i = 0; i < q->n; i++) {
+		regex_free(q->tests[i].regex);
+		free(q->tests[i].like);
+	}
+	free(q->tests);
+	free(q->text);
+	free(q->strings);
+	free(q);
+}
+
+const char *query_host(const struct sat_query *q)
+{
+	return q->host;
+}
+
+const char *query_service(const struct sat_query *q)
+{
+	return q->service;
+}
+
+const char *query_text(const struct sat_query *q)
+{
+	return q->text;
+}
+
+/* Clients ask the same few things again and again; the one asked longest ago goes. */
+#define CACHED 64
+static struct { struct sat_query *query; uint64_t used; } cache[CACHED];
+static uint64_t uses;
+
+const struct sat_query *query_cached(const char *text, char *error, size_t size)
+{
+	struct sat_query *q;
+	size_t oldest = 0;
+
+	for (size_t i = 0; i < CACHED; i++) {
+		if (cache[i].query != NULL && strcmp(cache[i].query->text, text) == 0) {
+			cache[i].used = ++uses;
+			return cache[i].query;
+		}
+		if (cache[i].used < cache[oldest].used)
+			oldest = i;
+	}
+	q = sat_query_parse(text, error, size);
+	if (q == NULL)
+		return NULL;
+	sat_query_free(cache[oldest].query);
+	cache[oldest].query = q;
+	cache[oldest].used = ++uses;
+	return q;
+}
+
+void query_free_cache(void)
+{
+	for (size_t i = 0; i < CACHED; i++) {
+		sat_query_free(cache[i].query);
+		cache[i].query = NULL;
+		cache[i].used = 0;
+	}
+}
