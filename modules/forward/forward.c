@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward - events to other Riemanns or Satellites: a slave's way to its masters.
+ *
+ * The operator without a list of its own shares the instance's masters, with
+ * all others that do so.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "forward.h"
+
+struct forward {		/* the instance */
+	struct sat_self *self;
+	struct settings how;
+	struct sender *shared;
+	struct node *nodes;	/* that have masters of their own */
+};
+
+struct node {			/* one place in the streams */
+	struct forward *all;
+	struct sat_node *place;
+	struct sender *sender, *own;
+	struct node *next;
+};
+
+/* ---- The operator ------------------------------------------------------- */
+
+static void read_settings(struct settings *how, const struct sat_conf *conf)
+{
+	if (sat_conf_has(conf, "queue"))
+		how->queue = (size_t)sat_conf_integer(conf, "queue");
+	if (sat_conf_has(conf, "batch"))
+		how->batch = (size_t)sat_conf_integer(conf, "batch");
+	if (sat_conf_has(conf, "flush"))
+		how->flush = sat_conf_time(conf, "flush");
+	if (sat_conf_has(conf, "connect-timeout"))
+		how->connect_timeout = sat_conf_time(conf, "connect-timeout");
+	if (sat_conf_has(conf, "ack-timeout"))
+		how->ack_timeout = sat_conf_time(conf, "ack-timeout");
+	if (sat_conf_has(conf, "late"))
+		how->late = sat_conf_boolean(conf, "late");
+}
+
+static void undefine(void *def)
+{
+	struct node *n = def, **p = &n->all->nodes;
+
+	while (*p != NULL && *p != n)
+		p = &(*p)->next;
+	if (*p == n)
+		*p = n->next;
+	sender_free(n->own);
+	free(n);
+}
+
+static int define(struct sat_node *place, void *module, const struct sat_conf *conf, void **def)
+{
+	struct forward *all = module;
+	struct settings how = all->how;
+	struct node *n = calloc(1, sizeof(*n));
+	int rc = 0;
+
+	if (n == NULL)
+		return -ENOMEM;
+	n->all = all;
+	n->place = place;
+	n->sender = all->shared;
+	if (sat_conf_has(conf, "forward")) {
+		read_settings(&how, conf);
+		n->own = sender_new(all->self, &how, sat_conf_strings(conf, "forward", NULL), conf, "forward", &rc);
+		n->sender = n->own;
+		n->next = all->nodes;
+		all->nodes = n;
+	}
+	if (rc == 0)
+		*def = n;
+	else
+		undefine(n);
+	return rc;
+}
+
+static int start(void *def)
+{
+	struct node *n = def;
+
+	sender_start(n->sender);
+	return 0;
+}
+
+static void node_stopped(void *arg)
+{
+	struct node *n = arg;
+
+	sat_node_stopped(n->place);
+}
+
+static void stop(void *def)
+{
+	struct node *n = def;
+
+	if (n->own != NULL)
+		sender_stop(n->own, node_stopped, n);
+	else
+		node_stopped(n);	/* others may go on using it */
+}
+
+static int item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	struct node *n = def;
+
+	(void)state;
+	if (sat_shown(at, "forward", NULL, item))
+		return 0;
+	for (uint32_t i = 0; i < item->n; i++)
+		sender_put(n->sender, item->evs[i]);
+	return 0;
+}
+
+/* ---- The instance ------------------------------------------------------- */
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct forward *all = calloc(1, sizeof(*all));
+	int rc;
+
+	if (all == NULL)
+		return -ENOMEM;
+	all->self = self;
+	read_settings(&all->how, conf);
+	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters", &rc);
+	if (rc == 0)
+		*state = all;
+	else
+		free(all);
+	return rc;
+}
+
+static void all_stopped(void *arg)
+{
+	struct forward *all = arg;
+
+	sat_stopped(all->self);
+}
+
+static void stop_all(void *state)
+{
+	struct forward *all = state;
+
+	sender_stop(all->shared, all_stopped, all);
+}
+
+static void destroy(void *state)
+{
+	struct forward *all = state;
+
+	sender_free(all->shared);
+	free(all);
+}
+
+static void figures(void *state, struct sat_figures *out)
+{
+	const struct forward *all = state;
+
+	sender_figures(all->shared, out);
+	for (const struct node *n = all->nodes; n != NULL; n = n->next)
+		sender_figures(n->own, out);
+}
+
+/* The operator's own have no defaults: the instance's are theirs. */
+#define HOW(q, b, f, c, a, l) \
+	SAT_OPTION("queue", SAT_INTEGER, .fallback = (q), .min = 1, .max = 10e6, \
+		   .help = "events kept for a master that is away; then the oldest go"), \
+	SAT_OPTION("batch", SAT_INTEGER, .fallback = (b), .min = 1, .max = 1000, \
+		   .help = "events in a message at most"), \
+	SAT_OPTION("flush", SAT_SECONDS, .fallback = (f), .min = 0, .max = 60, \
+		   .help = "longest time to wait for more events"), \
+	SAT_OPTION("connect-timeout", SAT_SECONDS, .fallback = (c), .min = 0.01, .max = 600, \
+		   .help = "for the name, and for each address"), \
+	SAT_OPTION("ack-timeout", SAT_SECONDS, .fallback = (a), .min = 0.01, .max = 3600, \
+		   .help = "a master that answers no sooner is left and tried again"), \
+	SAT_OPTION("late", SAT_BOOLEAN, .fallback = (l), .help = "send events whose ttl passed while they waited")
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1:5555", .help = "host:port of each; [::1]:5555"),
+	HOW("10000", "100", "0.1", "5", "30", "false"), NULL
+};
+
+static const struct sat_option *const op_options[] = {
+	SAT_OPTION("forward", SAT_STRINGS, .help = "host:port of each; default: the masters of the module's group"),
+	HOW(NULL, NULL, NULL, NULL, NULL, NULL), NULL
+};
+
+static const struct sat_op op = {
+	.size = sizeof(struct sat_op), .name = "forward", .summary = "send to other Riemanns or Satellites",
+	.options = op_options, .define = define, .start = start, .stop = stop, .undefine = undefine, .item = item,
+};
+
+#define COUNTER(id, ...) [id] = &(const struct sat_counter){ .size = sizeof(struct sat_counter), __VA_ARGS__ }
+static const struct sat_counter *const counters[] = {
+	COUNTER(COUNT_QUEUED, .name = "queued", .gauge = true, .help = "events that wait, summed over masters"),
+	COUNTER(COUNT_SENT, .name = "sent", .help = "events sent, those sent again too"),
+	COUNTER(COUNT_ACKNOWLEDGED, .name = "acknowledged", .help = "events that a master took"),
+	COUNTER(COUNT_REFUSED, .name = "refused", .help = "events that a master answered with an error"),
+	COUNTER(COUNT_DROPPED, .name = "dropped", .help = "events that went since a queue was full, or at the end"),
+	COUNTER(COUNT_EXPIRED, .name = "expired", .help = "events whose ttl passed while they waited"),
+	COUNTER(COUNT_RECONNECTS, .name = "reconnects", .help = "connections tried after the first"),
+	NULL
+};
+
+SAT_MODULE(forward, .name = "forward", .version = SAT_VERSION,
+	   .summary = "events to masters, each at its own pace", .options = options, .create = create, .stop = stop_all, .destroy = destroy,
+	   .ops = (const struct sat_op *const[]){ &op, NULL }, .counters = counters, .figures = figures);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward - what the files of this module share.
+ *
+ * A sender has a peer for each master, a peer a queue and a connection of its
+ * own: what one of them suffers, the others never feel.
+ */
+#ifndef FORWARD_H
+#define FORWARD_H
+
+#include <satellite/module.h>
+
+#define DEPTH	4u		/* messages under way to a peer, not yet acknowledged */
+
+/* queue.c: events that wait, and those that are under way, which stand in front. */
+struct entry {
+	const struct sat_event *ev;	/* ours; NULL: its ttl passed before it was sent */
+	size_t bytes;
+	int64_t until;			/* steady; INT64_MAX: good for ever */
+};
+struct queue {
+	struct entry *ring;
+	size_t size, first, n;		/* size: a power of two, growing up to max */
+	size_t max, bytes, max_bytes;
+	size_t under_way;		/* of n */
+	size_t batches[DEPTH];		/* how many of these each message carries */
+	unsigned n_batches;
+};
+/* Takes ev.  How many old ones, or the new one, had to go. */
+size_t queue_put(struct queue *q, const struct sat_event *ev, int64_t until);
+/* The next message: up to `most` events, put under way; *expired: how many were
+ * too old by `now`.  0: none, and no message. */
+size_t queue_take(struct queue *q, const struct sat_event **evs, size_t most, int64_t now, size_t *expired);
+void queue_untake(struct queue *q);	/* the last message was not sent */
+size_t queue_ack(struct queue *q);	/* the first was answered: how many events it had */
+void queue_lost(struct queue *q);	/* none will be answered: all wait again */
+static inline size_t queue_waiting(const struct queue *q) { return q->n - q->under_way; }
+void queue_free(struct queue *q);
+
+/* sender.c: a set of masters, and how to send. */
+struct settings {
+	size_t queue, batch;
+	int64_t flush, connect_timeout, ack_timeout;
+	bool late;
+};
+struct sender {
+	struct sat_self *self;
+	struct settings how;
+	struct peer **peers;
+	size_t n, open;			/* open: not yet stopped */
+	bool started, stopping;
+	struct sat_alarm deadline;
+	void (*stopped)(void *arg);
+	void *arg;
+};
+/* NULL: *rc, reported at conf's setting `name` if it is a mistake. */
+struct sender *sender_new(struct sat_self *self, const struct settings *how, const char *const *masters,
+			  const struct sat_conf *conf, const char *name, int *rc);
+void sender_start(struct sender *s);	/* again: nothing */
+void sender_put(struct sender *s, const struct sat_event *ev);
+/* Send what waits, for 4 s at most; stopped() may come from inside. */
+void sender_stop(struct sender *s, void (*stopped)(void *arg), void *arg);
+void sender_peer_stopped(struct sender *s);
+void sender_free(struct sender *s);
+void sender_figures(const struct sender *s, struct sat_figures *out);
+
+/* peer.c: one master. */
+struct peer *peer_new(struct sender *s, const char *name, const char **why);	/* why NULL: no memory */
+const char *peer_name(const struct peer *p);	/* host:port */
+void peer_start(struct peer *p);
+void peer_put(struct peer *p, const struct sat_event *ev, int64_t until);	/* takes ev */
+void peer_drain(struct peer *p);	/* sender_peer_stopped() follows, maybe from inside */
+void peer_give_up(struct peer *p);	/* the time to drain is over */
+void peer_free(struct peer *p);
+void peer_figures(const struct peer *p, struct sat_figures *out);
+
+/* address.c: "m1", "m1:5555", "[::1]:5555", "::1"; NULL: fine, else why not. */
+const char *address_split(const char *text, char *host, size_t size, int *port);
+
+enum { COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,
+	COUNT_RECONNECTS };
+
+#endif
