@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mesos-master - observes the Mesos master beside which this process runs: settings and life. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesos.h"
+#include "poll.h"
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5050",
+		   .help = "the Mesos master beside this process"),
+	SAT_OPTION("host", SAT_STRING, .help = "host of its events; default: this host"),
+	SAT_OPTION("interval", SAT_SECONDS, .fallback = "60", .min = 1, .max = 86400,
+		   .help = "between its figures as events; at most one state in this time"),
+	SAT_OPTION("leader-interval", SAT_SECONDS, .fallback = "1", .min = 0.2, .max = 60,
+		   .help = "between two looks at who leads"),
+	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "60", .min = 0.1, .max = 3600,
+		   .help = "for a whole answer"),
+	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
+	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
+	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the master's certificate"),
+	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
+	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_OPTION("max-state", SAT_INTEGER, .fallback = "2000000000", .min = 1024, .max = 1e12,
+		   .help = "bytes of a state, beyond which it is not believed"),
+	NULL,
+};
+
+#define COUNTER(which, n, h) [which] = &(const struct sat_counter){ \
+	.size = sizeof(struct sat_counter), .name = (n), .help = (h) }
+#define GAUGE(which, n, h) [which] = &(const struct sat_counter){ \
+	.size = sizeof(struct sat_counter), .name = (n), .gauge = true, .help = (h) }
+
+static const struct sat_counter *const counters[] = {
+	COUNTER(COUNT_REQUESTS, "requests", "requests to the Mesos master"),
+	COUNTER(COUNT_FAILURES, "failures", "requests that failed, or gave nonsense"),
+	COUNTER(COUNT_BYTES, "bytes", "bytes of its answers"),
+	COUNTER(COUNT_STATES, "states", "times the whole state was asked for"),
+	COUNTER(COUNT_LEFT_OUT, "left-out", "agents and frameworks without a legal name, or too many"),
+	GAUGE(GAUGE_BYTES_PER_MINUTE, "bytes-per-minute", "bytes of its answers in the last minute"),
+	GAUGE(GAUGE_AGENTS, "agents", "agents in the last state"),
+	GAUGE(GAUGE_LEADS, "leads", "whether the Mesos master leads"),
+	GAUGE(GAUGE_SNAPSHOT_SUCCESS, "snapshot-last-success", "time of the last figures, in seconds since 1970"),
+	GAUGE(GAUGE_STATE_SUCCESS, "state-last-success", "time of the last state, in seconds since 1970"),
+	NULL,
+};
+
+static void destroy(void *state)
+{
+	struct mesos *m = state;
+
+	state_free(&m->model);
+	state_free(&m->reading);
+	free(m->url);
+	free(m->user);
+	free(m->password);
+	free(m->ca);
+	free(m->cert);
+	free(m->key);
+	free(m->host);
+	free(m);
+}
+
+static int copy(char **to, const struct sat_conf *conf, const char *name)
+{
+	const char *text = sat_conf_string(conf, name);
+
+	if (text == NULL)
+		return 0;
+	*to = strdup(text);
+	return *to != NULL ? 0 : -ENOMEM;
+}
+
+static int judge_url(struct mesos *m, const struct sat_conf *conf)
+{
+	const char *host = strstr(m->url, "://");
+	size_t n = strlen(m->url);
+
+	if (strncmp(m->url, "http://", 7) != 0 && strncmp(m->url, "https://", 8) != 0)
+		return sat_conf_error(conf, "url", "is not http://HOST:PORT or https://HOST:PORT");
+	host += 3;
+	if (memchr(host, '@', strcspn(host, "/")) != NULL)
+		return sat_conf_error(conf, "url", "names a user: that is for `user` and `password`");
+	if (strpbrk(m->url, "?# ") != NULL || n > 1024)
+		return sat_conf_error(conf, "url", "is more than scheme, host, port and path");
+	while (n > 0 && m->url[n - 1] == '/')
+		m->url[--n] = '\0';
+	if (host[0] == '\0' || host[0] == '/' || host[0] == ':')
+		return sat_conf_error(conf, "url", "names no host");
+	return 0;
+}
+
+/* Every mistake is reported, not the first alone. */
+static int judge(struct mesos *m, const struct sat_conf *conf)
+{
+	int rc = judge_url(m, conf);
+
+	if ((m->user == NULL) != (m->password == NULL))
+		rc = sat_conf_error(conf, m->user == NULL ? "password" : "user", "needs %s beside it",
+				    m->user == NULL ? "user" : "password");
+	if ((m->cert == NULL) != (m->key == NULL))
+		rc = sat_conf_error(conf, m->cert == NULL ? "key" : "cert", "needs %s beside it",
+				    m->cert == NULL ? "cert" : "key");
+	if (m->leader_interval > m->interval)
+		rc = sat_conf_error(conf, "leader-interval", "is longer than interval");
+	return rc != 0 ? rc : sat_need(m->self, conf, "http-client");
+}
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct mesos *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (m == NULL)
+		return -ENOMEM;
+	m->self = self;
+	rc = copy(&m->url, conf, "url");
+	rc = rc != 0 ? rc : copy(&m->user, conf, "user");
+	rc = rc != 0 ? rc : copy(&m->password, conf, "password");
+	rc = rc != 0 ? rc : copy(&m->ca, conf, "ca");
+	rc = rc != 0 ? rc : copy(&m->cert, conf, "cert");
+	rc = rc != 0 ? rc : copy(&m->key, conf, "key");
+	rc = rc != 0 ? rc : copy(&m->host, conf, "host");
+	if (rc != 0)
+		goto fail;
+	m->interval = sat_conf_time(conf, "interval");
+	m->leader_interval = sat_conf_time(conf, "leader-interval");
+	m->max_state = (uint64_t)sat_conf_integer(conf, "max-state");
+	m->ttl = 3 * (double)m->interval / SAT_SECOND;
+	rc = judge(m, conf);
+	if (rc != 0)
+		goto fail;
+	poll_init(m, sat_conf_time(conf, "timeout"));
+	*state = m;
+	return 0;
+fail:
+	destroy(m);
+	return rc;
+}
+
+static int start(void *state)
+{
+	return poll_start(state);
+}
+
+static void stop(void *state)
+{
+	poll_stop(state);
+}
+
+SAT_MODULE(mesos_master,
+	.name = "mesos-master", .version = "1.0", .summary = "observes a Mesos master",
+	.options = options, .counters = counters,
+	.create = create, .start = start, .stop = stop, .destroy = destroy);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mesos - one observed Mesos master, as the files of this module share it. */
+#ifndef MESOS_H
+#define MESOS_H
+
+#include <satellite/module.h>
+
+#include "snapshot.h"
+#include "state.h"
+
+#define BUCKETS		12
+#define BUCKET		(5 * SAT_SECOND)	/* together: a minute */
+
+enum {
+	COUNT_REQUESTS, COUNT_FAILURES, COUNT_BYTES, COUNT_STATES, COUNT_LEFT_OUT,
+	GAUGE_BYTES_PER_MINUTE, GAUGE_AGENTS, GAUGE_LEADS, GAUGE_SNAPSHOT_SUCCESS, GAUGE_STATE_SUCCESS,
+};
+
+/* One thing that is asked for, under the first of its paths that is there. */
+struct source {
+	struct mesos *m;
+	const char *name;		/* "snapshot": the event is mesos/endpoint/snapshot */
+	const char *const *paths;	/* NULL-ended */
+	int64_t timeout;
+	size_t max;			/* of a body that is kept */
+	unsigned gauge;			/* of the last success */
+	int (*data)(struct mesos *m, const void *p, size_t n);	/* of a 200; NULL: the body is kept */
+	void (*done)(struct mesos *m, const struct sat_answer *answer);	/* of a 200 */
+	void (*failed)(struct mesos *m, const struct sat_answer *answer);	/* any other end */
+
+	struct sat_call *call;		/* under way */
+	unsigned path, first;		/* in use; where this search for it began */
+	int64_t asked;
+	char words[96];			/* the beginning of a refusal */
+	size_t n_words;
+	bool known;			/* there was an answer, or none */
+	int trouble;			/* 0: all is well; an HTTP status, or -errno */
+	double took;			/* seconds */
+	char via[256];			/* where it was sent on to, or "" */
+	char why[512];
+};
+
+struct mesos {
+	struct sat_self *self;
+	char *url, *user, *password, *ca, *cert, *key, *host;
+	int64_t interval, leader_interval;
+	double ttl;
+	uint64_t max_state;
+
+	struct sat_alarm beat;
+	struct source snapshot, state;
+	int64_t next_poll, next_report, next_state;
+	bool stopping;
+	bool report;			/* the next snapshot goes out as events */
+
+	int elected;			/* 1, 0, or -1: not known */
+	int64_t elected_until;		/* then it is no longer believed */
+	bool no_word;			/* the figures do not say who leads: the state must */
+	int leads;			/* as told to the host; -1: nothing yet */
+
+	struct snapshot figures;	/* the last */
+	struct state reading, model;
+	uint64_t received;		/* of the state under way */
+	uint64_t asked_print;		/* the figures' when it was asked for, */
+	uint64_t model_print;		/* and those of the model */
+	bool has_model, listed;		/* listed: agents were published, ever */
+	uint64_t list_print;
+
+	uint64_t bytes[BUCKETS];
+	unsigned bucket;
+	int64_t bucket_end;
+};
+
+/* source.c: asking, and how it went. */
+bool source_ask(struct source *s);
+void source_failed(struct source *s, const struct sat_answer *answer);	/* says why */
+/* Bad news: an event and a log line when it is other news than before. */
+void source_trouble(struct source *s, int code, const char *fmt, ...) SAT_PRINTF(3);
+void source_well(struct source *s);
+void source_say(const struct source *s);		/* its event */
+uint64_t mesos_bytes_per_minute(const struct mesos *m);
+void mesos_turn_bytes(struct mesos *m, int64_t now);
+
+/* events.c: what is told. */
+void mesos_say_figure(void *m, const char *key, const struct sat_value *v);
+void mesos_say_leader(struct mesos *m);
+void mesos_say_model(struct mesos *m);
+int mesos_publish_agents(struct mesos *m);
+void mesos_say(struct mesos *m, const char *service, const struct sat_value *v, const char *state,
+	       const char *description);
+
+#endif

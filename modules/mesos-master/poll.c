@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * poll - when the Mesos master is asked for what, and what follows from its answers.
+ *
+ * The figures are small and every master, leading or not, answers them itself:
+ * they are read each leader-interval, and say who leads.  The state may be
+ * hundreds of megabytes and holds the master up while it writes it: it is read
+ * where it is needed (the master leads, or this process acts, or no agent has
+ * ever been seen, so that a follower is warm), at most once an interval, and
+ * only when the figures of agents, frameworks or tasks have moved.  Were
+ * followers to read it every time, each would cost the leader the same again,
+ * since a follower sends the request on to it.
+ *
+ * A master may be slow because it writes a state, so slowness alone is not held
+ * against its leadership at once.  Ten seconds are what Mesos' ZooKeeper session
+ * outlives a silent master by default.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "poll.h"
+
+#define BEAT		(500 * SAT_MS)		/* the host wants to hear who leads every second */
+#define BELIEF		(10 * SAT_SECOND)
+#define SOON		(10 * SAT_SECOND)	/* after an answer that cost little */
+#define SNAPSHOT_MAX	((size_t)8 << 20)
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- Who leads ---- */
+
+static void forget_model(struct mesos *m)
+{
+	state_free(&m->model);
+	m->has_model = false;
+}
+
+static void settle_leader(struct mesos *m, int64_t now)
+{
+	bool leads = m->elected == 1 && now < m->elected_until;
+
+	sat_mesos_leads(m->self, leads);
+	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
+		return;
+	if (m->leads >= 0 || leads)
+		sat_log(m->self, LOG_NOTICE, "%s: %s", m->url, leads ? "leads" : "no longer leads");
+	m->leads = leads;
+	sat_gauge(m->self, GAUGE_LEADS, leads);
+	forget_model(m);	/* it was of another time */
+	mesos_say_leader(m);
+}
+
+static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
+{
+	m->elected = elected;
+	m->elected_until = sat_clock() + for_how_long;
+	settle_leader(m, sat_clock());
+}
+
+/* ---- The state ---- */
+
+static bool wants_state(const struct mesos *m)
+{
+	if (m->stopping || m->state.call != NULL || sat_clock() < m->next_state)
+		return false;
+	/* A master that answers, but refuses its figures, may still give its state. */
+	if (!m->snapshot.known || m->snapshot.trouble < 0)
+		return false;
+	if (m->no_word)
+		return true;
+	if (m->leads != 1 && !sat_acting() && m->listed)
+		return false;
+	return !m->has_model || !m->figures.watched || m->model_print != m->figures.print;
+}
+
+static void ask_state(struct mesos *m)
+{
+	m->next_state = sat_clock() + m->interval;
+	m->asked_print = m->figures.print;
+	m->received = 0;
+	if (state_begin(&m->reading) != 0) {
+		sat_log(m->self, LOG_ERR, "%s: %s", m->url, strerror(ENOMEM));
+		return;
+	}
+	sat_count(m->self, COUNT_STATES, 1);
+	if (!source_ask(&m->state))
+		state_free(&m->reading);
+}
+
+static int state_data(struct mesos *m, const void *p, size_t n)
+{
+	m->received += n;
+	return m->received > m->max_state ? -EFBIG : state_feed(&m->reading, p, n);
+}
+
+static void list_agents(struct mesos *m)
+{
+	if (m->listed && m->list_print == m->model.print)
+		return;
+	if (mesos_publish_agents(m) != 0) {
+		sat_log(m->self, LOG_ERR, "mesos/agents: %s", strerror(ENOMEM));
+		return;
+	}
+	m->listed = true;
+	m->list_print = m->model.print;
+}
+
+static void take_model(struct mesos *m)
+{
+	forget_model(m);
+	m->model = m->reading;
+	m->reading = (struct state){ 0 };
+	m->has_model = true;
+	m->model_print = m->asked_print;
+	if (m->model.odd + m->model.over > 0)
+		sat_count(m->self, COUNT_LEFT_OUT, (int64_t)(m->model.odd + m->model.over));
+	sat_gauge(m->self, GAUGE_AGENTS, (int64_t)m->model.n_agents);
+	list_agents(m);
+	if (m->leads == 1 || sat_acting())
+		mesos_say_model(m);
+}
+
+/*
+ * Whether the state is the cluster's.  A follower before Mesos 1.0 answers with
+ * its own empty memory, and later ones send on to the leader.  Where the state
+ * does not say, the figures do; where these do not, the state.
+ */
+static void state_done(struct mesos *m, const struct sat_answer *a)
+{
+	enum state_rank rank;
+	char why[160];
+	int rc = state_end(&m->reading, why, sizeof(why));
+
+	(void)a;
+	if (rc != 0) {
+		source_trouble(&m->state, rc, "%s", why);
+		forget_model(m);
+		state_free(&m->reading);
+		return;
+	}
+	rank = m->reading.rank;
+	if (rank == STATE_UNKNOWN && m->no_word) {
+		source_trouble(&m->state, -ENODATA, "neither it nor the figures say who leads");
+		state_free(&m->reading);
+		return;
+	}
+	source_well(&m->state);
+	if (m->no_word)
+		hear_elected(m, rank == STATE_LEADS, 2 * m->interval + m->state.timeout);
+	if (rank == STATE_LEADS || (rank == STATE_UNKNOWN && m->elected == 1)) {
+		take_model(m);
+		return;
+	}
+	forget_model(m);
+	state_free(&m->reading);
+}
+
+static void stopped_yet(struct mesos *m)
+{
+	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL)
+		sat_stopped(m->self);
+}
+
+static void state_failed(struct mesos *m, const struct sat_answer *a)
+{
+	char why[160];
+	int rc;
+
+	if (m->stopping) {
+		state_free(&m->reading);
+		stopped_yet(m);
+		return;
+	}
+	rc = state_result(&m->reading);
+	if (m->received > m->max_state) {
+		source_trouble(&m->state, -EFBIG, "more than max-state = %llu bytes",
+			       (unsigned long long)m->max_state);
+	} else if (rc != 0) {
+		state_explain(&m->reading, rc, why, sizeof(why));
+		source_trouble(&m->state, rc, "%s", why);
+	} else {
+		source_failed(&m->state, a);
+	}
+	if (a->rc == 0)
+		m->next_state = least(m->next_state, sat_clock() + SOON);
+	forget_model(m);
+	state_free(&m->reading);
+}
+
+/* ---- The figures ---- */
+
+static void report(struct mesos *m, const struct sat_answer *a)
+{
+	struct snapshot again;
+	struct sat_value per_minute = { .kind = SAT_INT, .i = (int64_t)mesos_bytes_per_minute(m) };
+	char why[160];
+
+	m->report = false;
+	snapshot_read(&again, a->body, a->len, mesos_say_figure, m, why, sizeof(why));
+	mesos_say(m, "mesos/bytes-per-minute", &per_minute, "ok", NULL);
+	if (m->has_model && (m->leads == 1 || sat_acting()) && !wants_state(m))
+		mesos_say_model(m);
+}
+
+static void snapshot_done(struct mesos *m, const struct sat_answer *a)
+{
+	char why[160];
+	int rc = snapshot_read(&m->figures, a->body, a->len, NULL, NULL, why, sizeof(why));
+
+	if (rc != 0) {
+		source_trouble(&m->snapshot, rc, "%s", why);
+		return;
+	}
+	source_well(&m->snapshot);
+	m->no_word = m->figures.elected < 0;
+	if (!m->no_word)
+		hear_elected(m, m->figures.elected, most(BELIEF, 3 * m->leader_interval));
+	if (m->report)
+		report(m, a);
+	if (wants_state(m))
+		ask_state(m);
+}
+
+static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
+{
+	if (m->stopping) {
+		stopped_yet(m);
+		return;
+	}
+	source_failed(&m->snapshot, a);
+	if (a->rc == -ECONNREFUSED && m->elected != 0)	/* nobody is there to lead */
+		hear_elected(m, 0, 0);
+	if (a->rc == 0) {
+		m->no_word = true;
+		m->figures = (struct snapshot){ .elected = -1 };
+		if (wants_state(m))
+			ask_state(m);
+	}
+}
+
+/* ---- Life ---- */
+
+static void beat(struct sat_alarm *alarm)
+{
+	struct mesos *m = (struct mesos *)((char *)alarm - offsetof(struct mesos, beat));
+	int64_t now = sat_clock();
+
+	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));
+	mesos_turn_bytes(m, now);
+	settle_leader(m, now);
+	if (now >= m->next_report) {
+		m->next_report = now + m->interval;
+		m->report = true;
+		source_say(&m->snapshot);
+		source_say(&m->state);
+		if (m->leads >= 0)
+			mesos_say_leader(m);
+	}
+	if (now >= m->next_poll && m->snapshot.call == NULL) {
+		m->next_poll = now + m->leader_interval;
+		source_ask(&m->snapshot);
+	}
+}
+
+void poll_init(struct mesos *m, int64_t timeout)
+{
+	static const char *const snapshot_paths[] = { "/metrics/snapshot", "/stats.json", NULL };
+	static const char *const state_paths[] = {
+		"/state", "/state.json", "/master/state", "/master/state.json", NULL,
+	};
+
+	m->elected = m->leads = -1;
+	m->snapshot = (struct source){
+		.m = m, .name = "snapshot", .paths = snapshot_paths, .timeout = least(timeout, BELIEF),
+		.max = SNAPSHOT_MAX, .gauge = GAUGE_SNAPSHOT_SUCCESS,
+		.done = snapshot_done, .failed = snapshot_failed,
+	};
+	m->state = (struct source){
+		.m = m, .name = "state", .paths = state_paths, .timeout = timeout,
+		.gauge = GAUGE_STATE_SUCCESS,
+		.data = state_data, .done = state_done, .failed = state_failed,
+	};
+	m->beat.fire = beat;
+}
+
+int poll_start(struct mesos *m)
+{
+	m->stopping = false;
+	m->next_poll = m->next_report = m->next_state = sat_clock();
+	return sat_alarm_set(m->self, &m->beat, sat_clock());
+}
+
+void poll_stop(struct mesos *m)
+{
+	m->stopping = true;
+	sat_alarm_stop(&m->beat);
+	if (m->snapshot.call != NULL)
+		sat_fetch_cancel(m->snapshot.call);
+	if (m->state.call != NULL)
+		sat_fetch_cancel(m->state.call);
+	stopped_yet(m);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot - a Mesos master's figures: the flat object that metrics/snapshot answers. */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include <satellite/module.h>
+
+struct snapshot {
+	size_t figures;		/* numbers, under a name that an event can bear */
+	size_t odd;		/* members that are neither that nor null */
+	int elected;		/* 1, 0, or -1: not said */
+	bool watched;		/* it has figures that move when agents, frameworks or tasks do, */
+	uint64_t print;		/* and these, whatever their order */
+};
+
+/* Each figure goes to figure(), if given.  0, or why it is none, in words. */
+int snapshot_read(struct snapshot *s, const char *text, size_t len,
+		  void (*figure)(void *arg, const char *key, const struct sat_value *v), void *arg,
+		  char *why, size_t size);
+
+#endif

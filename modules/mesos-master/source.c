@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source - one thing that a Mesos master is asked for, under whichever path it has it. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mesos.h"
+#include "reader.h"
+
+static void collect(struct source *s, const void *p, size_t n)
+{
+	size_t room = sizeof(s->words) - s->n_words;
+
+	if (n > room)
+		n = room;
+	if (n > 0)
+		memcpy(s->words + s->n_words, p, n);
+	s->n_words += n;
+}
+
+static int data(void *arg, int status, const void *p, size_t n)
+{
+	struct source *s = arg;
+
+	if (status == 200)
+		return s->data(s->m, p, n);
+	collect(s, p, n);
+	return 0;
+}
+
+/* ---- How it went ---- */
+
+void source_say(const struct source *s)
+{
+	char service[64];
+
+	if (!s->known)
+		return;
+	snprintf(service, sizeof(service), "mesos/endpoint/%s", s->name);
+	mesos_say(s->m, service, &(struct sat_value){ .kind = SAT_DOUBLE, .d = s->took },
+		  s->trouble == 0 ? "ok" : "critical", s->why);
+}
+
+static void news(struct source *s, int code)
+{
+	bool changed = !s->known || s->trouble != code;
+
+	s->known = true;
+	s->trouble = code;
+	if (!changed)
+		return;
+	sat_log(s->m->self, code == 0 ? LOG_NOTICE : LOG_WARNING, "%s", s->why);
+	source_say(s);
+}
+
+void source_trouble(struct source *s, int code, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	n = snprintf(s->why, sizeof(s->why), "%s%s%s%s: ", s->m->url, s->paths[s->path],
+		     s->via[0] != '\0' ? ", sent on to " : "", s->via);
+	va_start(ap, fmt);
+	if (n > 0 && (size_t)n < sizeof(s->why))
+		vsnprintf(s->why + n, sizeof(s->why) - (size_t)n, fmt, ap);
+	va_end(ap);
+	sat_count(s->m->self, COUNT_FAILURES, 1);
+	news(s, code);
+}
+
+void source_well(struct source *s)
+{
+	snprintf(s->why, sizeof(s->why), "%s%s: answers", s->m->url, s->paths[s->path]);
+	sat_gauge(s->m->self, s->gauge, sat_wall() / SAT_SECOND);
+	news(s, 0);
+}
+
+/* No answer at all. */
+static void unreached(struct source *s, const struct sat_answer *a)
+{
+	const char *words = a->error != NULL ? a->error : strerror(-a->rc);
+
+	if (a->rc == -ECONNREFUSED)
+		source_trouble(s, a->rc, "%s: does a Mesos master run there?", words);
+	else if (a->rc == -ETIMEDOUT)
+		source_trouble(s, a->rc, "no answer within %.3g s: it is overloaded, stopped or cut off "
+			       "(setting: timeout)", (double)s->timeout / SAT_SECOND);
+	else
+		source_trouble(s, a->rc, "%s", words);
+}
+
+/* An answer, but not the one we asked for. */
+static void refused(struct source *s, const struct sat_answer *a)
+{
+	const char *hint = "";
+	size_t i;
+
+	if (s->data == NULL)
+		collect(s, a->body, a->len);
+	for (i = 0; i < s->n_words && (unsigned char)s->words[i] >= 0x20; i++)
+		continue;
+	if (!reader_legal(s->words, i))
+		i = 0;
+	if (a->status == 401)
+		hint = s->m->user == NULL ? ": it wants credentials (settings: user, password)" :
+					    ": it does not take these credentials (settings: user, password)";
+	else if (a->status == 403)
+		hint = ": this principal may not see it; allow it in the Mesos master's ACLs";
+	else if (a->status == 404)
+		hint = ": it has none of the paths of a Mesos master (setting: url)";
+	source_trouble(s, a->status, "answers %d%s%s%.*s", a->status, hint, i > 0 ? ": " : "", (int)i, s->words);
+}
+
+/* ---- Asking ---- */
+
+static bool ask(struct source *s);
+
+/* A follower sends on to its leader. */
+static void note_via(struct source *s, const char *url)
+{
+	s->via[0] = '\0';
+	if (url != NULL && strncmp(url, s->m->url, strlen(s->m->url)) != 0)
+		snprintf(s->via, sizeof(s->via), "%.*s", (int)strcspn(url, "?#@"), url);
+}
+
+static void done(void *arg, const struct sat_answer *a)
+{
+	struct source *s = arg;
+	struct mesos *m = s->m;
+
+	s->call = NULL;
+	s->took = (double)(sat_clock() - s->asked) / SAT_SECOND;
+	m->bytes[m->bucket] += a->received;
+	sat_count(m->self, COUNT_BYTES, (int64_t)a->received);
+	note_via(s, a->url);
+	if (a->rc == 0 && a->status == 200 && !m->stopping) {
+		s->done(m, a);
+		return;
+	}
+	if (a->rc == 0 && a->status == 404 && !m->stopping) {
+		s->path = s->paths[s->path + 1] != NULL ? s->path + 1 : 0;
+		if (s->path != s->first && ask(s))
+			return;
+	}
+	s->failed(m, a);
+}
+
+static bool ask(struct source *s)
+{
+	struct mesos *m = s->m;
+	char url[2048];
+	struct sat_fetch what = {
+		.size = sizeof(what), .url = url,
+		.headers = (const char *const []){ "Accept: application/json", NULL },
+		.user = m->user, .password = m->password, .ca = m->ca, .cert = m->cert, .key = m->key,
+		.timeout = s->timeout, .max = s->max, .data = s->data != NULL ? data : NULL, .done = done,
+	};
+
+	snprintf(url, sizeof(url), "%s%s", m->url, s->paths[s->path]);
+	s->n_words = 0;
+	s->asked = sat_clock();
+	s->call = sat_fetch(m->self, &what, s);
+	sat_count(m->self, COUNT_REQUESTS, 1);
+	return s->call != NULL;
+}
+
+/* The path that worked last comes first; after a 404 the others, once round. */
+bool source_ask(struct source *s)
+{
+	s->first = s->path;
+	return ask(s);
+}
+
+/* What failed() is for, where the answer says it all. */
+void source_failed(struct source *s, const struct sat_answer *a)
+{
+	if (a->rc != 0)
+		unreached(s, a);
+	else
+		refused(s, a);
+}
+
+/* ---- What it costs the master ---- */
+
+void mesos_turn_bytes(struct mesos *m, int64_t now)
+{
+	if (now < m->bucket_end)
+		return;
+	sat_gauge(m->self, GAUGE_BYTES_PER_MINUTE, (int64_t)mesos_bytes_per_minute(m));
+	m->bucket = (m->bucket + 1) % BUCKETS;
+	m->bytes[m->bucket] = 0;
+	m->bucket_end = now + BUCKET;
+}
+
+uint64_t mesos_bytes_per_minute(const struct mesos *m)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < BUCKETS; i++)
+		sum += m->bytes[i];
+	return sum;
+}
