@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mesos-agent - how many tasks the Mesos agent here has started, finished, seen fail.
+ *
+ * Its checks usually run at the same time, so one answer serves all that wait
+ * for it, and those that come within a second of it.  The agent being away is
+ * not the host being bad: these checks are never critical.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yajl/yajl_parse.h>
+
+#include <satellite/module.h>
+
+#define FRESH		SAT_SECOND
+#define DEPTH_MAX	64
+
+enum { FAILED, FINISHED, KILLED, LOST, RUNNING, STAGING, STARTING, FIGURES };
+
+static const char *const keys[FIGURES] = {
+	"slave/tasks_failed", "slave/tasks_finished", "slave/tasks_killed", "slave/tasks_lost",
+	"slave/tasks_running", "slave/tasks_staging", "slave/tasks_starting",
+};
+#define ALL	((1u << FIGURES) - 1)
+
+static const char *const paths[] = { "/metrics/snapshot", "/stats.json" };	/* the latter until Mesos 0.22 */
+
+struct figures {
+	double value[FIGURES];
+	unsigned known;		/* a bit each */
+};
+
+struct agent {
+	struct sat_self *self;
+	char *url, *user, *password, *ca, *cert, *key;
+	int64_t timeout;
+	struct sat_call *call;
+	struct total *waiting;
+	unsigned path;
+	bool retried, stopping;
+	int64_t fresh_until;
+	struct figures figures;
+	int trouble;		/* 0, an HTTP status, or -errno */
+};
+
+struct total {			/* a check: the sum of some figures */
+	struct agent *agent;
+	struct sat_probe *probe;
+	unsigned wants;		/* which, a bit each */
+	struct total *next;	/* that waits */
+	bool waits;
+};
+
+/* ---- The figures, out of JSON ---- */
+
+/*
+ * yajl trusts its allocator, so it gets memory taken beforehand: of a text that
+ * comes in one piece it copies no more than one string, in buffers that double.
+ */
+struct reading {
+	struct figures *figures;
+	unsigned depth;
+	int key;		/* the figure that comes next, or -1 */
+	size_t used, size;
+	_Alignas(16) char block[];
+};
+
+static void *take(void *ctx, size_t n)
+{
+	struct reading *r = ctx;
+	size_t at = (r->used + 15) & ~(size_t)15;
+
+	assert(n <= r->size && at <= r->size - n);
+	r->used = at + n;
+	return r->block + at;
+}
+
+static void *retake(void *ctx, void *p, size_t n)
+{
+	struct reading *r = ctx;
+	size_t had = p != NULL ? r->used - (size_t)((char *)p - r->block) : 0;
+	void *fresh = take(ctx, n);
+
+	return had > 0 ? memcpy(fresh, p, had < n ? had : n) : fresh;
+}
+
+static void give(void *ctx, void *p)
+{
+	(void)ctx;
+	(void)p;
+}
+
+static int on_open(void *ctx)
+{
+	struct reading *r = ctx;
+
+	r->key = -1;
+	return ++r->depth <= DEPTH_MAX;
+}
+
+/* The outermost thing is an object, or it is no answer of an agent. */
+static int on_list(void *ctx)
+{
+	return ((struct reading *)ctx)->depth > 0 && on_open(ctx);
+}
+
+static int on_close(void *ctx)
+{
+	((struct reading *)ctx)->depth--;
+	return 1;
+}
+
+static int on_key(void *ctx, const unsigned char *key, size_t len)
+{
+	struct reading *r = ctx;
+	int i;
+
+	r->key = -1;
+	for (i = 0; r->depth == 1 && i < FIGURES; i++)
+		if (strlen(keys[i]) == len && memcmp(keys[i], key, len) == 0)
+			r->key = i;
+	return 1;
+}
+
+static int on_number(void *ctx, const char *text, size_t len)
+{
+	struct reading *r = ctx;
+	char copy[64];
+	double d;
+
+	if (r->depth == 0)
+		return 0;
+	if (r->depth != 1 || r->key < 0 || len >= sizeof(copy))
+		return 1;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	d = strtod(copy, NULL);
+	if (isfinite(d)) {
+		r->figures->value[r->key] = d;
+		r->figures->known |= 1u << r->key;
+	}
+	return 1;
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_number = on_number,
+	.yajl_start_map = on_open,
+	.yajl_map_key = on_key,
+	.yajl_end_map = on_close,
+	.yajl_start_array = on_list,
+	.yajl_end_array = on_close,
+};
+
+/* 0, -EBADMSG or -ENOMEM. */
+static int read_figures(struct figures *f, const char *text, size_t len)
+{
+	size_t size = 16384 + 8 * len;
+	struct reading *r = malloc(sizeof(*r) + size);
+	yajl_handle yajl;
+	int rc = 0;
+
+	*f = (struct figures){ 0 };
+	if (r == NULL)
+		return -ENOMEM;
+	*r = (struct reading){ .figures = f, .key = -1, .size = size };
+	yajl = yajl_alloc(&callbacks, &(yajl_alloc_funcs){ take, retake, give, r }, r);
+	if (yajl_parse(yajl, (const unsigned char *)text, len) != yajl_status_ok ||
+	    yajl_complete_parse(yajl) != yajl_status_ok)
+		rc = -EBADMSG;
+	yajl_free(yajl);
+	free(r);
+	return rc;
+}
+
+/* ---- What the checks say ---- */
+
+static void tell(struct total *t)
+{
+	const struct figures *f = &t->agent->figures;
+	unsigned lacks = t->wants & ~f->known;
+	char text[256];
+	double sum = 0;
+	int i;
+
+	for (i = 0; i < FIGURES; i++) {
+		if ((lacks & 1u << i) != 0) {
+			snprintf(text, sizeof(text), "%.150s%s: lacks %s", t->agent->url,
+				 paths[t->agent->path], keys[i]);
+			sat_report(t->probe, .state = "unknown", .description = text);
+			return;
+		}
+		if ((t->wants & 1u << i) != 0)
+			sum += f->value[i];
+	}
+	if (sum == floor(sum) && fabs(sum) < 9e15)
+		sat_report(t->probe, .has = SAT_HAS_INT, .metric.i = (int64_t)sum, .state = "ok");
+	else
+		sat_report(t->probe, .has = SAT_HAS_DOUBLE, .metric.d = sum, .state = "ok");
+}
+
+/* why NULL: the figures are there. */
+static void answer(struct total *t, const char *why)
+{
+	if (why == NULL)
+		tell(t);
+	else
+		sat_report(t->probe, .state = "unknown", .description = why);
+	sat_probe_done(t->probe);
+}
+
+static void answer_all(struct agent *a, const char *why)
+{
+	struct total *all = a->waiting;
+
+	a->waiting = NULL;
+	while (all != NULL) {
+		struct total *t = all;
+
+		all = t->next;
+		t->waits = false;
+		answer(t, why);
+	}
+}
+
+static void leave(struct total *t)
+{
+	struct total **at = &t->agent->waiting;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	t->waits = false;
+}
+
+/* ---- Asking the agent ---- */
+
+static const char *describe(const struct agent *a, const struct sat_answer *ans, int rc)
+{
+	if (ans->rc == -ECONNREFUSED)
+		return "connection refused: does a Mesos agent run there?";
+	if (ans->rc == -ETIMEDOUT)
+		return "no answer in time (setting: mesos-agent.timeout)";
+	if (ans->rc != 0)
+		return ans->error != NULL ? ans->error : strerror(-ans->rc);
+	if (rc == -EBADMSG)
+		return "not JSON of a Mesos agent, or cut short";
+	if (rc < 0)
+		return strerror(-rc);
+	if (rc == 401)
+		return a->user == NULL ? "answers 401: it wants credentials (settings: user, password)" :
+					 "answers 401: it does not take these credentials";
+	if (rc == 403)
+		return "answers 403: this principal may not see it";
+	if (rc == 404)
+		return "answers 404: it has none of the paths of a Mesos agent (setting: url)";
+	return NULL;
+}
+
+/* One log line per change; the checks say it each time. */
+static void trouble(struct agent *a, const struct sat_answer *ans, int rc)
+{
+	const char *words = describe(a, ans, rc);
+	char why[512];
+
+	if (words != NULL)
+		snprintf(why, sizeof(why), "%.200s%s: %s", a->url, paths[a->path], words);
+	else
+		snprintf(why, sizeof(why), "%.200s%s: answers %d", a->url, paths[a->path], rc);
+	if (a->trouble != rc && !a->stopping)
+		sat_log(a->self, LOG_WARNING, "%s", why);
+	a->trouble = rc;
+	answer_all(a, why);
+}
+
+static void well(struct agent *a)
+{
+	if (a->trouble != 0)
+		sat_log(a->self, LOG_NOTICE, "%s%s: answers", a->url, paths[a->path]);
+	a->trouble = 0;
+	a->fresh_until = sat_clock() + FRESH;
+	answer_all(a, NULL);
+}
+
+static bool ask(struct agent *a);
+
+static void done(void *arg, const struct sat_answer *ans)
+{
+	struct agent *a = arg;
+	int rc = ans->rc != 0 ? ans->rc : ans->status;
+
+	a->call = NULL;
+	if (rc == 404 && !a->retried && !a->stopping) {
+		a->retried = true;
+		a->path = !a->path;
+		if (ask(a))
+			return;
+	}
+	if (rc == 200)
+		rc = read_figures(&a->figures, ans->body, ans->len);
+	if (rc == 0)
+		well(a);
+	else
+		trouble(a, ans, rc);
+	if (a->stopping)
+		sat_stopped(a->self);
+}
+
+static bool ask(struct agent *a)
+{
+	char url[2048];
+	struct sat_fetch what = {
+		.size = sizeof(what), .url = url, .user = a->user, .password = a->password,
+		.ca = a->ca, .cert = a->cert, .key = a->key, .timeout = a->timeout, .done = done,
+	};
+
+	snprintf(url, sizeof(url), "%s%s", a->url, paths[a->path]);
+	a->call = sat_fetch(a->self, &what, a);
+	return a->call != NULL;
+}
+
+/* ---- The checks ---- */
+
+static void run(void *def)
+{
+	struct total *t = def;
+	struct agent *a = t->agent;
+
+	if (sat_clock() < a->fresh_until) {
+		answer(t, NULL);
+		return;
+	}
+	t->next = a->waiting;
+	t->waits = true;
+	a->waiting = t;
+	if (a->call != NULL)
+		return;
+	a->retried = false;
+	if (a->stopping || !ask(a))
+		answer_all(a, "the Mesos agent could not be asked");
+}
+
+static void timeout(void *def)
+{
+	struct total *t = def;
+	char why[300];
+
+	if (!t->waits)
+		return;
+	leave(t);
+	snprintf(why, sizeof(why), "%.200s: no answer within the check's timeout", t->agent->url);
+	answer(t, why);
+}
+
+static const struct { const char *check; unsigned wants; } totals[] = {
+	{ "total-tasks-failed", 1u << FAILED },
+	{ "total-tasks-finished", 1u << FINISHED },
+	{ "total-tasks-started", ALL },
+};
+
+static int define(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
+{
+	const char *name = sat_conf_string(conf, "check");
+	struct total *t = calloc(1, sizeof(*t));
+	size_t i = 0;
+	int rc;
+
+	if (t == NULL)
+		return -ENOMEM;
+	while (strcmp(totals[i].check, name) != 0)
+		i++;
+	t->agent = module;
+	t->probe = probe;
+	t->wants = totals[i].wants;
+	rc = sat_probe_service(probe, "%s", name);
+	if (rc != 0) {
+		free(t);
+		return rc;
+	}
+	*def = t;
+	return 0;
+}
+
+#define TOTAL(n, words) &(const struct sat_check){ \
+	.size = sizeof(struct sat_check), .name = (n), .summary = (words), \
+	.define = define, .run = run, .timeout = timeout, .undefine = free }
+
+static const struct sat_check *const checks[] = {
+	TOTAL("total-tasks-failed", "tasks that failed on this Mesos agent"),
+	TOTAL("total-tasks-finished", "tasks that finished on this Mesos agent"),
+	TOTAL("total-tasks-started", "tasks ever started on this Mesos agent"),
+	NULL,
+};
+
+/* ---- Life ---- */
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5051", .help = "the Mesos agent of this host"),
+	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
+	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
+	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 3600, .help = "for an answer"),
+	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the agent's certificate"),
+	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
+	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	NULL,
+};
+
+static void destroy(void *state)
+{
+	struct agent *a = state;
+
+	free(a->url);
+	free(a->user);
+	free(a->password);
+	free(a->ca);
+	free(a->cert);
+	free(a->key);
+	free(a);
+}
+
+static int copy(char **to, const struct sat_conf *conf, const char *name)
+{
+	const char *text = sat_conf_string(conf, name);
+
+	if (text == NULL)
+		return 0;
+	*to = strdup(text);
+	return *to != NULL ? 0 : -ENOMEM;
+}
+
+/* Every mistake is reported, not the first alone. */
+static int judge(struct agent *a, const struct sat_conf *conf)
+{
+	size_t n = strlen(a->url);
+	int rc = 0;
+
+	if (strncmp(a->url, "http://", 7) != 0 && strncmp(a->url, "https://", 8) != 0)
+		rc = sat_conf_error(conf, "url", "is not http://HOST:PORT or https://HOST:PORT");
+	else if (strpbrk(a->url, "?#@ ") != NULL || n > 1024)
+		rc = sat_conf_error(conf, "url", "is more than scheme, host, port and path");
+	while (n > 0 && a->url[n - 1] == '/')
+		a->url[--n] = '\0';
+	if ((a->user == NULL) != (a->password == NULL))
+		rc = sat_conf_error(conf, a->user == NULL ? "password" : "user", "needs %s beside it",
+				    a->user == NULL ? "user" : "password");
+	if ((a->cert == NULL) != (a->key == NULL))
+		rc = sat_conf_error(conf, a->cert == NULL ? "key" : "cert", "needs %s beside it",
+				    a->cert == NULL ? "cert" : "key");
+	return rc != 0 ? rc : sat_need(a->self, conf, "http-client");
+}
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (a == NULL)
+		return -ENOMEM;
+	a->self = self;
+	a->timeout = sat_conf_time(conf, "timeout");
+	rc = copy(&a->url, conf, "url");
+	rc = rc != 0 ? rc : copy(&a->user, conf, "user");
+	rc = rc != 0 ? rc : copy(&a->password, conf, "password");
+	rc = rc != 0 ? rc : copy(&a->ca, conf, "ca");
+	rc = rc != 0 ? rc : copy(&a->cert, conf, "cert");
+	rc = rc != 0 ? rc : copy(&a->key, conf, "key");
+	rc = rc != 0 ? rc : judge(a, conf);
+	if (rc != 0) {
+		destroy(a);
+		return rc;
+	}
+	*state = a;
+	return 0;
+}
+
+static void stop(void *state)
+{
+	struct agent *a = state;
+
+	a->stopping = true;
+	if (a->call != NULL)
+		sat_fetch_cancel(a->call);
+	else
+		sat_stopped(a->self);
+}
+
+SAT_MODULE(mesos_agent,
+	.name = "mesos-agent", .version = "1.0", .summary = "the Mesos agent's totals of tasks",
+	.options = options, .checks = checks,
+	.create = create, .stop = stop, .destroy = destroy);
