@@ -6,18 +6,29 @@
 #include "sim.h"
 
 static void
-reply_agent(struct sim *sim, struct http_request *req, const struct agent *a,
+reply_agent(struct sim *sim, struct http_request *req, struct snapshot *s,
+	    const struct agent *a,
 	    void (*put)(struct out *o, const struct agent *a))
 {
 	struct buf b = { 0 };
 	const struct master *m = sim->leader ? sim->leader : &sim->masters[0];
-	struct view v = { &sim->cluster, snapshot_get(&sim->cluster), &m->info,
-		&m->info, sim->cluster.version };
+	struct view v = { &sim->cluster, s, &m->info, &m->info,
+		sim->cluster.version };
 	struct out o = { &b, &v };
 
-	put(&o, &v.s->agents[a->index]);
-	snapshot_put((struct snapshot *)(uintptr_t)v.s);
+	put(&o, a);
 	reply_buf(req, 200, &b);
+}
+
+/* What lists the agent's tasks needs a snapshot. */
+static void
+reply_tasks(struct sim *sim, struct http_request *req, const struct agent *a,
+	    void (*put)(struct out *o, const struct agent *a))
+{
+	struct snapshot *s = snapshot_get(&sim->cluster);
+
+	reply_agent(sim, req, s, &s->agents[a->index], put);
+	snapshot_put(s);
 }
 
 static void
@@ -33,12 +44,12 @@ answer_agent(struct sim *sim, struct http_request *req, const struct agent *a,
 		http_reply_close(req);
 	else if (!strcmp(plain, "/metrics/snapshot") ||
 		 (!strcmp(plain, "/stats") && sim->cluster.version < 23))
-		reply_agent(sim, req, a, agent_metrics);
+		reply_agent(sim, req, sim->empty, a, agent_metrics);
 	else if (!strcmp(plain, "/state"))
-		reply_agent(sim, req, a, agent_state);
+		reply_tasks(sim, req, a, agent_state);
 	else if (!strcmp(plain, "/monitor/statistics") ||
 		 (!strcmp(plain, "/containers") && sim->cluster.version >= 25))
-		reply_agent(sim, req, a, agent_statistics);
+		reply_tasks(sim, req, a, agent_statistics);
 	else if (!strcmp(plain, "/health"))
 		http_reply(req, 200, NULL, NULL, NULL, 0);
 	else

@@ -233,7 +233,11 @@ agent_of(const struct out *o, const struct task *t)
 	return &o->v->s->agents[t->agent];
 }
 
-static void task_id(struct out *o, const void *t) { id_of_task(o, t); }
+static void
+task_id(struct out *o, const void *t)
+{
+	id_of_task(o, t);
+}
 
 static void
 task_name(struct out *o, const void *about)
@@ -349,12 +353,47 @@ task_container(struct out *o, const void *about)
 	out_raw(o, ",\"network\":\"HOST\",\"privileged\":false}}");
 }
 
-static void put_empty(struct out *o, const void *x) { (void)x; out_raw(o, "\"\""); }
-static void put_user(struct out *o, const void *x) { (void)x; out_raw(o, "\"root\""); }
-static void put_true(struct out *o, const void *x) { (void)x; out_bool(o, true); }
-static void put_false(struct out *o, const void *x) { (void)x; out_bool(o, false); }
-static void put_zero(struct out *o, const void *x) { (void)x; out_number(o, 0); }
-static void put_list(struct out *o, const void *x) { (void)x; out_raw(o, "[]"); }
+static void
+put_empty(struct out *o, const void *x)
+{
+	(void)x;
+	out_raw(o, "\"\"");
+}
+
+static void
+put_user(struct out *o, const void *x)
+{
+	(void)x;
+	out_raw(o, "\"root\"");
+}
+
+static void
+put_true(struct out *o, const void *x)
+{
+	(void)x;
+	out_bool(o, true);
+}
+
+static void
+put_false(struct out *o, const void *x)
+{
+	(void)x;
+	out_bool(o, false);
+}
+
+static void
+put_zero(struct out *o, const void *x)
+{
+	(void)x;
+	out_number(o, 0);
+}
+
+static void
+put_list(struct out *o, const void *x)
+{
+	(void)x;
+	out_raw(o, "[]");
+}
 
 SHAPE(shape_task,
 	{ "id", .leaf = task_id },
@@ -666,7 +705,12 @@ slave_unreserved_full(struct out *o, const void *about)
 		"\"role\":\"*\"}]");
 }
 
-static void put_object(struct out *o, const void *x) { (void)x; out_raw(o, "{}"); }
+static void
+put_object(struct out *o, const void *x)
+{
+	(void)x;
+	out_raw(o, "{}");
+}
 
 #define SLAVE_FIELDS \
 	{ "id", .leaf = slave_id }, \
@@ -734,11 +778,40 @@ state_completed(const struct view *v, const void *about, size_t i)
 	return framework_that(v, i, false);
 }
 
-static void put_git_sha(struct out *o, const void *x) { (void)x; out_text(o, GIT_SHA); }
-static void put_build_date(struct out *o, const void *x) { (void)x; out_text(o, BUILD_DATE); }
-static void put_build_time(struct out *o, const void *x) { (void)x; out_number(o, BUILD_TIME); }
-static void put_cluster(struct out *o, const void *x) { (void)x; out_text(o, "simulated"); }
-static void put_log_dir(struct out *o, const void *x) { (void)x; out_text(o, "/var/log/mesos"); }
+static void
+put_git_sha(struct out *o, const void *x)
+{
+	(void)x;
+	out_text(o, GIT_SHA);
+}
+
+static void
+put_build_date(struct out *o, const void *x)
+{
+	(void)x;
+	out_text(o, BUILD_DATE);
+}
+
+static void
+put_build_time(struct out *o, const void *x)
+{
+	(void)x;
+	out_number(o, BUILD_TIME);
+}
+
+static void
+put_cluster(struct out *o, const void *x)
+{
+	(void)x;
+	out_text(o, "simulated");
+}
+
+static void
+put_log_dir(struct out *o, const void *x)
+{
+	(void)x;
+	out_text(o, "/var/log/mesos");
+}
 
 static void
 state_start(struct out *o, const void *about)
@@ -820,8 +893,19 @@ put_agent_count(struct out *o, bool connected)
 	out_number(o, (double)n);
 }
 
-static void state_activated(struct out *o, const void *x) { (void)x; put_agent_count(o, true); }
-static void state_deactivated(struct out *o, const void *x) { (void)x; put_agent_count(o, false); }
+static void
+state_activated(struct out *o, const void *x)
+{
+	(void)x;
+	put_agent_count(o, true);
+}
+
+static void
+state_deactivated(struct out *o, const void *x)
+{
+	(void)x;
+	put_agent_count(o, false);
+}
 
 static void
 state_flags(struct out *o, const void *about)
@@ -850,11 +934,40 @@ put_count(struct out *o, uint64_t n)
 	out_number(o, (double)n);
 }
 
-static void state_staged(struct out *o, const void *x) { (void)x; put_count(o, o->v->s->count.launched); }
-static void state_finished(struct out *o, const void *x) { (void)x; put_count(o, o->v->s->count.ended[TASK_FINISHED]); }
-static void state_failed(struct out *o, const void *x) { (void)x; put_count(o, o->v->s->count.ended[TASK_FAILED]); }
-static void state_killed(struct out *o, const void *x) { (void)x; put_count(o, o->v->s->count.ended[TASK_KILLED]); }
-static void state_lost(struct out *o, const void *x) { (void)x; put_count(o, o->v->s->count.ended[TASK_LOST]); }
+static void
+state_staged(struct out *o, const void *x)
+{
+	(void)x;
+	put_count(o, o->v->s->count.launched);
+}
+
+static void
+state_finished(struct out *o, const void *x)
+{
+	(void)x;
+	put_count(o, o->v->s->count.ended[TASK_FINISHED]);
+}
+
+static void
+state_failed(struct out *o, const void *x)
+{
+	(void)x;
+	put_count(o, o->v->s->count.ended[TASK_FAILED]);
+}
+
+static void
+state_killed(struct out *o, const void *x)
+{
+	(void)x;
+	put_count(o, o->v->s->count.ended[TASK_KILLED]);
+}
+
+static void
+state_lost(struct out *o, const void *x)
+{
+	(void)x;
+	put_count(o, o->v->s->count.ended[TASK_LOST]);
+}
 
 SHAPE(shape_state,
 	{ "version", .leaf = put_version },
@@ -1056,7 +1169,11 @@ agent_task(const struct view *v, const void *about, size_t i)
 	return NULL;
 }
 
-static void executor_id(struct out *o, const void *t) { id_of_task(o, t); }
+static void
+executor_id(struct out *o, const void *t)
+{
+	id_of_task(o, t);
+}
 
 static void
 executor_name(struct out *o, const void *about)

@@ -72,8 +72,19 @@ put_range(struct out *o, unsigned int begin, unsigned int end)
 		begin, end);
 }
 
-static void put_true(struct out *o, const void *x) { (void)x; out_bool(o, true); }
-static void put_false(struct out *o, const void *x) { (void)x; out_bool(o, false); }
+static void
+put_true(struct out *o, const void *x)
+{
+	(void)x;
+	out_bool(o, true);
+}
+
+static void
+put_false(struct out *o, const void *x)
+{
+	(void)x;
+	out_bool(o, false);
+}
 
 /* ------------------------------------------------------------------- tasks */
 

@@ -279,6 +279,19 @@ launch_running(struct churn *ch)
 	return t;
 }
 
+/* What runs before the beginning does not run there; till the next look. */
+static void
+leave_out_black_holes(struct churn *ch)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ch->n_eligible; i++)
+		if (!ch->c->agents[ch->eligible[i]].blackhole)
+			ch->eligible[n++] = ch->eligible[i];
+	ch->n_eligible = n;
+	ch->seen_agents = UINT64_MAX;
+}
+
 void
 churn_fill(struct churn *ch, const struct whitelist *w, size_t tasks,
 	   size_t completed)
@@ -288,6 +301,7 @@ churn_fill(struct churn *ch, const struct whitelist *w, size_t tasks,
 
 	ch->want = tasks;
 	find_eligible(ch, w);
+	leave_out_black_holes(ch);
 	for (i = 0; i < completed && (t = launch_running(ch)); i++)
 		end_task(ch, t);
 	for (i = 0; i < tasks && launch_running(ch); i++)

@@ -285,6 +285,7 @@ add_task(struct sim *sim, struct http_request *req)
 	struct cluster *c = &sim->cluster;
 	char host[300] = "", number[16] = "0", id[128];
 	struct agent *a;
+	struct task *t;
 	unsigned long f;
 	struct buf b = { 0 };
 
@@ -296,7 +297,10 @@ add_task(struct sim *sim, struct http_request *req)
 		reply_error(req, 404, "no such agent or framework");
 		return;
 	}
-	task_id_text(task_launch(c, &c->frameworks[f], a), id);
+	t = task_launch(c, &c->frameworks[f], a);
+	task_id_text(t, id);
+	if (a->blackhole)
+		task_change(c, t, TASK_FAILED, CAUSE_LAUNCH);
 	sim->churn.want = c->n_tasks > sim->churn.want ? c->n_tasks :
 		sim->churn.want;
 	buf_fmt(&b, "{\"id\":\"%s\"}\n", id);

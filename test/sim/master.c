@@ -100,8 +100,17 @@ get_summary(struct master *m, struct http_request *req)
 			  shape_source(&v, answer_summary, NULL, false, none));
 }
 
-static void put_metrics(struct out *o) { answer_metrics(o, false); }
-static void put_stats(struct out *o) { answer_metrics(o, true); }
+static void
+put_metrics(struct out *o)
+{
+	answer_metrics(o, false);
+}
+
+static void
+put_stats(struct out *o)
+{
+	answer_metrics(o, true);
+}
 
 static void
 get_metrics(struct master *m, struct http_request *req)

@@ -322,8 +322,10 @@ set_up_masters(struct sim *sim, const struct options *o)
 		if (rc)
 			bad("cannot listen", uv_strerror(rc));
 	}
-	if (o->leader >= 0)
-		sim_elect(sim, &sim->masters[o->leader]);
+	if (o->leader < 0)
+		return;
+	sim->leader = &sim->masters[o->leader];
+	sim->leader->info.elected_time = now_seconds();
 }
 
 static void
