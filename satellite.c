@@ -1,6 +1,466 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* satellite - watches a Mesos cluster, alerts, and decides which hosts get work. */
-int main(void)
+/* satellite - main(): options, configuration, role, modules, loop, exit. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "cli.h"
+#include "client.h"
+#include "clock.h"
+#include "control.h"
+#include "engine.h"
+#include "http.h"
+#include "life.h"
+#include "loader.h"
+#include "log.h"
+#include "options.h"
+#include "process.h"
+#include "query.h"
+#include "replay.h"
+#include "show.h"
+#include "work.h"
+
+#define SAVE_MS		(5 * 60 * 1000)
+#define STOP_MS		4500
+
+/* What a role is: a list of modules and a stream, where the file names none. */
+static const char *const master_modules[] = { "riemann", "mesos-master", "whitelist", NULL };
+static const char *const slave_modules[] = { "checks", "command", "forward", NULL };
+static const struct setup_role roles[] = {
+	{ .name = "master", .modules = master_modules, .stream = "index", .http = true },
+	{ .name = "slave", .modules = slave_modules, .stream = "forward" },
+};
+
+static struct options options;
+static uv_loop_t loop;
+static uv_signal_t hangup, terminate, interrupt;
+static uv_timer_t saver, watchdog;
+static bool stopping, overdue;
+
+/* ---- Configuration ------------------------------------------------------ */
+
+/* The file, or what stands for it where there is none.  NULL: reported. */
+static struct conf *read_file(void)
 {
-	return 0;
+	char path[512];
+
+	if (options.config != NULL)
+		return conf_read(options.config);
+	snprintf(path, sizeof(path), SAT_SYSCONFDIR "/%s.cfg", options.role);
+	if (access(path, F_OK) == 0)
+		return conf_read(path);
+	log_line(LOG_NOTICE, NULL, "%s is not there: built-in defaults run", path);
+	return conf_text("", "built-in defaults");
+}
+
+/* The command line wins.  Without a role the first serves to find more mistakes. */
+static const struct setup_role *find_role(const struct top *top)
+{
+	const char *name = options.role != NULL ? options.role : top_role(top);
+
+	for (size_t i = 0; name != NULL && i < sizeof(roles) / sizeof(*roles); i++)
+		if (strcmp(roles[i].name, name) == 0)
+			return &roles[i];
+	if (name == NULL)
+		sat_conf_error(conf_root(top_file(top)), "role", "is not given, here or as --role=master|slave");
+	return &roles[0];
+}
+
+static void settle(const struct top *top, const char *setting, char **now, char *next)
+{
+	if (*now == NULL && next == NULL)
+		sat_conf_error(conf_root(top_file(top)), setting, "%s", strerror(ENOMEM));
+	else if (*now == NULL)
+		*now = next;
+	else if (next == NULL || strcmp(*now, next) != 0)
+		sat_conf_error(conf_root(top_file(top)), setting, "cannot change in a running satellite (now %s)", *now);
+	if (*now != next)
+		free(next);
+}
+
+/* Who and where this process is: settled at the start. */
+static void identify(const struct top *top)
+{
+	settle(top, "host", &self_process.host, top_host(top));
+	if (options.state_dir == NULL)
+		settle(top, "state-dir", &self_process.state_dir, top_state_dir(top));
+	else if (self_process.state_dir == NULL)
+		self_process.state_dir = top_absolute(options.state_dir);
+}
+
+/* NULL: all mistakes were reported. */
+static struct setup *configure(void)
+{
+	const char *const folders[] = { options.modules, NULL };
+	const struct setup_role *role;
+	struct conf *file;
+	struct top *top;
+
+	conf_forgive();
+	if (loader_folders(options.modules != NULL ? folders : NULL) != 0)
+		return NULL;
+	file = read_file();
+	if (file == NULL)
+		return NULL;
+	top = top_judge(file);
+	if (top == NULL)
+		return NULL;
+	role = find_role(top);
+	identify(top);
+	return setup_build(top, role, life_setup());
+}
+
+/* ---- Parts -------------------------------------------------------------- */
+
+static int open_log(const struct top *top)
+{
+	const char *file = options.log != NULL ? options.log : top != NULL ? top_log_file(top) : NULL;
+	int level = options.verbose ? LOG_DEBUG : top != NULL ? top_log_level(top) : LOG_INFO;
+	int rc = log_open(file, level);
+
+	if (rc != 0)
+		fprintf(stderr, "satellite: %s: %s\n", file, strerror(-rc));
+	return rc;
+}
+
+/* What instances may use from create() on. */
+static int begin(void)
+{
+	int rc = uv_loop_init(&loop);
+
+	if (rc != 0)
+		return rc;
+	self_process.loop = &loop;
+	self_process.dry_run = options.dry_run;
+	clock_live();
+	rc = engine_init(self_process.replay ? NULL : &loop);
+	if (rc == 0)
+		rc = work_init(&loop);
+	if (rc == 0)
+		rc = http_init();
+	if (rc == 0)
+		rc = lead_init(LEAD_MESOS);
+	if (rc == 0)
+		rc = life_init();
+	return rc;
+}
+
+/* Nothing of a setup is left.  Exit status. */
+static int finish(int status)
+{
+	http_end();
+	engine_stop();
+	lead_end();
+	work_end();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	if (process_close_loop(&loop) != 0)
+		status = 1;
+	query_free_cache();
+	loader_close();
+	process_unlock();
+	free(self_process.host);
+	free(self_process.state_dir);
+	log_close();
+	uv_library_shutdown();
+	return status;
+}
+
+/* ---- Living ------------------------------------------------------------- */
+
+static void state_path(char *path, size_t size)
+{
+	snprintf(path, size, "%s/state", self_process.state_dir);
+}
+
+static void save(bool later)
+{
+	char path[4096];
+	int rc;
+
+	state_path(path, sizeof(path));
+	rc = self_process.dry_run ? 0 : engine_save(path, later);
+	if (rc != 0)
+		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
+}
+
+static void load(void)
+{
+	char path[4096];
+	int rc;
+
+	state_path(path, sizeof(path));
+	rc = self_process.dry_run ? 0 : engine_load(path);
+	if (rc != 0 && rc != -ENOENT)
+		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
+}
+
+static void save_now_and_then(uv_timer_t *timer)
+{
+	(void)timer;
+	save(true);
+}
+
+static void reload(uv_signal_t *signal, int number)
+{
+	struct setup *next;
+
+	(void)signal;
+	(void)number;
+	if (stopping)
+		return;
+	log_reopen();
+	next = configure();
+	if (next != NULL && setup_open(next) == 0) {
+		open_log(next->top);
+		life_swap(next);
+		self_add(SELF_RELOADS, 1);
+		log_line(LOG_NOTICE, NULL, "reloaded");
+		return;
+	}
+	setup_free(next);
+	self_add(SELF_RELOADS_REFUSED, 1);
+	log_line(LOG_WARNING, NULL, "reload refused: all goes on as before");
+}
+
+static void quiet(void)
+{
+	engine_run();
+	save(false);
+}
+
+static void close_handles(void)
+{
+	uv_handle_t *const handles[] = {
+		(uv_handle_t *)&hangup, (uv_handle_t *)&terminate, (uv_handle_t *)&interrupt,
+		(uv_handle_t *)&saver, (uv_handle_t *)&watchdog,
+	};
+
+	for (size_t i = 0; i < sizeof(handles) / sizeof(*handles); i++)
+		uv_close(handles[i], NULL);
+}
+
+static void stopped(void)
+{
+	close_handles();
+	uv_stop(&loop);
+}
+
+/* Something hangs: say what, and end all the same. */
+static void give_up(uv_timer_t *timer)
+{
+	(void)timer;
+	life_overdue();
+	overdue = true;
+	uv_stop(&loop);
+}
+
+static void stop(uv_signal_t *signal, int number)
+{
+	(void)signal;
+	if (stopping)
+		return;
+	stopping = true;
+	log_line(LOG_NOTICE, NULL, "%s: ending", number == SIGINT ? "interrupted" : "terminated");
+	uv_timer_start(&watchdog, give_up, STOP_MS, 0);
+	control_close();
+	life_stop(quiet, stopped);
+}
+
+static void open_handles(void)
+{
+	uv_signal_init(&loop, &hangup);
+	uv_signal_init(&loop, &terminate);
+	uv_signal_init(&loop, &interrupt);
+	uv_timer_init(&loop, &saver);
+	uv_timer_init(&loop, &watchdog);
+	uv_signal_start(&hangup, reload, SIGHUP);
+	uv_signal_start(&terminate, stop, SIGTERM);
+	uv_signal_start(&interrupt, stop, SIGINT);
+	uv_timer_start(&saver, save_now_and_then, SAVE_MS, SAVE_MS);
+}
+
+static int open_control(void)
+{
+	char path[4096];
+	int rc;
+
+	if (self_process.dry_run)
+		return 0;
+	snprintf(path, sizeof(path), "%s/control", self_process.state_dir);
+	rc = control_open(&loop, path);
+	if (rc != 0)
+		log_line(LOG_ERR, NULL, "%s: %s", path, strerror(-rc));
+	return rc;
+}
+
+/* Take what only one process can have.  -errno: reported. */
+static int take(struct setup *s)
+{
+	int rc = open_log(s->top);
+
+	if (rc != 0)
+		return rc;
+	process_raise_files();
+	if (!self_process.dry_run)
+		rc = process_lock(self_process.state_dir);
+	if (rc == 0)
+		rc = setup_open(s);
+	return rc == 0 ? open_control() : rc;
+}
+
+static int run(void)
+{
+	struct setup *s;
+
+	if (open_log(NULL) != 0 || begin() != 0)
+		return 1;
+	s = configure();
+	if (s == NULL || take(s) != 0) {
+		setup_free(s);
+		life_end();
+		return finish(1);
+	}
+	if (self_process.dry_run)
+		streams_show(replay_show);
+	open_handles();
+	life_swap(s);
+	load();
+	log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
+		 self_process.state_dir);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	if (overdue)
+		_exit(1);	/* something of it may still be in use */
+	return finish(0);
+}
+
+/* ---- Other things to do ------------------------------------------------- */
+
+static int check(void)
+{
+	struct setup *s;
+	int status = 1;
+
+	if (open_log(NULL) != 0 || begin() != 0)
+		return 1;
+	s = configure();
+	if (s != NULL) {
+		printf("%s: ok\n", options.config != NULL ? options.config : options.role);
+		status = 0;
+	}
+	setup_free(s);
+	life_end();
+	return finish(status);
+}
+
+static int replay(void)
+{
+	struct index_conf index;
+	struct setup *s;
+	int status = 1;
+
+	if (options.argc != 2) {
+		fputs("usage: satellite replay [--config FILE] [--reap] EVENTS\n", stderr);
+		return 2;
+	}
+	if (options.role == NULL && options.config == NULL)
+		options.role = "master";
+	self_process.replay = true;
+	if (open_log(NULL) != 0 || begin() != 0)
+		return 1;
+	s = configure();
+	if (s != NULL) {
+		top_use(s->top);
+		top_index(s->top, &index);
+		engine_index(&index);
+		lead_mode(LEAD_ALWAYS);
+		status = replay_main(s->streams, options.argv[1], options.reap);
+		engine_swap(NULL);
+	}
+	setup_free(s);
+	life_end();
+	return finish(status);
+}
+
+static int module(void)
+{
+	const struct sat_module *m;
+	struct sat_buf names = { 0 };
+	const char *why;
+
+	if (options.argc != 2) {
+		fputs("usage: satellite module FILE.so [--names]\n", stderr);
+		return 2;
+	}
+	if (loader_open(options.argv[1], &m, &why) != 0) {
+		fprintf(stderr, "satellite: %s\n", why);
+		return 1;
+	}
+	if (options.names) {
+		loader_names(m, &names);
+		fwrite(names.p, 1, names.len, stdout);
+		sat_buf_free(&names);
+	} else {
+		show_module(m);
+	}
+	loader_close();
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* The state directory of the one to talk to, as its file has it. */
+static char *find_state_dir(void)
+{
+	struct top *top = NULL;
+	struct conf *file;
+	char *dir = NULL;
+
+	if (options.state_dir != NULL)
+		return top_absolute(options.state_dir);
+	if (options.role == NULL)
+		options.role = access(SAT_SYSCONFDIR "/master.cfg", F_OK) == 0 ? "master" : "slave";
+	log_open(NULL, LOG_ERR);
+	file = read_file();
+	if (file != NULL)
+		top = top_judge(file);
+	if (top != NULL)
+		dir = top_state_dir(top);
+	top_free(top);
+	return dir;
+}
+
+static int operate(void)
+{
+	char *dir = options.url == NULL ? find_state_dir() : NULL;
+	int status;
+
+	if (options.url == NULL && dir == NULL)
+		return 1;
+	status = cli_main(options.argc, options.argv, dir, options.url);
+	free(dir);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	process_begin();
+	if (options_parse(&options, argc, argv) != 0)
+		return 2;
+	if (options.help || options.version) {
+		options.help ? options_help() : (void)puts("satellite " SAT_VERSION);
+		return 0;
+	}
+	if (options.argc > 0 && strcmp(options.argv[0], "module") == 0)
+		return module();
+	if (options.argc > 0 && strcmp(options.argv[0], "replay") == 0)
+		return replay();
+	if (options.argc > 0)
+		return operate();
+	if (options.role == NULL && options.config == NULL) {
+		fputs("satellite: neither --role nor --config is given; see satellite --help\n", stderr);
+		return 2;
+	}
+	return options.check ? check() : run();
 }

@@ -12,6 +12,7 @@
 #include "listen.h"
 #include "log.h"
 #include "store.h"
+#include "topic.h"
 #include "work.h"
 
 #define RETRY_MS 10000
@@ -183,6 +184,7 @@ void instance_free(struct instance *i)
 	client_forget(&i->self);
 	lead_forget(&i->self);
 	listen_release(&i->self);
+	topic_forget(&i->self);
 	work_forget(&i->self);
 	conf_unref(i->file);
 	free(i->self.name);

@@ -41,6 +41,11 @@ int life_init(void)
 	return uv_timer_init(self_process.loop, &life.timer);
 }
 
+void life_end(void)
+{
+	uv_close((uv_handle_t *)&life.timer, NULL);
+}
+
 struct setup *life_setup(void)
 {
 	return life.running;
@@ -154,8 +159,10 @@ static void enter(struct setup *s, enum phase phase)
 		checks_stop(s->checks, s == life.last, ended, s);
 	}
 	if (phase == PHASE_STREAMS) {
-		if (s == life.last)
+		if (s == life.last) {
 			life.quiet();
+			engine_swap(NULL);
+		}
 		s->pending = 1;
 		streams_stop(s->streams, ended, s);
 	}
@@ -302,12 +309,6 @@ void life_swap(struct setup *s)
 	if (old != NULL)
 		enter(old, PHASE_CHECKS);
 	wake();
-}
-
-void life_replay(struct setup *s)
-{
-	life.running = s;
-	run_streams(s);
 }
 
 void life_stop(void (*quiet)(void), void (*done)(void))

@@ -8,11 +8,10 @@
 #include "setup.h"
 
 int life_init(void);
+void life_end(void);		/* where nothing was ever swapped in */
 /* Put an opened setup in the place of the one that runs (if any): adopt what
  * it had, start what is new, stop the rest.  Takes s. */
 void life_swap(struct setup *s);
-/* Streams and index alone, nothing started: for replay.  Takes s. */
-void life_replay(struct setup *s);
 /*
  * Stop all, in order: checks, what brings events in, then quiet(), which may
  * save; outputs, and the instances, the last started first.  done() follows.

@@ -294,7 +294,7 @@ static void build_modules(struct setup *s, const struct setup_role *role)
 
 	for (size_t k = 0; list == NULL && role->modules[k] != NULL; k++)
 		build_module(s, role->modules[k], conf_root(top_file(s->top)));
-	for (size_t k = 0; names != NULL && names[k] != NULL; k++)
+	for (size_t k = 0; names[k] != NULL; k++)
 		build_module(s, names[k], sat_conf_is_list(list) ? sat_conf_at(list, k) : list);
 }
 

@@ -24,7 +24,7 @@ static const struct sat_option *const index_options[] = {
 		   .help = "seconds that an event without ttl is good for"),
 	SAT_OPTION("reap", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 86400,
 		   .help = "seconds between two looks for what expired"),
-	SAT_OPTION("keep-keys", SAT_STRINGS, .help = "fields that an expired event keeps; default host, service; or all"),
+	SAT_OPTION("keep-keys", SAT_STRINGS, .fallback = "host service", .help = "fields that an expired event keeps, or all"),
 	SAT_OPTION("max", SAT_INTEGER, .fallback = "4000000", .min = 1, .max = 1e9, .help = "entries at most"),
 	NULL
 };
@@ -209,7 +209,7 @@ char *top_host(const struct top *t)
 	return strdup(name);
 }
 
-static char *absolute(const char *path)
+char *top_absolute(const char *path)
 {
 	char cwd[PATH_MAX], *full = NULL;
 	size_t n = strlen(path);
@@ -235,7 +235,7 @@ char *top_state_dir(const struct top *t)
 	int n = 0;
 
 	if (dir != NULL)
-		return absolute(dir);
+		return top_absolute(dir);
 	if (geteuid() == 0 || access(DEFAULT_STATE_DIR, W_OK | X_OK) == 0)
 		return strdup(DEFAULT_STATE_DIR);
 	if (state != NULL && *state == '/')
@@ -277,9 +277,9 @@ static const struct sat_conf *group_or_empty(const struct top *t, const char *na
 
 bool top_http(const struct top *t, bool otherwise, const char **host, int *port)
 {
-	const struct sat_conf *http;
+	const struct sat_conf *http = sat_conf_get(t->root, "http");
 
-	if (sat_conf_get(t->root, "http") == NULL && !otherwise)
+	if (http == NULL ? !otherwise : !sat_conf_is_group(http))
 		return false;
 	http = group_or_empty(t, "http", http_options);
 	*host = http != NULL ? sat_conf_string(http, "host") : "127.0.0.1";
@@ -289,17 +289,15 @@ bool top_http(const struct top *t, bool otherwise, const char **host, int *port)
 
 void top_index(const struct top *t, struct index_conf *c)
 {
-	static const char *const keep[] = { "host", "service", NULL };
 	const struct sat_conf *index = group_or_empty(t, "index", index_options);
 
-	*c = (struct index_conf){ .ttl = 60, .reap = 10 * SAT_SECOND, .keep = keep, .max = 4000000 };
+	*c = (struct index_conf){ .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
 	if (index == NULL)
 		return;
 	c->ttl = sat_conf_number(index, "ttl");
 	c->reap = sat_conf_time(index, "reap");
 	c->max = (size_t)sat_conf_integer(index, "max");
-	if (sat_conf_has(index, "keep-keys"))
-		c->keep = sat_conf_strings(index, "keep-keys", NULL);
+	c->keep = sat_conf_strings(index, "keep-keys", NULL);
 	c->keep_all = c->keep[0] != NULL && c->keep[1] == NULL && strcmp(c->keep[0], "all") == 0;
 }
 
@@ -314,7 +312,7 @@ enum lead_mode top_leader(const struct top *t, bool watches_mesos)
 
 const char *const *top_modules(const struct top *t)
 {
-	return sat_conf_has(t->root, "modules") ? sat_conf_strings(t->root, "modules", NULL) : NULL;
+	return sat_conf_strings(t->root, "modules", NULL);
 }
 
 /* What an instance reads here must be the same for it to outlive a reload. */

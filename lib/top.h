@@ -29,10 +29,11 @@ bool top_same(const struct instance_tie *tie);
 
 const char *top_role(const struct top *t);	/* "master", "slave"; NULL: not said */
 char *top_host(const struct top *t);		/* the caller's to free; NULL: no memory */
+char *top_absolute(const char *path);		/* the caller's to free; NULL: no memory */
 char *top_state_dir(const struct top *t);	/* absolute; the caller's to free */
 const char *top_log_file(const struct top *t);	/* or NULL: stderr */
 int top_log_level(const struct top *t);		/* as in syslog(3) */
-const char *const *top_modules(const struct top *t);	/* NULL-ended; NULL: not said */
+const char *const *top_modules(const struct top *t);	/* NULL-ended; none where not said */
 bool top_http(const struct top *t, bool otherwise, const char **host, int *port);
 void top_index(const struct top *t, struct index_conf *c);	/* its strings live as long as t */
 enum lead_mode top_leader(const struct top *t, bool watches_mesos);
