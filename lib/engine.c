@@ -269,7 +269,8 @@ struct streams *engine_swap(struct streams *next)
 {
 	struct streams *prev = streams;
 
-	streams_adopt(next, prev);
+	if (next != NULL)
+		streams_adopt(next, prev);
 	streams = next;
 	return prev;
 }

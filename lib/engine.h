@@ -15,7 +15,7 @@
 /* loop NULL: replay, turned by engine_move() and engine_run(). */
 int engine_init(struct uv_loop_s *loop);
 /* Swap in a set of streams between two inputs; it adopts what the old one knew.
- * The old one is handed back for streams_stop(); NULL: there was none. */
+ * The old one is handed back for streams_stop(); NULL: there was, or is, none. */
 struct streams *engine_swap(struct streams *next);
 struct streams *engine_streams(void);
 void engine_index(const struct index_conf *c);	/* borrows its strings until the next */

@@ -39,7 +39,7 @@ void options_help(void)
 	     "  satellite --role=master|slave [--config FILE]   run\n"
 	     "  satellite --check ...        judge configuration and modules, touch nothing\n"
 	     "  satellite --dry-run ...      run, but print what would be sent or done\n"
-	     "  satellite replay [--config FILE] [--reap] EVENTS   the streams, over JSON lines\n"
+	     "  satellite replay [--config FILE] [--reap] EVENTS   streams, over JSON lines\n"
 	     "  satellite module FILE.so [--names]   what a module has\n"
 	     "  satellite status | hosts | why HOST | on HOST | off HOST | forget HOST |\n"
 	     "            query Q | watch Q | send ... | task ID   talk to a running one\n"
