@@ -153,7 +153,8 @@ static struct instance *ensure(struct setup *s, const char *name, const struct s
 		sat_conf_error(where, NULL, "%s needs itself", name);
 	if (i != NULL)
 		return i->failed || i->stage == INSTANCE_CREATING ? NULL : i;
-	if (group == NULL)
+	/* `checks` is a list at the top, and a module without options. */
+	if (group == NULL || top_own(name))
 		group = conf_empty(top_file(s->top), name);
 	if (group == NULL) {
 		no_memory(s);
@@ -332,7 +333,7 @@ static void judge_rest(struct setup *s)
 		const struct sat_conf *group = sat_conf_at(root, k);
 		const struct sat_module *m;
 
-		if (!sat_conf_is_group(group) || top_known(s->top, group) || setup_find(s, sat_conf_name(group)))
+		if (!sat_conf_is_group(group) || top_own(sat_conf_name(group)) || top_known(s->top, group) || setup_find(s, sat_conf_name(group)))
 			continue;
 		m = module_of(s, sat_conf_name(group), group, NULL);
 		if (m != NULL)

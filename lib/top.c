@@ -65,7 +65,7 @@ struct top {
 
 static struct top *in_use;
 
-static bool ours(const char *name)
+bool top_own(const char *name)
 {
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (strcmp(top_options[i]->name, name) == 0)
@@ -88,7 +88,7 @@ static int allow_groups(struct top *t)
 		const struct sat_conf *s = sat_conf_at(t->root, i);
 		struct sat_option *o = &t->groups[t->n_groups];
 
-		if (!sat_conf_is_group(s) || ours(sat_conf_name(s)))
+		if (!sat_conf_is_group(s) || top_own(sat_conf_name(s)))
 			continue;
 		*o = (struct sat_option){ .size = sizeof(*o), .name = sat_conf_name(s), .type = SAT_ANY };
 		t->options[N_OPTIONS + t->n_groups++] = o;
@@ -181,12 +181,12 @@ const struct sat_conf *top_get(const struct top *t, const char *name)
 	return conf_find(t->root, name);
 }
 
-bool top_known(const struct top *t, const struct sat_conf *setting)
+bool top_known(const struct top *t, const struct sat_conf *group)
 {
 	for (size_t i = 0; i < t->n_known; i++)
-		if (t->known[i] == setting)
+		if (t->known[i] == group)
 			return true;
-	return ours(sat_conf_name(setting));
+	return false;
 }
 
 const char *top_role(const struct top *t)

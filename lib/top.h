@@ -21,8 +21,9 @@ const struct sat_conf *top_get(const struct top *t, const char *name);	/* NULL: 
 
 /* What sat_top_string() and sat_top_group() answer from, borrowed; NULL: nothing. */
 void top_use(struct top *t);
-/* Whether this setting is the host's own, or a group that a module has asked for. */
-bool top_known(const struct top *t, const struct sat_conf *setting);
+bool top_own(const char *name);			/* whether a setting of that name is the host's */
+/* Whether a module has asked for this group, which is not its own. */
+bool top_known(const struct top *t, const struct sat_conf *group);
 struct instance_tie;
 /* Whether what an instance once read here is the same in the file in use. */
 bool top_same(const struct instance_tie *tie);
