@@ -324,8 +324,10 @@ static int run(void)
 		life_end();
 		return finish(1);
 	}
-	if (self_process.dry_run)
+	if (self_process.dry_run) {
+		setvbuf(stdout, NULL, _IOLBF, 0);
 		streams_show(replay_show);
+	}
 	open_handles();
 	life_swap(s);
 	load();
