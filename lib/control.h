@@ -5,7 +5,9 @@
 
 #include <satellite/module.h>
 
+#define CONTROL_NAME "control"		/* of the socket, in the state directory */
+
 int control_open(struct uv_loop_s *loop, const char *path);	/* -EADDRINUSE: another satellite lives there */
-void control_close(void);
+void control_close(void);		/* after http_end(); answers under way are still written */
 
 #endif
