@@ -25,6 +25,7 @@ void
 churn_free(struct churn *ch)
 {
 	free(ch->eligible);
+	free(ch->holes);
 	free(ch->young);
 }
 
@@ -45,8 +46,8 @@ agents_sum(const struct cluster *c)
 	for (i = 0; i < c->n_agents; i++) {
 		const struct agent *a = &c->agents[i];
 
-		sum = sum * 31 + (uint64_t)(a->registered * 4 +
-			a->connected * 2 + a->deactivated);
+		sum = sum * 31 + (uint64_t)(a->registered * 8 +
+			a->connected * 4 + a->deactivated * 2 + a->blackhole);
 	}
 	return sum;
 }
@@ -65,29 +66,24 @@ find_eligible(struct churn *ch, const struct whitelist *w)
 	ch->seen_list = list;
 	ch->eligible = sim_realloc(ch->eligible,
 				   c->n_agents * sizeof(*ch->eligible));
-	ch->n_eligible = 0;
-	for (i = 0; i < c->n_agents; i++)
-		if (churn_offers(w, &c->agents[i]))
-			ch->eligible[ch->n_eligible++] = (uint32_t)i;
+	ch->holes = sim_realloc(ch->holes, c->n_agents * sizeof(*ch->holes));
+	ch->n_eligible = ch->n_holes = 0;
+	for (i = 0; i < c->n_agents; i++) {
+		if (!churn_offers(w, &c->agents[i]))
+			continue;
+		ch->eligible[ch->n_eligible++] = (uint32_t)i;
+		if (c->agents[i].blackhole)
+			ch->holes[ch->n_holes++] = (uint32_t)i;
+	}
 }
 
 /* A black hole is empty, so it is offered often: a quarter of the tasks. */
 static struct agent *
 eligible_black_hole(const struct churn *ch)
 {
-	size_t i, start;
-
-	if (cluster_random(ch->c) % 4)
+	if (ch->n_holes == 0 || cluster_random(ch->c) % 4)
 		return NULL;
-	start = cluster_random(ch->c) % ch->n_eligible;
-	for (i = 0; i < ch->n_eligible; i++) {
-		size_t k = (start + i) % ch->n_eligible;
-		struct agent *a = &ch->c->agents[ch->eligible[k]];
-
-		if (a->blackhole)
-			return a;
-	}
-	return NULL;
+	return &ch->c->agents[ch->holes[cluster_random(ch->c) % ch->n_holes]];
 }
 
 /* The emptiest of a few. */
@@ -129,14 +125,14 @@ choose_framework(const struct churn *ch)
 }
 
 static void
-remember_young(struct churn *ch, uint64_t serial)
+remember_young(struct churn *ch, const struct task *t)
 {
 	if (ch->n_young == ch->room) {
 		ch->room = ch->room ? ch->room * 2 : 64;
 		ch->young = sim_realloc(ch->young,
 					ch->room * sizeof(*ch->young));
 	}
-	ch->young[ch->n_young++] = serial;
+	ch->young[ch->n_young++] = (struct young){ t->serial, t->framework };
 }
 
 static struct task *
@@ -166,12 +162,20 @@ end_task(struct churn *ch, struct task *t)
 		task_change(ch->c, t, TASK_FINISHED, CAUSE_NONE);
 }
 
+static struct task *
+young_task(const struct churn *ch, size_t i)
+{
+	const struct young *y = &ch->young[i];
+
+	return framework_task_find(&ch->c->frameworks[y->framework],
+				   y->serial);
+}
+
 /* Tasks on black holes fail at once; those elsewhere take a step. */
 static void
 step_young(struct churn *ch, size_t i)
 {
-	uint64_t serial = ch->young[i];
-	struct task *t = task_find(ch->c, serial);
+	struct task *t = young_task(ch, i);
 	bool gone = true;
 
 	if (t && ch->c->agents[t->agent].blackhole) {
@@ -192,7 +196,7 @@ fail_in_black_holes(struct churn *ch)
 	size_t i;
 
 	for (i = ch->n_young; i-- > 0;) {
-		struct task *t = task_find(ch->c, ch->young[i]);
+		struct task *t = young_task(ch, i);
 
 		if (t && !ch->c->agents[t->agent].blackhole)
 			continue;
@@ -231,7 +235,7 @@ one_change(struct churn *ch)
 	if (ch->c->n_tasks < ch->want) {
 		t = launch(ch);
 		if (t) {
-			remember_young(ch, t->serial);
+			remember_young(ch, t);
 			return true;
 		}
 	}
@@ -289,6 +293,7 @@ leave_out_black_holes(struct churn *ch)
 		if (!ch->c->agents[ch->eligible[i]].blackhole)
 			ch->eligible[n++] = ch->eligible[i];
 	ch->n_eligible = n;
+	ch->n_holes = 0;
 	ch->seen_agents = UINT64_MAX;
 }
 

@@ -7,17 +7,22 @@
 
 struct whitelist;
 
+struct young {
+	uint64_t serial;
+	uint16_t framework;
+};
+
 struct churn {
 	struct cluster *c;
 	double rate;			/* changes a second */
 	double budget;			/* changes due */
 	size_t want;			/* tasks that should exist */
 	/* Hosts that get offers now, by index; made anew where they changed. */
-	uint32_t *eligible;
-	size_t n_eligible;
+	uint32_t *eligible, *holes;	/* holes: of these, the black ones */
+	size_t n_eligible, n_holes;
 	uint64_t seen_agents, seen_list;
 	const struct whitelist *seen;
-	uint64_t *young;		/* serials on their way to running */
+	struct young *young;		/* tasks on their way to running */
 	size_t n_young, room;
 };
 

@@ -356,16 +356,27 @@ task_launch(struct cluster *c, struct framework *f, struct agent *a)
 	return t;
 }
 
+/* From the end, where the young ones are. */
+struct task *
+framework_task_find(const struct framework *f, uint64_t serial)
+{
+	size_t i;
+
+	for (i = f->n_tasks; i-- > 0;)
+		if (f->tasks[i].serial == serial)
+			return &f->tasks[i];
+	return NULL;
+}
+
 struct task *
 task_find(const struct cluster *c, uint64_t serial)
 {
-	size_t f, i;
+	struct task *t = NULL;
+	size_t f;
 
-	for (f = 0; f < c->n_frameworks; f++)
-		for (i = c->frameworks[f].n_tasks; i-- > 0;)
-			if (c->frameworks[f].tasks[i].serial == serial)
-				return &c->frameworks[f].tasks[i];
-	return NULL;
+	for (f = 0; f < c->n_frameworks && !t; f++)
+		t = framework_task_find(&c->frameworks[f], serial);
+	return t;
 }
 
 struct task *

@@ -154,6 +154,7 @@ struct task *task_launch(struct cluster *c, struct framework *f,
 			 struct agent *a);
 /* NULL if it has ended or never was. */
 struct task *task_find(const struct cluster *c, uint64_t serial);
+struct task *framework_task_find(const struct framework *f, uint64_t serial);
 /* Moves it among the ended where it ends: t is then no longer valid. */
 void task_change(struct cluster *c, struct task *t, enum task_state state,
 		 enum task_cause cause);
