@@ -36,6 +36,7 @@ struct node {
 	void *def;
 	struct scope *scope;		/* where its state lies */
 	struct scope *inner;		/* of a SAT_FORKS operator: its children's */
+	struct node *within;		/* the node of op->within */
 	struct streams *set;
 	struct nodes *branches;
 	uint32_t n_branches;

@@ -211,6 +211,12 @@ fail:
 	return NULL;
 }
 
+/* The node whose branches hold the children. */
+static struct node *parent_of(struct node *n)
+{
+	return n->within != NULL ? n->within : n;
+}
+
 static int build_branch(struct node *n, uint32_t branch, const struct place *at, const struct sat_conf *conf,
 			const char *name)
 {
@@ -220,7 +226,7 @@ static int build_branch(struct node *n, uint32_t branch, const struct place *at,
 			    .marker = at->marker, .path = path, .depth = at->depth + 1 };
 
 	snprintf(path, sizeof(path), "%s.%s", n->handle->path, name);
-	return build_list(n->set, &in, conf, &n->branches[branch]);
+	return build_list(n->set, &in, conf, &parent_of(n)->branches[branch]);
 }
 
 static const struct sat_option *const shared[] = {
@@ -247,6 +253,17 @@ static int judge(const struct sat_op *op, const struct sat_conf *conf, struct ho
 	return conf_judge(conf, op->options, o->table);
 }
 
+/* An operator with a state in its own forks: a second node, in their scope. */
+static int build_within(struct node *n, const struct place *at, const struct sat_conf *conf)
+{
+	struct place in = *at;
+
+	in.scope = n->inner;
+	memcpy(in.key, n->key, sizeof(in.key));
+	n->within = node_make(n->set, n->op->within, n->handle->self, &in, conf, n->handle->path);
+	return n->within != NULL ? nodes_add(&n->branches[0], n->within) : -ENOMEM;
+}
+
 static int define_node(struct node *n, const struct place *at, const struct sat_conf *conf)
 {
 	int rc;
@@ -261,6 +278,8 @@ static int define_node(struct node *n, const struct place *at, const struct sat_
 	defining.failed = false;
 	rc = n->op->define(n->handle, n->handle->self != NULL ? n->handle->self->state : NULL, conf, &n->def);
 	n->defined = rc == 0;
+	if (n->within != NULL)
+		n->within->def = n->def;
 	return defining.failed && rc == 0 ? -EINVAL : rc;
 }
 
@@ -279,7 +298,7 @@ static int build_node(struct streams *s, const struct place *at, const struct sa
 		return -ENOMEM;
 	}
 	n->options = options;
-	if (nodes_add(out, n) != 0)
+	if (nodes_add(out, n) != 0 || (n->inner != NULL && op->within != NULL && build_within(n, at, conf) != 0))
 		return -ENOMEM;
 	if (own != NULL && below[0] != NULL)
 		rc = sat_conf_error(below[0], NULL, "%s has its streams as its own value already", op->name);
@@ -422,13 +441,13 @@ static int branch_with(struct sat_node *handle, const struct sat_conf *conf, str
 {
 	__typeof__(defining) aside = defining;
 	struct place at = aside.place;
-	int branch = add_branch(handle->node), rc;
+	int branch = add_branch(parent_of(handle->node)), rc;
 	char name[80];
 
 	if (branch < 0)
 		return branch;
 	at.marker = marker != NULL ? marker : at.marker;
-	snprintf(name, sizeof(name), "%s[%d]", handle->node->op->name, branch - 2);
+	snprintf(name, sizeof(name), "%s[%d]", parent_of(handle->node)->op->name, branch - 2);
 	rc = build_branch(handle->node, (uint32_t)branch, &at, conf, name);
 	defining = aside;
 	if (rc != 0)
@@ -465,7 +484,7 @@ int sat_branch_pipe(struct sat_node *node, const struct sat_conf *stages, const 
 
 	if (n == 0)
 		return sat_conf_error(stages, NULL, "a list of stages is wanted");
-	if (add_all(&target, &node->node->branches[0]) != 0)
+	if (add_all(&target, &parent_of(node->node)->branches[0]) != 0)
 		rc = -ENOMEM;
 	for (size_t i = n; i-- > 0 && rc == 0;) {
 		struct marker m = { defining.place.marker, marker, &target, false };
@@ -476,7 +495,7 @@ int sat_branch_pipe(struct sat_node *node, const struct sat_conf *stages, const 
 			rc = branch;
 			break;
 		}
-		stage = &node->node->branches[branch];
+		stage = &parent_of(node->node)->branches[branch];
 		if (!m.named && target.n != 0)
 			rc = chain_stage(stage, &target, node->node->set, sat_conf_at(stages, i));
 		free(target.v);

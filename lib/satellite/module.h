@@ -237,7 +237,7 @@ enum sat_op_flags {
  * An operator.  A node is one place in the config: it is defined once, and has
  * a state in each fork of its scope, the nearest enclosing operator that
  * SAT_FORKS, or the root.  A state never points into itself, at def or at a
- * node, since a reload moves it.
+ * node, since a reload moves it; close() takes one that is all zero, too.
  *
  * Its options: the one named like the operator is its own key; where there is
  * none the operator takes no argument, and its children stand there.  `do`,
@@ -265,6 +265,9 @@ struct sat_op {
 	int (*save)(const void *def, const void *state, struct sat_writer *out);
 	int (*load)(const struct sat_at *at, const void *def, void *state,
 		    uint32_t version, struct sat_reader *in);
+	/* Of a SAT_FORKS operator: stands between it and its children, with the
+	 * same def and a state in each fork.  It has no define() of its own. */
+	const struct sat_op *within;
 };
 
 /* In define(): build the streams of a clause.  The number of the branch (2 and

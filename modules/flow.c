@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow - operators that choose the way: where, expired, over, under, by, pipe, sdo. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <satellite/module.h>
+
+enum { FIELDS = 8 };
+
+/* The event that a predicate sees: of a list, as in Riemann, one without fields. */
+static const struct sat_event *judged(const struct sat_at *at, const struct sat_item *item)
+{
+	return !item->list && item->n == 1 ? item->evs[0] : sat_edit(at, NULL);
+}
+
+/* ---- where ---- */
+
+static const struct sat_option *const where_options[] = {
+	SAT_OPTION("where", SAT_QUERY, .required = true, .help = "predicate; true: do, else: else"),
+	NULL
+};
+
+static int where_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	(void)node;
+	(void)module;
+	*def = sat_conf_query(conf, "where");
+	return *def != NULL ? 0 : -ENOMEM;
+}
+
+static void where_undefine(void *def)
+{
+	sat_query_free(def);
+}
+
+static int where_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	const struct sat_event *ev = judged(at, item);
+
+	(void)state;
+	if (ev == NULL)
+		return -ENOMEM;
+	sat_pass(at, sat_query_match(def, ev) ? 0 : 1, item);
+	return 0;
+}
+
+static const struct sat_op where = {
+	.size = sizeof(where), .name = "where", .summary = "pass on what a predicate holds for",
+	.options = where_options, .define = where_define, .undefine = where_undefine, .item = where_item,
+};
+
+/* ---- expired, not-expired, sdo ---- */
+
+static int expired_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	const struct sat_event *ev = judged(at, item);
+
+	(void)def;
+	(void)state;
+	if (ev == NULL)
+		return -ENOMEM;
+	if (sat_expired(ev))
+		sat_pass(at, 0, item);
+	return 0;
+}
+
+static int not_expired_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	const struct sat_event *ev = judged(at, item);
+
+	(void)def;
+	(void)state;
+	if (ev == NULL)
+		return -ENOMEM;
+	if (!sat_expired(ev))
+		sat_pass(at, 0, item);
+	return 0;
+}
+
+static int sdo_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)def;
+	(void)state;
+	sat_pass(at, 0, item);
+	return 0;
+}
+
+static const struct sat_op expired = {
+	.size = sizeof(expired), .name = "expired", .summary = "pass on what is expired", .item = expired_item,
+};
+static const struct sat_op not_expired = {
+	.size = sizeof(not_expired), .name = "not-expired", .summary = "pass on what is not expired",
+	.item = not_expired_item,
+};
+static const struct sat_op sdo = {
+	.size = sizeof(sdo), .name = "sdo", .summary = "several streams as one", .item = sdo_item,
+};
+
+/* ---- over, under ---- */
+
+static const struct sat_option *const over_options[] = {
+	SAT_OPTION("over", SAT_NUMBER, .required = true, .help = "the metric passed on is greater than this"),
+	NULL
+};
+static const struct sat_option *const under_options[] = {
+	SAT_OPTION("under", SAT_NUMBER, .required = true, .help = "the metric passed on is less than this"),
+	NULL
+};
+
+static int limit_define(const struct sat_conf *conf, const char *name, void **def)
+{
+	double *limit = malloc(sizeof(*limit));
+
+	if (limit == NULL)
+		return -ENOMEM;
+	*limit = sat_conf_number(conf, name);
+	*def = limit;
+	return 0;
+}
+
+static int over_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	(void)node;
+	(void)module;
+	return limit_define(conf, "over", def);
+}
+
+static int under_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	(void)node;
+	(void)module;
+	return limit_define(conf, "under", def);
+}
+
+static bool has_metric(const struct sat_item *item)
+{
+	return !item->list && item->n == 1 && (item->evs[0]->has & SAT_HAS_METRIC);
+}
+
+static int over_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)state;
+	if (has_metric(item) && sat_metric(item->evs[0]) > *(double *)def)
+		sat_pass(at, 0, item);
+	return 0;
+}
+
+static int under_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)state;
+	if (has_metric(item) && sat_metric(item->evs[0]) < *(double *)def)
+		sat_pass(at, 0, item);
+	return 0;
+}
+
+static const struct sat_op over = {
+	.size = sizeof(over), .name = "over", .summary = "pass on metrics above a number",
+	.options = over_options, .define = over_define, .undefine = free, .item = over_item,
+};
+static const struct sat_op under = {
+	.size = sizeof(under), .name = "under", .summary = "pass on metrics below a number",
+	.options = under_options, .define = under_define, .undefine = free, .item = under_item,
+};
+
+/* ---- by ---- */
+
+static const struct sat_option *const by_options[] = {
+	SAT_OPTION("by", SAT_STRINGS, .required = true, .help = "fields: \"host service\", or a list"),
+	SAT_OPTION("max", SAT_INTEGER, .fallback = "1000000", .min = 1, .max = 100000000,
+		   .help = "forks at most; the one longest without events goes first"),
+	SAT_OPTION("keep", SAT_SECONDS, .fallback = "86400", .help = "seconds without events that a fork lasts"),
+	NULL
+};
+
+struct by { uint32_t n; struct sat_field fields[FIELDS]; char *text; };
+
+static void by_undefine(void *def)
+{
+	struct by *b = def;
+
+	free(b->text);
+	free(b);
+}
+
+/* The names, from one string or several, with blanks between. */
+static char *join(const char *const *names)
+{
+	size_t n = 1;
+	char *text;
+
+	for (const char *const *s = names; *s != NULL; s++)
+		n += strlen(*s) + 1;
+	text = calloc(1, n);
+	for (const char *const *s = names; text != NULL && *s != NULL; s++) {
+		strcat(text, *s);
+		strcat(text, " ");
+	}
+	return text;
+}
+
+static int by_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	struct by *b = calloc(1, sizeof(*b));
+	char *word, *rest;
+	int rc = -ENOMEM;
+
+	(void)module;
+	if (b == NULL || (b->text = join(sat_conf_strings(conf, "by", NULL))) == NULL)
+		goto fail;
+	for (word = strtok_r(b->text, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest)) {
+		if (b->n == FIELDS) {
+			rc = sat_conf_error(conf, "by", "over %d fields", FIELDS);
+			goto fail;
+		}
+		b->fields[b->n++] = sat_field(word);
+	}
+	if (b->n == 0) {
+		rc = sat_conf_error(conf, "by", "names no field");
+		goto fail;
+	}
+	sat_fork_limits(node, (uint32_t)sat_conf_integer(conf, "max"), sat_conf_time(conf, "keep"));
+	*def = b;
+	return 0;
+fail:
+	if (b != NULL)
+		by_undefine(b);
+	return rc;
+}
+
+static int by_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	const struct sat_event *ev = judged(at, item);
+	struct sat_value keys[FIELDS];
+	const struct by *b = def;
+
+	(void)state;
+	if (ev == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < b->n; i++)
+		keys[i] = sat_get(ev, &b->fields[i]);
+	sat_pass_fork(at, 0, item, keys, b->n);
+	return 0;
+}
+
+static const struct sat_op by = {
+	.size = sizeof(by), .name = "by", .summary = "a copy of its streams for each value of fields",
+	.options = by_options, .flags = SAT_FORKS, .define = by_define, .undefine = by_undefine, .item = by_item,
+};
+
+/* ---- pipe ---- */
+
+static const struct sat_option *const pipe_options[] = {
+	SAT_OPTION("pipe", SAT_NODES, .required = true, .help = "stages, each passing to the next"),
+	SAT_OPTION("marker", SAT_STRING, .fallback = "-", .help = "the name by which a stage says the next"),
+	NULL
+};
+
+static int pipe_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	int branch = sat_branch_pipe(node, sat_conf_get(conf, "pipe"), sat_conf_string(conf, "marker"));
+
+	(void)module;
+	if (branch < 0)
+		return branch;
+	*def = (void *)(intptr_t)branch;
+	return 0;
+}
+
+static int pipe_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)state;
+	sat_pass(at, (int)(intptr_t)def, item);
+	return 0;
+}
+
+static const struct sat_op pipe_op = {
+	.size = sizeof(pipe_op), .name = "pipe", .summary = "stages in a row, each passing to the next",
+	.options = pipe_options, .define = pipe_define, .item = pipe_item,
+};
+
+SAT_MODULE(flow,
+	.name = "flow", .version = "1.0", .summary = "operators that choose the way of events",
+	.ops = (const struct sat_op *const[]){ &where, &expired, &not_expired, &sdo, &over, &under, &by, &pipe_op,
+					       NULL });

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* window - operators that pass on lists of events: coalesce. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <satellite/module.h>
+
+/* ---- coalesce ---- */
+
+struct coalesce { int64_t dt; uint32_t max; struct sat_self *self; };
+
+/* The latest event of each host and service, in the order in which they first came. */
+struct member {
+	struct member *chain, *prev, *next;
+	const struct sat_event *ev;
+	uint32_t hash;
+};
+
+struct members {
+	struct sat_timer tick;
+	int64_t until;			/* when the last received event expires; INT64_MAX: never */
+	struct member **slots, *first, *last;
+	uint32_t size, n;
+};
+
+static const struct sat_option *const coalesce_options[] = {
+	SAT_OPTION("coalesce", SAT_SECONDS, .fallback = "1", .min = 1e-3, .max = 1e9, .help = "seconds between lists"),
+	SAT_OPTION("max", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 10000000,
+		   .help = "hosts and services at most; further ones are dropped and counted"),
+	NULL
+};
+
+enum { COALESCE_DROPPED };
+static const struct sat_counter *const counters[] = {
+	[COALESCE_DROPPED] = &(const struct sat_counter){ .size = sizeof(struct sat_counter),
+		.name = "coalesce-dropped", .help = "events of hosts and services beyond coalesce's max" },
+	NULL
+};
+
+static int define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	struct coalesce *c = calloc(1, sizeof(*c));
+
+	(void)module;
+	if (c == NULL)
+		return -ENOMEM;
+	c->dt = sat_conf_time(conf, "coalesce");
+	c->max = (uint32_t)sat_conf_integer(conf, "max");
+	c->self = sat_node_self(node);
+	*def = c;
+	return 0;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* FNV-1a; what comes from outside is bounded by max. */
+static uint32_t hash_of(const struct sat_event *ev)
+{
+	const char *parts[2] = { ev->host, ev->service };
+	uint32_t h = 2166136261u;
+
+	for (int i = 0; i < 2; i++) {
+		for (const char *s = parts[i]; s != NULL && *s != '\0'; s++)
+			h = (h ^ (unsigned char)*s) * 16777619u;
+		h = (h ^ 0xff) * 16777619u;
+	}
+	return h ^ h >> 15;
+}
+
+static int room(struct members *m)
+{
+	uint32_t more = m->size != 0 ? 2 * m->size : 8;
+	struct member **slots;
+
+	if (m->n < m->size)
+		return 0;
+	slots = calloc(more, sizeof(struct member *));
+	if (slots == NULL)
+		return -ENOMEM;
+	for (struct member *e = m->first; e != NULL; e = e->next) {
+		e->chain = slots[e->hash & (more - 1)];
+		slots[e->hash & (more - 1)] = e;
+	}
+	free(m->slots);
+	m->slots = slots;
+	m->size = more;
+	return 0;
+}
+
+static struct member *find(const struct members *m, const struct sat_event *ev, uint32_t hash)
+{
+	struct member *e = m->size != 0 ? m->slots[hash & (m->size - 1)] : NULL;
+
+	while (e != NULL && !(e->hash == hash && same(e->ev->host, ev->host) && same(e->ev->service, ev->service)))
+		e = e->chain;
+	return e;
+}
+
+static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev)
+{
+	uint32_t hash = hash_of(ev);
+	struct member *e = find(m, ev, hash);
+	const struct sat_event *kept;
+
+	if (e == NULL && m->n >= c->max) {
+		sat_count(c->self, COALESCE_DROPPED, 1);
+		return 0;
+	}
+	kept = sat_keep(ev);
+	if (kept == NULL)
+		return -ENOMEM;
+	if (e != NULL) {
+		sat_drop(e->ev);
+		e->ev = kept;
+		return 0;
+	}
+	e = room(m) == 0 ? calloc(1, sizeof(*e)) : NULL;
+	if (e == NULL) {
+		sat_drop(kept);
+		return -ENOMEM;
+	}
+	e->ev = kept;
+	e->hash = hash;
+	e->chain = m->slots[hash & (m->size - 1)];
+	m->slots[hash & (m->size - 1)] = e;
+	e->prev = m->last;
+	*(m->last != NULL ? &m->last->next : &m->first) = e;
+	m->last = e;
+	m->n++;
+	return 0;
+}
+
+static void take(struct members *m, struct member *e)
+{
+	struct member **at = &m->slots[e->hash & (m->size - 1)];
+
+	while (*at != e)
+		at = &(*at)->chain;
+	*at = e->chain;
+	*(e->prev != NULL ? &e->prev->next : &m->first) = e->next;
+	*(e->next != NULL ? &e->next->prev : &m->last) = e->prev;
+	m->n--;
+	sat_drop(e->ev);
+	free(e);
+}
+
+/* Riemann's ticker: it runs while the last received event lives, of whatever key. */
+static void tend(const struct sat_at *at, struct members *m, const struct sat_event *ev)
+{
+	if (sat_expired(ev)) {
+		sat_timer_stop(&m->tick);
+		return;
+	}
+	m->until = INT64_MAX;
+	if ((ev->has & SAT_HAS_TTL) && ev->ttl < 1e9)
+		m->until = sat_clock() + (ev->has & SAT_HAS_TIME ? ev->time - sat_wall() : 0) +
+			   (int64_t)(ev->ttl * 1e6);
+	if (!sat_timer_armed(&m->tick))
+		sat_timer_set(at, &m->tick, sat_clock());
+}
+
+static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < item->n && rc == 0; i++) {
+		rc = put(def, state, item->evs[i]);
+		if (rc == 0)
+			tend(at, state, item->evs[i]);
+	}
+	return rc;
+}
+
+/* All members, the expired ones for the last time. */
+static void tick(const struct sat_at *at, void *def, void *state, struct sat_timer *timer)
+{
+	const struct coalesce *c = def;
+	struct members *m = state;
+	const struct sat_event **evs;
+	struct member *e, *next;
+	uint32_t n = 0;
+
+	if (sat_clock() >= m->until)
+		return;
+	sat_timer_set(at, timer, timer->due + c->dt);
+	evs = sat_scratch(at, (m->n + 1) * sizeof(*evs));
+	if (evs == NULL)
+		return;
+	for (e = m->first; e != NULL; e = e->next)
+		evs[n++] = sat_keep(e->ev);
+	for (e = m->first; e != NULL; e = next) {
+		next = e->next;
+		if (sat_expired(e->ev))
+			take(m, e);
+	}
+	sat_pass(at, 0, &(struct sat_item){ evs, n, true });
+	while (n-- > 0)
+		sat_drop(evs[n]);
+}
+
+static bool idle(const void *def, const void *state)
+{
+	const struct members *m = state;
+
+	(void)def;
+	return m->n == 0;
+}
+
+static void close_fork(const void *def, void *state)
+{
+	struct members *m = state;
+
+	(void)def;
+	while (m->first != NULL)
+		take(m, m->first);
+	free(m->slots);
+	m->slots = NULL;
+	m->size = 0;
+}
+
+static int save(const void *def, const void *state, struct sat_writer *out)
+{
+	const struct members *m = state;
+
+	(void)def;
+	sat_write_timer(out, &m->tick);
+	sat_write_int(out, m->until == INT64_MAX ? INT64_MAX : m->until - sat_clock());
+	sat_write_int(out, m->n);
+	for (const struct member *e = m->first; e != NULL; e = e->next)
+		sat_write_event(out, e->ev);
+	return 0;
+}
+
+static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
+{
+	struct members *m = state;
+	const struct sat_event *ev;
+	int64_t n;
+	int rc = 0;
+
+	if (version != 1)
+		return -EBADMSG;
+	sat_read_timer(at, in, &m->tick);
+	sat_read_int(in, &m->until);
+	if (m->until != INT64_MAX)
+		m->until += sat_clock();
+	rc = sat_read_int(in, &n);
+	while (rc == 0 && n-- > 0) {
+		rc = sat_read_event(in, &ev);
+		if (rc == 0)
+			rc = put(def, m, ev);
+		sat_drop(ev);
+	}
+	return rc;
+}
+
+static const struct sat_op coalesce = {
+	.size = sizeof(coalesce), .state_version = 1, .name = "coalesce",
+	.summary = "pass on, time and again, a list of the latest event of each host and service",
+	.options = coalesce_options, .state_size = sizeof(struct members), .define = define, .undefine = free,
+	.item = item_fork, .timer = tick, .idle = idle, .close = close_fork, .save = save, .load = load,
+};
+
+SAT_MODULE(window,
+	.name = "window", .version = "1.0", .summary = "operators that pass on lists of events",
+	.ops = (const struct sat_op *const[]){ &coalesce, NULL }, .counters = counters);
