@@ -134,9 +134,9 @@ static int slurp(const char *path, unsigned char **p, size_t *n)
 int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
 	       void *arg, unsigned *bad)
 {
-	unsigned char *file, *p, *end;
+	unsigned char *file = NULL, *p, *end;
 	struct head h;
-	size_t n;
+	size_t n = 0;
 	int rc = slurp(path, &file, &n);
 
 	*bad = 0;
