@@ -25,6 +25,7 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_RELOADS_REFUSED] = COUNTER("reloads-refused", .help = "reloads refused because of a mistake"),
 	[SELF_EXPIRED] = COUNTER("expired", .help = "events that expired in the index"),
 	[SELF_STALLS] = COUNTER("stalls", .help = "times the loop stood still for over a second"),
+	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
 };
 
 void self_add(enum self_count which, int64_t more)
