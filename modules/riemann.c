@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * riemann - the TCP door for Riemann's clients.
+ *
+ * All connections read into one buffer, in which whole frames are decoded and
+ * run where they lie; a connection has memory of its own only while a frame is
+ * not whole or answers wait to be taken.  One that does not take its answers is
+ * not read from.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <satellite/module.h>
+
+#define READ_SIZE	((size_t)256 * 1024)
+#define ANSWERS_ENOUGH	((size_t)1024 * 1024)	/* then they must be taken first */
+#define ANSWERS_MAX	((size_t)512 * 1024 * 1024)
+#define ACCEPT_MOST	64			/* a loop turn */
+#define STOP_AFTER	2000			/* ms that answers have at the end */
+#define LINES		5			/* of a log, in LINES_PER ms */
+#define LINES_PER	10000
+
+enum count { CONNECTIONS, ACCEPTED, MESSAGES, BYTES, MALFORMED, TOO_LARGE, REFUSED, TIMED_OUT };
+static const struct sat_counter *const counters[] = {
+#define COUNTER(n, ...) &(const struct sat_counter){ \
+	.size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
+	[CONNECTIONS] = COUNTER("connections", .gauge = true, .help = "clients that are connected"),
+	[ACCEPTED] = COUNTER("accepted", .help = "connections accepted"),
+	[MESSAGES] = COUNTER("messages", .help = "messages run and answered"),
+	[BYTES] = COUNTER("bytes", .help = "bytes read"),
+	[MALFORMED] = COUNTER("malformed", .help = "messages that are not Riemann's; the connection is closed"),
+	[TOO_LARGE] = COUNTER("too-large", .help = "frames over frame-limit; the connection is closed"),
+	[REFUSED] = COUNTER("refused", .help = "connections closed at once: too many, or out of files or memory"),
+	[TIMED_OUT] = COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
+	NULL
+};
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("host", SAT_STRING, .fallback = "127.0.0.1", .help = "address to listen on"),
+	SAT_OPTION("port", SAT_INTEGER, .fallback = "5555", .min = 1, .max = 65535, .help = "TCP port"),
+	SAT_OPTION("frame-limit", SAT_INTEGER, .fallback = "16777216", .min = 64, .max = 1 << 30,
+		   .help = "bytes that a message may have"),
+	SAT_OPTION("idle-timeout", SAT_SECONDS, .fallback = "0", .min = 0, .max = 1e9,
+		   .help = "close a connection after so long a silence; 0: never"),
+	SAT_OPTION("stall-timeout", SAT_SECONDS, .fallback = "60", .min = 1, .max = 1e9,
+		   .help = "close one that stops amid a message, or does not read its answers"),
+	SAT_OPTION("max-connections", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 1e7,
+		   .help = "connections at a time; more are closed at once"),
+	SAT_OPTION("backlog", SAT_INTEGER, .fallback = "4096", .min = 1, .max = 65535,
+		   .help = "connections that the kernel holds until they are accepted"),
+	NULL
+};
+
+struct conn;
+struct list { struct conn *first, *last; };	/* the one that was silent longest is first */
+
+struct door {
+	struct sat_self *self;
+	const char *host;
+	int port, fd, backlog;
+	int64_t max_connections, n;
+	uint32_t limit;
+	uint64_t idle_ms, stall_ms;
+	uv_poll_t listener;
+	uv_timer_t timer;
+	unsigned handles;		/* open ones of these two and of connections */
+	bool started, paused, stopping;
+	struct list idle, busy;		/* busy: amid a frame, or answers wait */
+	struct sat_buf out;		/* answers to what is being read */
+	uint64_t lines_since;
+	unsigned lines, held;
+	char in[READ_SIZE + 1];		/* a byte more, since a message's end is written to */
+};
+
+struct conn {
+	uv_tcp_t tcp;			/* first: a handle's data is the door */
+	struct conn *next, *prev;
+	struct list *list;
+	uint64_t active;		/* uv_now() of the last progress */
+	char *part;			/* what was read of a frame, or waits to be run */
+	uint32_t len, size;
+	bool writing, ending, closing;	/* ending: closed once its answers are out */
+};
+
+struct answers {
+	uv_write_t req;			/* first */
+	struct conn *conn;
+	char *p;
+};
+
+static void log_some(struct door *d, const char *fmt, ...) SAT_PRINTF(2);
+static void log_some(struct door *d, const char *fmt, ...)
+{
+	uint64_t now = uv_now(sat_loop(d->self));
+	va_list ap;
+
+	if (now - d->lines_since > LINES_PER) {
+		if (d->held != 0)
+			sat_log(d->self, LOG_WARNING, "%u lines like these were held back", d->held);
+		d->lines_since = now;
+		d->lines = d->held = 0;
+	}
+	if (d->lines == LINES) {
+		d->held++;
+		return;
+	}
+	d->lines++;
+	va_start(ap, fmt);
+	sat_vlog(d->self, LOG_WARNING, fmt, ap);
+	va_end(ap);
+}
+
+static const char *peer(const struct conn *c, char *to, size_t size)
+{
+	struct sockaddr_storage addr;
+	int len = sizeof(addr), port;
+	char name[INET6_ADDRSTRLEN];
+
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len) != 0 ||
+	    uv_ip_name((struct sockaddr *)&addr, name, sizeof(name)) != 0)
+		return "a client";
+	port = addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port :
+		((struct sockaddr_in *)&addr)->sin_port;
+	snprintf(to, size, "%s port %u", name, (unsigned)ntohs((uint16_t)port));
+	return to;
+}
+#define PEER(c) peer(c, (char[INET6_ADDRSTRLEN + 16]){ 0 }, INET6_ADDRSTRLEN + 16)
+
+static void leave(struct conn *c)
+{
+	struct list *l = c->list;
+
+	if (l == NULL)
+		return;
+	*(c->prev != NULL ? &c->prev->next : &l->first) = c->next;
+	*(c->next != NULL ? &c->next->prev : &l->last) = c->prev;
+	c->list = NULL;
+}
+
+/* It has just made progress: to the end of its list. */
+static void settle(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	struct list *l = c->part != NULL || c->writing ? &d->busy : &d->idle;
+
+	leave(c);
+	c->active = uv_now(c->tcp.loop);
+	c->list = l;
+	c->prev = l->last;
+	c->next = NULL;
+	*(l->last != NULL ? &l->last->next : &l->first) = c;
+	l->last = c;
+}
+
+/* ---- An end ---- */
+
+static void let_go(struct door *d)
+{
+	if (--d->handles == 0)
+		sat_stopped(d->self);
+}
+
+static void conn_closed(uv_handle_t *h)
+{
+	struct conn *c = (struct conn *)h;
+	struct door *d = h->data;
+
+	free(c->part);
+	free(c);
+	let_go(d);
+}
+
+static void give_up(uv_timer_t *timer);
+
+static void conn_close(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+
+	if (c->closing)
+		return;
+	c->closing = true;
+	leave(c);
+	sat_gauge(d->self, CONNECTIONS, --d->n);
+	uv_close((uv_handle_t *)&c->tcp, conn_closed);
+	if (d->stopping && d->n == 0)
+		uv_timer_start(&d->timer, give_up, 0, 0);
+}
+
+/* No more is read; what has been answered goes out first. */
+static void conn_end(struct conn *c)
+{
+	c->ending = true;
+	uv_read_stop((uv_stream_t *)&c->tcp);
+	if (!c->writing)
+		conn_close(c);
+}
+
+/* ---- Answers ---- */
+
+static void take(struct conn *c, char *p, size_t n);
+static void allocate(uv_handle_t *h, size_t hint, uv_buf_t *buf);
+static void heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf);
+
+static void written(uv_write_t *req, int status)
+{
+	struct answers *a = (struct answers *)req;
+	struct conn *c = a->conn;
+	char *part = c->part;
+	uint32_t len = c->len;
+
+	free(a->p);
+	free(a);
+	c->writing = false;
+	if (c->closing)
+		return;
+	if (status != 0) {
+		conn_close(c);
+		return;
+	}
+	settle(c);
+	if (part != NULL) {	/* whole frames may have waited for this */
+		c->part = NULL;
+		c->len = c->size = 0;
+		take(c, part, len);
+		free(part);
+	}
+	if (c->writing || c->closing)
+		return;
+	if (c->ending)
+		conn_close(c);
+	else
+		uv_read_start((uv_stream_t *)&c->tcp, allocate, heard);
+}
+
+/* What the socket does not take at once it gets from a buffer of its own. */
+static void flush(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	uv_stream_t *s = (uv_stream_t *)&c->tcp;
+	uv_buf_t rest = uv_buf_init(d->out.p, (unsigned)d->out.len);
+	int n = d->out.len != 0 ? uv_try_write(s, &rest, 1) : 0;
+	struct answers *a;
+
+	if (n < 0 && n != UV_EAGAIN) {
+		conn_close(c);
+	} else if (n != (int)d->out.len) {
+		rest.base += n > 0 ? n : 0;
+		rest.len -= n > 0 ? (size_t)n : 0;
+		a = malloc(sizeof(*a));
+		if (a == NULL || uv_write(&a->req, s, &rest, 1, written) != 0) {
+			free(a);
+			conn_close(c);
+		} else {
+			a->conn = c;
+			a->p = d->out.p;
+			d->out = (struct sat_buf){ .max = ANSWERS_MAX };
+			c->writing = true;
+			uv_read_stop(s);
+		}
+	}
+	d->out.len = 0;
+	if (d->out.full || d->out.size > ANSWERS_ENOUGH)
+		sat_buf_free(&d->out);
+}
+
+static void answer(void *arg, const void *p, size_t n)
+{
+	sat_buf_add(&((struct door *)arg)->out, p, n);
+}
+
+/* Msg { ok: false, error }; the words are ours, and short. */
+static void answer_error(struct door *d, const char *fmt, ...) SAT_PRINTF(2);
+static void answer_error(struct door *d, const char *fmt, ...)
+{
+	char words[120];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	if (n >= (int)sizeof(words))
+		n = sizeof(words) - 1;
+	sat_buf_add(&d->out, (char[]){ 0, 0, 0, (char)(n + 4), 2 << 3, 0, 3 << 3 | 2, (char)n }, 8);
+	sat_buf_add(&d->out, words, (size_t)n);
+}
+
+/* ---- Frames ---- */
+
+static uint32_t frame_length(const char *p)
+{
+	uint32_t n;
+
+	memcpy(&n, p, 4);
+	return ntohl(n);
+}
+
+/* false: no more of this connection. */
+static bool run(struct conn *c, char *msg, uint32_t n)
+{
+	struct door *d = c->tcp.data;
+	int rc = sat_message(d->self, msg, n, answer, d);
+
+	if (rc == -EBADMSG) {
+		sat_count(d->self, MALFORMED, 1);
+		log_some(d, "%s: malformed message of %u bytes", PEER(c), n);
+		answer_error(d, "malformed message");
+		return false;
+	}
+	if (rc != 0) {
+		log_some(d, "%s: message of %u bytes: %s", PEER(c), n, strerror(-rc));
+		answer_error(d, "%s", strerror(-rc));
+	}
+	return !d->out.full;
+}
+
+static bool too_large(struct conn *c, uint32_t n)
+{
+	struct door *d = c->tcp.data;
+
+	if (n <= d->limit)
+		return false;
+	sat_count(d->self, TOO_LARGE, 1);
+	log_some(d, "%s: frame of %u bytes, over frame-limit = %u", PEER(c), n, d->limit);
+	answer_error(d, "frame of %u bytes is over the limit of %u", n, d->limit);
+	return true;
+}
+
+/* Keep what is not run yet.  A frame's room grows as it comes, not as it was announced. */
+static void keep(struct conn *c, const char *p, size_t n)
+{
+	if (n == 0)
+		return;
+	c->part = malloc(n + 1);
+	if (c->part == NULL) {
+		conn_end(c);
+		return;
+	}
+	memcpy(c->part, p, n);
+	c->len = c->size = (uint32_t)n;
+}
+
+/* Run whole frames until the answers are enough: how many bytes they had. */
+static size_t run_frames(struct conn *c, char *p, size_t n, bool *more)
+{
+	struct door *d = c->tcp.data;
+	int64_t messages = 0;
+	size_t used = 0;
+	uint32_t len;
+
+	while (*more && n - used >= 4 && d->out.len < ANSWERS_ENOUGH) {
+		len = frame_length(p + used);
+		if (too_large(c, len))
+			*more = false;
+		else if (len > n - used - 4)
+			break;
+		else
+			*more = run(c, p + used + 4, len);
+		messages += *more;
+		used += 4 + (size_t)len;
+	}
+	if (messages != 0)
+		sat_count(d->self, MESSAGES, messages);
+	return used;
+}
+
+/* Run the whole frames of these n bytes (p[n] may be written to), and keep the rest. */
+static void take(struct conn *c, char *p, size_t n)
+{
+	bool more = true;
+	size_t used;
+
+	do {
+		used = run_frames(c, p, n, &more);
+		flush(c);
+		p += used;
+		n -= more ? used : n;
+	} while (used != 0 && more && !c->writing && !c->closing);
+	if (c->closing)
+		return;
+	if (more)
+		keep(c, p, n);
+	else
+		conn_end(c);
+	if (!c->closing)
+		settle(c);
+}
+
+/* How many bytes the frame that has begun has in all, as far as is known. */
+static size_t wanted(const struct conn *c)
+{
+	return c->len < 4 ? 4 : 4 + (size_t)frame_length(c->part);
+}
+
+static void allocate(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)h;
+	struct door *d = h->data;
+	size_t want, size;
+	char *p;
+
+	(void)hint;
+	*buf = uv_buf_init(d->in, READ_SIZE);
+	if (c->part == NULL)
+		return;
+	want = wanted(c);
+	if (c->size == c->len) {
+		size = c->size < 2048 ? 4096 : 2 * (size_t)c->size;
+		size = size < want ? size : want;
+		p = realloc(c->part, size + 1);
+		if (p == NULL) {
+			*buf = uv_buf_init(NULL, 0);	/* heard() gets UV_ENOBUFS */
+			return;
+		}
+		c->part = p;
+		c->size = (uint32_t)size;
+	}
+	*buf = uv_buf_init(c->part + c->len, (unsigned)((c->size < want ? c->size : want) - c->len));
+}
+
+/* More of a frame that lies in the connection's own memory. */
+static void add(struct conn *c, size_t n)
+{
+	struct door *d = c->tcp.data;
+	char *part = c->part;
+	uint32_t len = c->len += (uint32_t)n;
+
+	if (len < wanted(c) && wanted(c) <= 4 + (size_t)d->limit) {
+		settle(c);
+		return;
+	}
+	c->part = NULL;
+	c->len = c->size = 0;
+	take(c, part, len);
+	free(part);
+}
+
+static void heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)s;
+	struct door *d = s->data;
+
+	if (n == 0)
+		return;
+	if (n < 0) {	/* the other side may still be reading: what was answered goes out */
+		if (n == UV_ENOBUFS)
+			log_some(d, "%s: out of memory", PEER(c));
+		free(c->part);
+		c->part = NULL;
+		conn_end(c);
+		return;
+	}
+	sat_count(d->self, BYTES, n);
+	if (buf->base == d->in)
+		take(c, d->in, (size_t)n);
+	else
+		add(c, (size_t)n);
+}
+
+/* ---- Connections ---- */
+
+static void conn_open(struct door *d, int fd)
+{
+	struct conn *c = d->n < d->max_connections ? calloc(1, sizeof(*c)) : NULL;
+
+	if (c == NULL || uv_tcp_init(sat_loop(d->self), &c->tcp) != 0) {
+		sat_count(d->self, REFUSED, 1);
+		log_some(d, d->n < d->max_connections ? "connection refused: out of memory" :
+			 "connection refused: max-connections are open");
+		free(c);
+		close(fd);
+		return;
+	}
+	c->tcp.data = d;
+	d->handles++;
+	d->n++;
+	if (uv_tcp_open(&c->tcp, fd) != 0) {
+		close(fd);
+		conn_close(c);
+		return;
+	}
+	uv_tcp_nodelay(&c->tcp, 1);
+	uv_tcp_keepalive(&c->tcp, 1, 60);	/* a host that vanished is found in some minutes */
+	settle(c);
+	sat_count(d->self, ACCEPTED, 1);
+	sat_gauge(d->self, CONNECTIONS, d->n);
+	if (uv_read_start((uv_stream_t *)&c->tcp, allocate, heard) != 0)
+		conn_close(c);
+}
+
+/* Out of files, the kernel would report the waiting connection for ever. */
+static void knock(uv_poll_t *listener, int status, int events)
+{
+	struct door *d = listener->data;
+	int fd;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < ACCEPT_MOST; i++) {
+		fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			conn_open(d, fd);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_some(d, "no connection accepted for a second: %s", strerror(errno));
+			sat_count(d->self, REFUSED, 1);
+			uv_poll_stop(listener);
+			d->paused = true;
+			return;
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return;
+		}
+	}
+}
+
+static void close_silent(struct door *d, struct list *l, uint64_t ms)
+{
+	uint64_t now = uv_now(sat_loop(d->self));
+
+	while (l->first != NULL && now - l->first->active >= ms) {
+		sat_count(d->self, TIMED_OUT, 1);
+		conn_close(l->first);
+	}
+}
+
+static void tick(uv_timer_t *timer)
+{
+	struct door *d = timer->data;
+
+	if (d->paused)
+		d->paused = uv_poll_start(&d->listener, UV_READABLE, knock) != 0;
+	if (d->idle_ms != 0)
+		close_silent(d, &d->idle, d->idle_ms);
+	close_silent(d, &d->busy, d->stall_ms);
+}
+
+/* ---- Life ---- */
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct door *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->self = self;
+	d->fd = -1;
+	d->host = sat_conf_string(conf, "host");
+	d->port = (int)sat_conf_integer(conf, "port");
+	d->limit = (uint32_t)sat_conf_integer(conf, "frame-limit");
+	d->backlog = (int)sat_conf_integer(conf, "backlog");
+	d->max_connections = sat_conf_integer(conf, "max-connections");
+	d->idle_ms = (uint64_t)(sat_conf_time(conf, "idle-timeout") / SAT_MS);
+	d->stall_ms = (uint64_t)(sat_conf_time(conf, "stall-timeout") / SAT_MS);
+	d->out.max = ANSWERS_MAX;
+	*state = d;
+	return 0;
+}
+
+static int open_door(void *state)
+{
+	struct door *d = state;
+
+	return sat_listen(d->self, d->host, d->port, SOCK_STREAM, &d->fd);
+}
+
+static int start(void *state)
+{
+	struct door *d = state;
+	struct uv_loop_s *loop = sat_loop(d->self);
+	int rc = uv_poll_init(loop, &d->listener, d->fd);
+
+	if (rc != 0)
+		return rc;
+	uv_timer_init(loop, &d->timer);
+	d->listener.data = d->timer.data = d;
+	d->handles = 2;
+	d->started = true;
+	listen(d->fd, d->backlog);
+	uv_poll_start(&d->listener, UV_READABLE, knock);
+	uv_timer_start(&d->timer, tick, 1000, 1000);
+	sat_log(d->self, LOG_INFO, "listening on %s port %d", d->host, d->port);
+	return 0;
+}
+
+static void closed(uv_handle_t *h)
+{
+	struct door *d = h->data;
+
+	if (h == (uv_handle_t *)&d->listener) {
+		close(d->fd);
+		d->fd = -1;
+	}
+	let_go(d);
+}
+
+/* What the kernel has of it by now is run and answered, too. */
+static void last_read(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	uv_buf_t buf;
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	if (c->writing || c->ending || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
+		return;
+	allocate((uv_handle_t *)&c->tcp, 0, &buf);
+	n = buf.len != 0 ? recv(fd, buf.base, buf.len, MSG_DONTWAIT) : 0;
+	if (n > 0 && buf.base == d->in)
+		take(c, d->in, (size_t)n);
+	else if (n > 0)
+		add(c, (size_t)n);
+}
+
+static void end_list(struct list *l)
+{
+	for (struct conn *c = l->first, *next; c != NULL; c = next) {
+		next = c->next;
+		if (!c->closing)
+			conn_end(c);
+	}
+}
+
+static void give_up(uv_timer_t *timer)
+{
+	struct door *d = timer->data;
+
+	d->stopping = false;
+	while (d->busy.first != NULL)
+		conn_close(d->busy.first);
+	uv_close((uv_handle_t *)timer, closed);
+}
+
+static void stop(void *state)
+{
+	struct door *d = state;
+	struct conn *last[2] = { d->idle.last, d->busy.last };
+	struct list *lists[2] = { &d->idle, &d->busy };
+
+	if (!d->started) {
+		sat_stopped(d->self);
+		return;
+	}
+	d->stopping = true;
+	uv_close((uv_handle_t *)&d->listener, closed);
+	for (int i = 0; i < 2; i++)
+		for (struct conn *c = lists[i]->first, *next; c != NULL; c = next) {
+			next = c != last[i] ? c->next : NULL;
+			last_read(c);
+		}
+	end_list(&d->idle);
+	end_list(&d->busy);
+	uv_timer_start(&d->timer, give_up, d->n != 0 ? STOP_AFTER : 0, 0);
+}
+
+static void destroy(void *state)
+{
+	struct door *d = state;
+
+	if (d->fd >= 0)
+		close(d->fd);
+	sat_buf_free(&d->out);
+	free(d);
+}
+
+SAT_MODULE(riemann,
+	.name = "riemann", .version = "1.0", .summary = "takes in events and queries of Riemann's clients, over TCP",
+	.options = options, .create = create, .open = open_door, .start = start, .stop = stop,
+	.destroy = destroy, .counters = counters);
