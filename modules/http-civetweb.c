@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http-civetweb - the HTTP server, on civetweb's threads.
+ *
+ * A worker reads a request, hands a copy to the host and sleeps until the loop
+ * answers; then it writes.  So nothing here waits on the loop thread but for
+ * locks that are held for a copy.  A stream has a ring of bounded size between
+ * the loop, which fills it, and a thread that writes: the worker itself, or for
+ * a WebSocket, whose worker reads, one more.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <civetweb.h>
+#include <satellite/module.h>
+
+#define THREADS		72			/* 8 to serve, and one for each stream */
+#define STREAMS		64
+#define TEXT(n)		TEXT_(n)
+#define TEXT_(n)	#n
+#define TIMEOUT_MS	5000			/* for a head, and for each piece of writing */
+#define BODY_S		10			/* for a whole body */
+#define RING_SIZE	((size_t)256 << 10)
+#define PIECE		((size_t)16 << 10)
+
+struct server {
+	struct sat_self *self;
+	struct mg_context *ctx;
+	char address[64];		/* host:port, as civetweb wants it */
+	int reserved;			/* the port, held until civetweb takes it; -1: not */
+	_Atomic int streams;
+	_Atomic bool runs, stopping;
+	pthread_t stopper;		/* runs mg_stop(), which takes its time */
+	sem_t stop;
+	char error[256];		/* what civetweb said while it started */
+};
+
+enum conn_state {
+	CONN_WAITS,		/* for the loop's answer */
+	CONN_ANSWERED,
+	CONN_STREAMS,
+	CONN_ENDS,		/* the host ended it: write what is left */
+	CONN_BROKEN,		/* the client is gone */
+};
+
+/* One request; guarded by lock as soon as the host knows it. */
+struct conn {
+	struct server *server;
+	struct mg_connection *mg;
+	void *req;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum conn_state state;
+	bool websocket, wants_room;
+	int status;
+	char *type;
+	char *text;		/* the whole answer, head and body, or a stream's head */
+	size_t len;
+	char *ring;
+	size_t first, used;	/* of the ring */
+	pthread_t writer;	/* of a WebSocket */
+	bool has_writer;
+};
+
+/* ---- The loop's side ---------------------------------------------------- */
+
+static void set_state(struct conn *c, enum conn_state state)
+{
+	c->state = state;
+	pthread_cond_broadcast(&c->changed);
+}
+
+static void write_head(struct sat_buf *b, struct conn *c, int status, const char *type)
+{
+	sat_buf_printf(b, "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n", status,
+		       mg_get_response_code_text(c->mg, status));
+	if (type != NULL)
+		sat_buf_printf(b, "Content-Type: %s\r\n", type);
+}
+
+static void server_reply(void *conn, int status, const char *type, const void *body, size_t len,
+			 const char *const *extra)
+{
+	struct conn *c = conn;
+	struct sat_buf b = { .max = len + 65536 };
+
+	write_head(&b, c, status, type);
+	for (; extra != NULL && *extra != NULL; extra++)
+		sat_buf_printf(&b, "%s\r\n", *extra);
+	if (status != 204)
+		sat_buf_printf(&b, "Content-Length: %zu\r\n", len);
+	sat_buf_add(&b, "\r\n", 2);
+	if (body != NULL)
+		sat_buf_add(&b, body, len);
+	if (b.full) {
+		sat_buf_free(&b);
+		b = (struct sat_buf){ 0 };
+	}
+	pthread_mutex_lock(&c->lock);
+	c->status = status;
+	c->text = b.p;		/* NULL: there was no memory for it */
+	c->len = b.len;
+	set_state(c, CONN_ANSWERED);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* A stream holds its worker, so there is a place for only so many. */
+static bool take_place(struct server *s)
+{
+	if (atomic_load(&s->stopping))
+		return false;
+	if (atomic_fetch_add(&s->streams, 1) < STREAMS)
+		return true;
+	atomic_fetch_sub(&s->streams, 1);
+	return false;
+}
+
+static int server_begin(void *conn, int status, const char *type)
+{
+	struct conn *c = conn;
+	struct sat_buf b = { 0 };
+	char *ring = malloc(RING_SIZE);
+
+	if (status != 101) {
+		write_head(&b, c, status, type);
+		sat_buf_printf(&b, "Transfer-Encoding: chunked\r\nX-Accel-Buffering: no\r\n\r\n");
+	}
+	if (ring == NULL || b.full || !take_place(c->server)) {
+		free(ring);
+		sat_buf_free(&b);
+		return -EBUSY;
+	}
+	pthread_mutex_lock(&c->lock);
+	c->status = status;
+	c->text = b.p;
+	c->len = b.len;
+	c->ring = ring;
+	set_state(c, CONN_STREAMS);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+static void ring_add(struct conn *c, const void *p, size_t n)
+{
+	size_t at = (c->first + c->used) % RING_SIZE;
+	size_t part = n < RING_SIZE - at ? n : RING_SIZE - at;
+
+	memcpy(c->ring + at, p, part);
+	memcpy(c->ring, (const char *)p + part, n - part);
+	c->used += n;
+}
+
+static void ring_take(struct conn *c, void *p, size_t n)
+{
+	size_t part = n < RING_SIZE - c->first ? n : RING_SIZE - c->first;
+
+	memcpy(p, c->ring + c->first, part);
+	memcpy((char *)p + part, c->ring, n - part);
+	c->first = (c->first + n) % RING_SIZE;
+	c->used -= n;
+}
+
+/* A WebSocket's frames keep their borders: each has its length in front. */
+static int server_send(void *conn, const void *p, size_t len)
+{
+	struct conn *c = conn;
+	size_t need = len + (c->websocket ? sizeof(len) : 0);
+	int rc = 0;
+
+	if (need > RING_SIZE)
+		return -EMSGSIZE;
+	pthread_mutex_lock(&c->lock);
+	if (c->state != CONN_STREAMS) {
+		rc = -EPIPE;
+	} else if (need > RING_SIZE - c->used) {
+		c->wants_room = true;
+		rc = -EAGAIN;
+	} else {
+		if (c->websocket)
+			ring_add(c, &len, sizeof(len));
+		ring_add(c, p, len);
+		pthread_cond_broadcast(&c->changed);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+static void server_end(void *conn)
+{
+	struct conn *c = conn;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state == CONN_STREAMS)
+		set_state(c, CONN_ENDS);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- A worker's side: writing ------------------------------------------- */
+
+static bool write_all(struct conn *c, const char *p, size_t n)
+{
+	while (n > 0) {
+		size_t part = n < PIECE ? n : PIECE;
+
+		if (mg_write(c->mg, p, part) != (int)part)
+			return false;
+		p += part;
+		n -= part;
+	}
+	return true;
+}
+
+/* The next piece, or frame, to write; 0: none will come, -EPIPE: the client is gone. */
+static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
+{
+	bool room = false;
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->state == CONN_STREAMS && c->used == 0)
+		pthread_cond_wait(&c->changed, &c->lock);
+	rc = c->state == CONN_BROKEN ? -EPIPE : c->used > 0;
+	if (rc == 1) {
+		*n = c->used < max ? c->used : max;
+		if (c->websocket)
+			ring_take(c, n, sizeof(*n));
+		ring_take(c, piece, *n);
+		room = c->wants_room && c->used <= RING_SIZE / 2;
+		if (room)
+			c->wants_room = false;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (room)
+		sat_http_room(c->req);
+	return rc;
+}
+
+static void write_chunks(struct conn *c)
+{
+	char piece[PIECE];
+	size_t n = 0;
+	int rc;
+
+	while ((rc = wait_piece(c, piece, sizeof(piece), &n)) == 1)
+		if (mg_send_chunk(c->mg, piece, (unsigned)n) <= 0)
+			return;
+	if (rc == 0)
+		mg_send_chunk(c->mg, "", 0);
+}
+
+static void *write_frames(void *arg)
+{
+	struct conn *c = arg;
+	char *frame = malloc(RING_SIZE);
+	size_t n = 0;
+	int rc = -ENOMEM;
+
+	while (frame != NULL && (rc = wait_piece(c, frame, RING_SIZE, &n)) == 1)
+		if (mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_TEXT, frame, n) <= 0)
+			break;
+	mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, "\x03\xe8", rc == 0 ? 2 : 0);
+	mg_close_connection(c->mg);	/* tells the reading worker, no more */
+	pthread_mutex_lock(&c->lock);
+	c->state = CONN_BROKEN;
+	pthread_mutex_unlock(&c->lock);
+	free(frame);
+	return NULL;
+}
+
+static void write_error(struct mg_connection *mg, int status, const char *why)
+{
+	char body[200];
+	int n = snprintf(body, sizeof(body), "{\"error\": \"%s\"}\n", why);
+
+	mg_printf(mg, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
+		  "Content-Length: %d\r\n\r\n%s", status, mg_get_response_code_text(mg, status), n, body);
+}
+
+/* ---- A worker's side: requests ------------------------------------------ */
+
+static int64_t seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* Up to one byte more than is allowed.  -errno: it did not come. */
+static int read_body(struct mg_connection *mg, struct sat_buf *b)
+{
+	const struct mg_request_info *ri = mg_get_request_info(mg);
+	const char *expect = mg_get_header(mg, "Expect");
+	int64_t end = seconds() + BODY_S;
+	char piece[PIECE];
+	int n = 0;
+
+	if (ri->content_length > (long long)SAT_BODY_MAX)
+		return 0;
+	if (expect != NULL && strcasecmp(expect, "100-continue") == 0)
+		mg_printf(mg, "HTTP/1.1 100 Continue\r\n\r\n");
+	while (b->len <= SAT_BODY_MAX && seconds() < end && (n = mg_read(mg, piece, sizeof(piece))) > 0)
+		sat_buf_add(b, piece, (size_t)n);
+	if (b->full)
+		return -ENOMEM;
+	if (n < 0 || seconds() >= end || (ri->content_length > 0 && (long long)b->len < ri->content_length))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+static void conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
+{
+	memset(c, 0, sizeof(*c));
+	c->server = mg_get_user_data(mg_get_context(mg));
+	c->mg = mg;
+	c->websocket = websocket;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+}
+
+static void conn_free(struct conn *c)
+{
+	if (c->ring != NULL)
+		atomic_fetch_sub(&c->server->streams, 1);
+	free(c->ring);
+	free(c->text);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->changed);
+}
+
+/* Hand it to the host and wait; what it became, or -errno: the host took nothing. */
+static int ask_host(struct conn *c, const struct sat_buf *body)
+{
+	const struct mg_request_info *ri = mg_get_request_info(c->mg);
+	bool unread = ri->content_length > (long long)SAT_BODY_MAX, too_long = unread || body->len > SAT_BODY_MAX;
+	struct sat_attr headers[MG_MAX_HEADERS];
+	struct sat_http_head head = {
+		.size = sizeof(head),
+		.method = ri->request_method, .path = ri->local_uri_raw, .query = ri->query_string,
+		.peer = ri->remote_addr, .headers = headers, .n_headers = (uint32_t)ri->num_headers,
+		.body = too_long ? NULL : body->p, .body_len = unread ? SAT_BODY_MAX + 1 : body->len,
+		.websocket = c->websocket,
+	};
+	int rc;
+
+	for (int i = 0; i < ri->num_headers; i++)
+		headers[i] = (struct sat_attr){ ri->http_headers[i].name, ri->http_headers[i].value };
+	rc = sat_http_request(c->server->self, c, &head, &c->req);
+	if (rc != 0)
+		return rc;
+	pthread_mutex_lock(&c->lock);
+	while (c->state == CONN_WAITS)
+		pthread_cond_wait(&c->changed, &c->lock);
+	rc = (int)c->state;
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+static void write_answer(struct conn *c)
+{
+	if (c->text != NULL)
+		write_all(c, c->text, c->len);
+	else
+		write_error(c->mg, 503, "out of memory");
+}
+
+static void serve(struct conn *c, const struct sat_buf *body)
+{
+	int rc = ask_host(c, body);
+
+	if (rc < 0) {
+		write_error(c->mg, 503, "too much at once");
+	} else if (rc == CONN_ANSWERED) {
+		write_answer(c);
+	} else {
+		if (write_all(c, c->text, c->len))
+			write_chunks(c);
+		sat_http_closed(c->req);
+	}
+}
+
+static bool asks_websocket(struct mg_connection *mg)
+{
+	const char *upgrade = mg_get_header(mg, "Upgrade"), *connection = mg_get_header(mg, "Connection");
+
+	return upgrade != NULL && strcasecmp(upgrade, "websocket") == 0 &&
+	       connection != NULL && strcasestr(connection, "upgrade") != NULL;
+}
+
+/* Every request.  0: go on to the WebSocket's handlers. */
+static int begin_request(struct mg_connection *mg)
+{
+	struct sat_buf body = { .max = SAT_BODY_MAX + 2 * PIECE };
+	struct conn c;
+	int rc;
+
+	if (mg_get_request_info(mg)->local_uri_raw == NULL) {
+		write_error(mg, 400, "the path is not well encoded");
+		return 400;
+	}
+	if (asks_websocket(mg))
+		return 0;
+	rc = read_body(mg, &body);
+	if (rc != 0) {
+		write_error(mg, rc == -ENOMEM ? 503 : 408, rc == -ENOMEM ? "out of memory" : "the body did not come");
+		sat_buf_free(&body);
+		return 408;
+	}
+	conn_init(&c, mg, false);
+	serve(&c, &body);
+	conn_free(&c);
+	sat_buf_free(&body);
+	return 200;
+}
+
+/* ---- WebSockets --------------------------------------------------------- */
+
+/* Called before the handshake: 0 lets it happen. */
+static int ws_connect(const struct mg_connection *mg, void *unused)
+{
+	struct conn *c = malloc(sizeof(*c));
+	const struct sat_buf none = { 0 };
+	int rc;
+
+	(void)unused;
+	if (c == NULL)
+		return 1;
+	conn_init(c, (struct mg_connection *)(uintptr_t)mg, true);
+	rc = ask_host(c, &none);
+	if (rc > CONN_ANSWERED) {
+		mg_set_user_connection_data(c->mg, c);
+		return 0;
+	}
+	if (rc == CONN_ANSWERED)
+		write_answer(c);
+	else
+		write_error(c->mg, 503, "too much at once");
+	conn_free(c);
+	free(c);
+	return 1;
+}
+
+static void ws_ready(struct mg_connection *mg, void *unused)
+{
+	struct conn *c = mg_get_user_connection_data(mg);
+
+	(void)unused;
+	c->has_writer = pthread_create(&c->writer, NULL, write_frames, c) == 0;
+	if (!c->has_writer)
+		mg_close_connection(mg);
+}
+
+static int ws_data(struct mg_connection *mg, int bits, char *data, size_t len, void *unused)
+{
+	struct conn *c = mg_get_user_connection_data(mg);
+	int opcode = bits & 0x0f;
+
+	(void)unused;
+	if (opcode == MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE || len > SAT_BODY_MAX)
+		return 0;
+	if (opcode == MG_WEBSOCKET_OPCODE_PING)
+		mg_websocket_write(mg, MG_WEBSOCKET_OPCODE_PONG, data, len);
+	if (opcode == MG_WEBSOCKET_OPCODE_TEXT || opcode == MG_WEBSOCKET_OPCODE_BINARY)
+		sat_http_message(c->req, data, len);
+	return 1;
+}
+
+static void ws_end(struct conn *c)
+{
+	mg_set_user_connection_data(c->mg, NULL);
+	pthread_mutex_lock(&c->lock);
+	set_state(c, CONN_BROKEN);
+	pthread_mutex_unlock(&c->lock);
+	if (c->has_writer)
+		pthread_join(c->writer, NULL);
+	sat_http_closed(c->req);
+	conn_free(c);
+	free(c);
+}
+
+static void ws_close(const struct mg_connection *mg, void *unused)
+{
+	struct conn *c = mg_get_user_connection_data(mg);
+
+	(void)unused;
+	if (c != NULL)
+		ws_end(c);
+}
+
+/* Where the handshake came to nothing, ws_close() was not called, and no writer made. */
+static void connection_close(const struct mg_connection *mg)
+{
+	struct conn *c = mg_get_user_connection_data(mg);
+
+	if (c != NULL)
+		ws_end(c);
+}
+
+/* ---- The server --------------------------------------------------------- */
+
+static int log_message(const struct mg_connection *mg, const char *message)
+{
+	struct server *s = mg_get_user_data(mg_get_context(mg));
+
+	if (s != NULL && !atomic_load(&s->runs))	/* it starts: the last word is for the log */
+		snprintf(s->error, sizeof(s->error), "%s", message);
+	return 1;
+}
+
+static int http_error(struct mg_connection *mg, int status, const char *message)
+{
+	(void)message;
+	write_error(mg, status, mg_get_response_code_text(mg, status));
+	return 0;
+}
+
+/* Bound now, so that a port in use is known before anything starts. */
+static int server_listen(void *state, const char *host, int port)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct server *s = state;
+	struct addrinfo *a = NULL;
+	struct sockaddr_in in;
+	int fd, rc = 0, yes = 1;
+
+	if (strchr(host, ':') != NULL) {
+		sat_log(s->self, LOG_ERR, "%s: IPv6 is not served here yet; give an IPv4 address", host);
+		return -EAFNOSUPPORT;
+	}
+	if (getaddrinfo(host, NULL, &hints, &a) != 0)
+		return -EADDRNOTAVAIL;
+	memcpy(&in, a->ai_addr, sizeof(in));
+	freeaddrinfo(a);
+	in.sin_port = htons((uint16_t)port);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, 1) != 0)
+		rc = -errno;
+	if (rc != 0) {
+		close(fd);
+		return rc;
+	}
+	s->reserved = fd;
+	getnameinfo((struct sockaddr *)&in, sizeof(in), s->address, sizeof(s->address), NULL, 0, NI_NUMERICHOST);
+	snprintf(s->address + strlen(s->address), 8, ":%d", port);
+	return 0;
+}
+
+static void stopped(void *arg)
+{
+	struct server *s = arg;
+
+	pthread_join(s->stopper, NULL);
+	sem_destroy(&s->stop);
+	sat_stopped(s->self);
+}
+
+/* mg_stop() waits for workers that wait for the loop, so it runs here. */
+static void *stopper(void *arg)
+{
+	struct server *s = arg;
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int rc;
+
+	while (sem_wait(&s->stop) != 0)
+		;
+	if (s->ctx == NULL)
+		return NULL;
+	mg_stop(s->ctx);
+	while ((rc = sat_post(s->self, stopped, s)) == -ENOMEM || rc == -ENOBUFS)
+		nanosleep(&pause, NULL);
+	return NULL;
+}
+
+static int start_civetweb(struct server *s)
+{
+	const char *options[] = {
+		"listening_ports", s->address,
+		"num_threads", TEXT(THREADS),
+		"request_timeout_ms", TEXT(TIMEOUT_MS),
+		"websocket_timeout_ms", "30000",
+		"enable_websocket_ping_pong", "yes",
+		"enable_keep_alive", "no",	/* or an idle client would hold a worker */
+		"decode_url", "no",
+		"tcp_nodelay", "1",
+		NULL
+	};
+	const struct mg_callbacks callbacks = {
+		.begin_request = begin_request,
+		.connection_close = connection_close,
+		.log_message = log_message,
+		.http_error = http_error,
+	};
+
+	atomic_store(&s->runs, false);
+	s->ctx = mg_start(&callbacks, s, options);
+	if (s->ctx == NULL)
+		return -EIO;
+	atomic_store(&s->runs, true);
+	mg_set_websocket_handler(s->ctx, "**", ws_connect, ws_ready, ws_data, ws_close, s);
+	return 0;
+}
+
+static int start(void *state)
+{
+	struct server *s = state;
+	int rc;
+
+	if (s->reserved >= 0)
+		close(s->reserved);
+	s->reserved = -1;
+	sem_init(&s->stop, 0, 0);
+	rc = -pthread_create(&s->stopper, NULL, stopper, s);
+	if (rc == 0)
+		rc = start_civetweb(s);
+	if (rc == 0) {
+		sat_log(s->self, LOG_INFO, "http://%s/", s->address);
+		return 0;
+	}
+	sat_log(s->self, LOG_ERR, "%s: %s", s->address, *s->error != '\0' ? s->error : strerror(-rc));
+	if (rc == -EIO) {
+		sem_post(&s->stop);
+		pthread_join(s->stopper, NULL);
+	}
+	sem_destroy(&s->stop);
+	return rc;
+}
+
+static void stop(void *state)
+{
+	struct server *s = state;
+
+	atomic_store(&s->stopping, true);
+	sem_post(&s->stop);
+}
+
+static void destroy(void *state)
+{
+	struct server *s = state;
+
+	if (s->reserved >= 0)
+		close(s->reserved);
+	mg_exit_library();
+	free(s);
+}
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	(void)conf;
+	if (s == NULL)
+		return -ENOMEM;
+	s->self = self;
+	s->reserved = -1;
+	mg_init_library(MG_FEATURES_WEBSOCKET);	/* counted; without TLS */
+	*state = s;
+	return 0;
+}
+
+SAT_MODULE(http_civetweb,
+	.name = "http-civetweb", .version = "1.0", .summary = "HTTP server",
+	.create = create, .start = start, .stop = stop, .destroy = destroy,
+	.http_server = &(const struct sat_http_server){
+		.size = sizeof(struct sat_http_server),
+		.listen = server_listen,
+		.reply = server_reply,
+		.begin = server_begin,
+		.send = server_send,
+		.end = server_end,
+	});
