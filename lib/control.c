@@ -22,6 +22,7 @@
 #define CONNS_MAX	64
 #define READ_MS		10000		/* for a whole request */
 #define WRITE_MS	10000		/* for the last of an answer */
+#define LAST_MS		500		/* the same, once the socket is closed */
 #define QUEUE_MAX	((size_t)256 << 10)	/* of a stream, unwritten */
 
 enum conn_state { CONN_READS, CONN_WAITS, CONN_STREAMS, CONN_ENDS, CONN_CLOSES };
@@ -140,7 +141,7 @@ static int conn_write(struct conn *c, const char *head, size_t head_len, const v
 static void conn_end(struct conn *c, int rc)
 {
 	c->state = CONN_ENDS;
-	uv_timer_start(&c->timer, timed_out, rc != 0 ? 0 : WRITE_MS, 0);
+	uv_timer_start(&c->timer, timed_out, rc != 0 ? 0 : listening ? WRITE_MS : LAST_MS, 0);
 }
 
 static const char *phrase(int status)
@@ -512,6 +513,6 @@ void control_close(void)
 		if (c->state == CONN_READS)
 			conn_close(c);
 		else if (c->state == CONN_ENDS)
-			uv_timer_start(&c->timer, timed_out, 1000, 0);
+			uv_timer_start(&c->timer, timed_out, LAST_MS, 0);
 	}
 }

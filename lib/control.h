@@ -8,6 +8,6 @@
 #define CONTROL_NAME "control"		/* of the socket, in the state directory */
 
 int control_open(struct uv_loop_s *loop, const char *path);	/* -EADDRINUSE: another satellite lives there */
-void control_close(void);		/* after http_end(); answers under way are still written */
+void control_close(void);		/* no new ones; what is under way is still answered */
 
 #endif

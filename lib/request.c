@@ -401,8 +401,11 @@ static bool concerns(const struct sat_request *req, const struct sat_self *going
 /* From the start each time: whoever is told may answer others. */
 void request_abandon(const struct sat_self *going)
 {
-	struct sat_request *req = all;
+	struct sat_request *req;
 
+	if (going == NULL)
+		collect(NULL);		/* nobody else may do it any more */
+	req = all;
 	while (req != NULL) {
 		if (!concerns(req, going)) {
 			req = req->next;
