@@ -251,6 +251,7 @@ static void after(uv_check_t *c)
 int engine_init(struct uv_loop_s *loop)
 {
 	live = loop != NULL;
+	streams_reinject(engine_emit);
 	index_init(&index_settings);
 	if (!live)
 		return 0;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "engine.h"
 #include "node.h"
 
 enum { DEPTH = 256, KEYS = 8 };
@@ -19,11 +18,17 @@ static char said[256];			/* by sat_fail(), empty: nothing */
 static int top_rc;			/* of the first top-level node that failed */
 static char top_error[256];
 static stream_show *show;
+static stream_reinject *reinject;
 static int64_t fired = INT64_MIN;	/* when the timer that is firing was due */
 
 void streams_show(stream_show *s)
 {
 	show = s;
+}
+
+void streams_reinject(stream_reinject *r)
+{
+	reinject = r;
 }
 
 const char *streams_error(void)
@@ -308,7 +313,7 @@ const char *sat_scratchf(const struct sat_at *at, const char *fmt, ...)
 int sat_reinject(const struct sat_at *at, const struct sat_event *ev)
 {
 	(void)at;
-	return engine_emit(ev, hops + 1, NULL);
+	return reinject(ev, hops + 1, NULL);
 }
 
 bool sat_shown(const struct sat_at *at, const char *does, const char *tap, const struct sat_item *item)

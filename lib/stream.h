@@ -54,6 +54,10 @@ int streams_load(struct streams *s, const void *p, size_t n);
 typedef void stream_show(const char *path, const char *does, const char *tap,
 			 const struct sat_item *item, const char *error, bool top);
 void streams_show(stream_show *show);
+
+/* Where sat_reinject() goes: the queue of inputs, which is the engine's. */
+typedef int stream_reinject(const struct sat_event *ev, uint32_t hops, const char *host);
+void streams_reinject(stream_reinject *reinject);
 uint32_t streams_hops(void);		/* of the input that is under way */
 void streams_free_scratch(void);
 
