@@ -290,7 +290,7 @@ static int open_control(void)
 
 	if (self_process.dry_run)
 		return 0;
-	snprintf(path, sizeof(path), "%s/control", self_process.state_dir);
+	snprintf(path, sizeof(path), "%s/" CONTROL_NAME, self_process.state_dir);
 	rc = control_open(&loop, path);
 	if (rc != 0)
 		log_line(LOG_ERR, NULL, "%s: %s", path, strerror(-rc));
