@@ -1,0 +1,984 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_mesos-master - its readers over fixtures and captures, and its polling against a client that answers as told. */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../modules/mesos-master/poll.h"
+#include "../../modules/mesos-master/reader.h"
+#include "clock.h"
+#include "client.h"
+#include "conf.h"
+#include "engine.h"
+#include "instance.h"
+#include "lead.h"
+#include "timer.h"
+#include "topic.h"
+#include "unit/fault.h"
+
+#define DATA		"test/data/mesos/"
+#define CAPTURES	"../shared/mesos-captures/"
+
+/* A whole file, NUL-ended. */
+static char *load(const char *path, size_t *len)
+{
+	FILE *f = fopen(path, "re");
+	char *p;
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 0, SEEK_END), 0);
+	*len = (size_t)ftell(f);
+	rewind(f);
+	p = malloc(*len + 1);
+	assert_non_null(p);
+	assert_int_equal(fread(p, 1, *len, f), *len);
+	p[*len] = '\0';
+	fclose(f);
+	return p;
+}
+
+/* ---- Reader ---- */
+
+static int enter(void *arg, unsigned level, const char *key, bool list)
+{
+	snprintf((char *)arg + strlen(arg), 64, "%u%s%c ", level, key, list ? '[' : '{');
+	return strcmp(key, "skip") == 0 ? READER_SKIP : READER_ENTER;
+}
+
+static int note(void *arg, unsigned level, const char *key, const struct reader_value *v)
+{
+	snprintf((char *)arg + strlen(arg), 64, "%u%s=%d%.*s ", level, key, (int)v->kind + (v->truth ? 10 : 0),
+		 (int)v->len, v->text != NULL ? v->text : "");
+	return level == 1 && strcmp(key, "stop") == 0 ? -ESTALE : 0;
+}
+
+static int leave(void *arg, unsigned level)
+{
+	snprintf((char *)arg + strlen(arg), 64, "%u} ", level);
+	return 0;
+}
+
+static const struct reader_calls notes = { enter, note, leave };
+
+/* In pieces of n bytes; what was heard goes to out. */
+static int read_in(const char *text, size_t n, char *out)
+{
+	struct reader *r;
+	size_t len = strlen(text), at;
+	int rc = 0;
+
+	out[0] = '\0';
+	r = reader_new(&notes, out);
+	if (r == NULL)
+		return -ENOMEM;
+	for (at = 0; at < len && rc == 0; at += n)
+		rc = reader_feed(r, text + at, len - at < n ? len - at : n);
+	if (rc == 0)
+		rc = reader_end(r);
+	assert_int_equal(rc, reader_result(r));
+	reader_free(r);
+	return rc;
+}
+
+static void a_document_reads_the_same_in_any_pieces(void **unused)
+{
+	static const char text[] = "{\"a\\/b\": [1, -2.50e3, true, null, \"\\u00e9\"], \"skip\": {\"x\": [{}, 1]}, \"z\": false}";
+	char out[1024];
+	size_t n;
+
+	(void)unused;
+	for (n = 1; n < sizeof(text) + 1; n++) {
+		assert_int_equal(read_in(text, n, out), 0);
+		assert_string_equal(out, "0{ 1a/b[ 2=21 2=2-2.50e3 2=11 2=0 2=3\xc3\xa9 1} 1skip{ 1z=1 0} ");
+	}
+}
+
+static void what_is_no_document_is_refused(void **unused)
+{
+	static const char *const texts[] = { "", " ", "{", "{\"a\":1", "{}x", "[1,]", "{\"a\" 1}", "nul", "\"a", "{\"a\":1}{", "\xff" };
+	char out[1024], deep[200];
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_int_equal(read_in(texts[i], 3, out), -EBADMSG);
+	assert_int_equal(read_in("{\"stop\":1,\"more\":2}", 100, out), -ESTALE);
+	assert_null(strstr(out, "more"));
+	memset(deep, '[', sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = '\0';
+	assert_int_equal(read_in(deep, 7, out), -E2BIG);
+	memcpy(deep, "{\"skip\":", 8);
+	assert_int_equal(read_in(deep, 7, out), -E2BIG);
+}
+
+static int deaf(void *arg, unsigned level, const char *key, const struct reader_value *v)
+{
+	(void)level;
+	(void)key;
+	*(size_t *)arg = v->len;
+	return 0;
+}
+
+/* Half a megabyte in one string is fine, escaped too; one without end is not kept. */
+static void a_long_string_stays_in_bounds(void **unused)
+{
+	static const struct reader_calls calls = { enter, deaf, leave };
+	static char a[5000];
+	struct reader *r;
+	size_t got = 0;
+	int i, rc = 0;
+
+	(void)unused;
+	for (i = 0; i < 2500; i++)
+		memcpy(a + 2 * i, "\\n", 2);
+	r = reader_new(&calls, &got);
+	assert_int_equal(reader_feed(r, "\"", 1), 0);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(reader_feed(r, a, sizeof(a)), 0);
+	assert_int_equal(reader_feed(r, "\"", 1), 0);
+	assert_int_equal(reader_end(r), 0);
+	assert_int_equal(got, 50 * 2500);
+	reader_free(r);
+	r = reader_new(&calls, &got);
+	rc = reader_feed(r, "\"", 1);
+	for (i = 0; i < 10000 && rc == 0; i++)
+		rc = reader_feed(r, a, sizeof(a));
+	assert_int_equal(rc, -E2BIG);
+	assert_int_equal(reader_feed(r, a, 1), -E2BIG);
+	reader_free(r);
+}
+
+static void numbers_are_what_mesos_means(void **unused)
+{
+	static const struct { const char *text; enum sat_kind kind; int64_t i; double d; } all[] = {
+		{ "3", SAT_INT, 3, 0 }, { "3.0", SAT_INT, 3, 0 }, { "-2", SAT_INT, -2, 0 },
+		{ "6.048e5", SAT_INT, 604800, 0 }, { "1458236711.0", SAT_INT, 1458236711, 0 },
+		{ "4611686018427387905", SAT_INT, INT64_C(4611686018427387905), 0 },
+		{ "0.5", SAT_DOUBLE, 0, 0.5 }, { "1e300", SAT_DOUBLE, 0, 1e300 },
+		{ "2.77555756156289e-17", SAT_DOUBLE, 0, 2.77555756156289e-17 },
+		{ "18446744073709551616", SAT_DOUBLE, 0, 18446744073709551616.0 },
+	};
+	struct sat_value v;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		assert_true(reader_number(all[i].text, strlen(all[i].text), &v));
+		assert_int_equal(v.kind, all[i].kind);
+		if (v.kind == SAT_INT)
+			assert_int_equal(v.i, all[i].i);
+		else
+			assert_true(v.d == all[i].d);
+	}
+	assert_false(reader_number("1e999", 5, &v));
+	assert_false(reader_number("", 0, &v));
+}
+
+static void text_is_legal_or_not(void **unused)
+{
+	static const char *const bad[] = { "a\tb", "\x7f", "\x80", "\xc0\xaf", "\xc3", "\xed\xa0\x80", "\xf5\x80\x80\x80",
+					   "\xe0\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xe2\x28\xa1" };
+	size_t i;
+
+	(void)unused;
+	assert_true(reader_legal("a-z \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", 15));
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(reader_legal(bad[i], strlen(bad[i])));
+	assert_false(reader_legal("a\0b", 3));
+}
+
+/* ---- State ---- */
+
+/* In pieces of n bytes. */
+static int read_state(struct state *s, const char *text, size_t len, size_t n, char *why, size_t size)
+{
+	size_t at;
+	int rc = state_begin(s);
+
+	if (rc != 0)
+		return rc;
+	for (at = 0; at < len && rc == 0; at += n)
+		rc = state_feed(s, text + at, len - at < n ? len - at : n);
+	if (rc == 0)
+		return state_end(s, why, size);
+	assert_int_equal(rc, state_result(s));
+	state_explain(s, rc, why, size);
+	return rc;
+}
+
+static void a_state_gives_agents_and_frameworks(void **unused)
+{
+	size_t len, n;
+	char *text = load(DATA "state-1.11.json", &len), why[160];
+	struct state s;
+
+	(void)unused;
+	for (n = 1; n <= len; n += n < 90 ? 1 : 977) {
+		assert_int_equal(read_state(&s, text, len, n, why, sizeof(why)), 0);
+		assert_int_equal(s.rank, STATE_LEADS);
+		assert_int_equal(s.n_agents, 3);
+		assert_int_equal(s.active, 2);
+		assert_int_equal(s.odd, 3);
+		assert_string_equal(s.agents[0].host, "a0.example.com");
+		assert_string_equal(s.agents[0].id, "m1-S0");
+		assert_string_equal(s.agents[0].pid, "slave(1)@10.0.1.0:5051");
+		assert_true(s.agents[0].active);
+		assert_string_equal(s.agents[1].host, "fe80::1");
+		assert_false(s.agents[1].active);
+		assert_string_equal(s.agents[2].host, "Na\xc3\xafve.Example.com");
+		assert_int_equal(s.n_frameworks, 2);
+		assert_string_equal(s.frameworks[0].name, "a/b \"c\"");
+		assert_string_equal(s.frameworks[1].name, "marathon");
+		assert_float_equal(s.frameworks[1].cpus, 3.5, 1e-12);
+		assert_float_equal(s.frameworks[1].mem, 2000.5, 1e-12);
+		assert_float_equal(s.frameworks[1].disk, 20, 1e-12);
+		state_free(&s);
+	}
+	free(text);
+}
+
+static void an_old_state_is_understood(void **unused)
+{
+	size_t len;
+	char *text = load(DATA "state-0.19.json", &len), why[160];
+	struct state s;
+
+	(void)unused;
+	assert_int_equal(read_state(&s, text, len, 100, why, sizeof(why)), 0);
+	assert_int_equal(s.rank, STATE_LEADS);
+	assert_int_equal(s.active, 2);
+	assert_int_equal(s.n_frameworks, 1);
+	assert_float_equal(s.frameworks[0].cpus, 0.2, 1e-12);
+	state_free(&s);
+	free(text);
+}
+
+static void who_leads_is_told_from_the_fields(void **unused)
+{
+	static const struct { const char *fields; enum state_rank rank; } all[] = {
+		{ "\"pid\":\"m@1\",\"leader\":\"m@1\",", STATE_LEADS },
+		{ "\"pid\":\"m@1\",\"leader\":\"m@2\",", STATE_FOLLOWS },
+		{ "\"pid\":\"m@1\",", STATE_FOLLOWS },
+		{ "\"elected_time\":1.5,", STATE_LEADS },
+		{ "", STATE_UNKNOWN },
+	};
+	char text[128], why[160];
+	struct state s;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		snprintf(text, sizeof(text), "{%s\"slaves\":[]}", all[i].fields);
+		assert_int_equal(read_state(&s, text, strlen(text), 9, why, sizeof(why)), 0);
+		assert_int_equal(s.rank, all[i].rank);
+		state_free(&s);
+	}
+}
+
+static void what_is_no_state_says_so(void **unused)
+{
+	static const struct { const char *text; int rc; } all[] = {
+		{ "{}", -EPROTO }, { "[]", -EPROTO }, { "1", -EPROTO }, { "{\"slaves\":{}}", -EPROTO },
+		{ "{\"slaves\":null}", -EPROTO }, { "{\"x\":{\"slaves\":[]}}", -EPROTO },
+		{ "{\"slaves\":[]", -EBADMSG }, { "HTTP/1.1 200", -EBADMSG }, { "", -EBADMSG },
+	};
+	char why[160];
+	struct state s;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		why[0] = '\0';
+		assert_int_equal(read_state(&s, all[i].text, strlen(all[i].text), 5, why, sizeof(why)), all[i].rc);
+		assert_true(why[0] != '\0');
+		state_free(&s);
+	}
+}
+
+/* A list whose order changed is the same list; one agent gone inactive is not. */
+static void the_print_is_of_the_agents(void **unused)
+{
+	static const char *const texts[] = {
+		"{\"slaves\":[{\"hostname\":\"a\"},{\"hostname\":\"b\"}]}", "{\"slaves\":[{\"hostname\":\"b\"},{\"hostname\":\"a\"}]}",
+		"{\"slaves\":[{\"hostname\":\"b\",\"active\":false},{\"hostname\":\"a\"}]}",
+	};
+	uint64_t prints[3];
+	char why[160];
+	struct state s;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(read_state(&s, texts[i], strlen(texts[i]), 1000, why, sizeof(why)), 0);
+		prints[i] = s.print;
+		state_free(&s);
+	}
+	assert_true(prints[0] == prints[1]);
+	assert_true(prints[0] != prints[2]);
+}
+
+static void a_state_survives_every_failure(void **unused)
+{
+	size_t len;
+	char *text = load(DATA "state-1.11.json", &len), why[160];
+	struct state s;
+	int nth = 0, rc;
+
+	(void)unused;
+	do {
+		fault_arm(++nth);
+		rc = read_state(&s, text, len, 512, why, sizeof(why));
+		assert_int_equal(rc, fault_fired() ? -ENOMEM : 0);
+		state_free(&s);
+	} while (fault_fired());
+	fault_arm(0);
+	assert_true(nth > 4);	/* reader, text, agents, frameworks */
+	free(text);
+}
+
+/* ---- Snapshot ---- */
+
+struct seen { int n; struct sat_value load, bytes, elected; };
+
+static void see(void *arg, const char *key, const struct sat_value *v)
+{
+	struct seen *s = arg;
+
+	s->n++;
+	if (strcmp(key, "system/load_1min") == 0)
+		s->load = *v;
+	else if (strcmp(key, "registrar/registry_size_bytes") == 0)
+		s->bytes = *v;
+	else if (strcmp(key, "master/elected") == 0)
+		s->elected = *v;
+}
+
+static void figures_are_read(void **unused)
+{
+	size_t len;
+	char *text = load(DATA "snapshot.json", &len), why[160];
+	struct snapshot s;
+	struct seen seen = { 0 };
+
+	(void)unused;
+	assert_int_equal(snapshot_read(&s, text, len, see, &seen, why, sizeof(why)), 0);
+	assert_int_equal(s.figures, 9);
+	assert_int_equal(seen.n, 9);
+	assert_int_equal(s.odd, 3);
+	assert_int_equal(s.elected, 1);
+	assert_true(s.watched);
+	assert_int_equal(seen.load.kind, SAT_DOUBLE);
+	assert_int_equal(seen.bytes.i, INT64_C(4611686018427387905));
+	assert_int_equal(seen.elected.kind, SAT_INT);
+	free(text);
+}
+
+static void figures_move_only_with_the_cluster(void **unused)
+{
+	static const char *const texts[] = {
+		"{\"master/tasks_running\":1,\"master/cpus_percent\":0.1,\"master/uptime_secs\":5,\"master/slaves_active\":2}",
+		"{\"master/slaves_active\":2.0,\"master/tasks_running\":1,\"master/cpus_percent\":0.2,\"master/uptime_secs\":6}",
+		"{\"master/slaves_active\":2,\"master/tasks_running\":2}",
+		"{\"master/uptime_secs\":5}",
+	};
+	struct snapshot s[4];
+	char why[160];
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(snapshot_read(&s[i], texts[i], strlen(texts[i]), NULL, NULL, why, sizeof(why)), 0);
+	assert_true(s[0].print == s[1].print);
+	assert_true(s[0].print != s[2].print);
+	assert_false(s[3].watched);
+	assert_int_equal(s[3].elected, -1);
+}
+
+static void what_has_no_figures_says_so(void **unused)
+{
+	static const char *const texts[] = { "", "{}", "[]", "[1]", "7", "{\"a\":\"b\"}", "{\"a\":1", "<html>" };
+	struct snapshot s;
+	char why[160];
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_true(snapshot_read(&s, texts[i], strlen(texts[i]), NULL, NULL, why, sizeof(why)) < 0);
+	fault_arm(1);
+	assert_int_equal(snapshot_read(&s, "{\"a\":1}", 7, NULL, NULL, why, sizeof(why)), -ENOMEM);
+	fault_arm(0);
+}
+
+/* ---- Captures ---- */
+
+/* Calls each() with every file of a folder of the captures; skips the test where they are not there. */
+static void over(const char *folder, void (*each)(const char *name, const char *text, size_t len))
+{
+	char path[512];
+	DIR *d;
+	const struct dirent *e;
+	int n = 0;
+
+	snprintf(path, sizeof(path), CAPTURES "%s", folder);
+	d = opendir(path);
+	if (d == NULL) {
+		print_message("SKIPPED: %s is not there\n", path);
+		skip();
+	}
+	while ((e = readdir(d)) != NULL) {
+		size_t len;
+		char *text;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), CAPTURES "%s/%s", folder, e->d_name);
+		text = load(path, &len);
+		each(e->d_name, text, len);
+		free(text);
+		n++;
+	}
+	closedir(d);
+	assert_true(n > 0);
+}
+
+static void same_in_pieces(const char *name, const char *text, size_t len)
+{
+	struct state whole, parts;
+	char why[160];
+
+	assert_int_equal(read_state(&whole, text, len, len, why, sizeof(why)), 0);
+	assert_int_equal(read_state(&parts, text, len, 7, why, sizeof(why)), 0);
+	assert_int_equal(whole.n_agents, parts.n_agents);
+	assert_int_equal(whole.n_frameworks, parts.n_frameworks);
+	assert_true(whole.print == parts.print);
+	assert_int_equal(whole.odd, 0);
+	assert_int_equal(whole.rank, strncmp(name, "partial", 7) == 0 ? STATE_UNKNOWN : STATE_LEADS);
+	state_free(&whole);
+	state_free(&parts);
+}
+
+static void captured_states_are_understood(void **unused)
+{
+	(void)unused;
+	over("master-state", same_in_pieces);
+}
+
+static void refused_both_ways(const char *name, const char *text, size_t len)
+{
+	struct snapshot figures;
+	struct state s;
+	char why[160];
+
+	(void)name;
+	assert_true(read_state(&s, text, len, 16384, why, sizeof(why)) < 0);
+	assert_true(snapshot_read(&figures, text, len, NULL, NULL, why, sizeof(why)) < 0);
+	state_free(&s);
+}
+
+static void captured_nonsense_is_refused(void **unused)
+{
+	(void)unused;
+	over("malformed", refused_both_ways);
+}
+
+static void has_figures(const char *name, const char *text, size_t len)
+{
+	struct snapshot s;
+	char why[160];
+
+	assert_int_equal(snapshot_read(&s, text, len, NULL, NULL, why, sizeof(why)), 0);
+	assert_int_equal(s.elected, strncmp(name, "master", 6) == 0 ? 1 : -1);
+	assert_int_equal(s.odd, 0);
+}
+
+static void captured_figures_are_understood(void **unused)
+{
+	(void)unused;
+	over("metrics", has_figures);
+}
+
+static void is_no_masters_state(const char *name, const char *text, size_t len)
+{
+	struct state s;
+	char why[160];
+
+	(void)name;
+	assert_int_equal(read_state(&s, text, len, 16384, why, sizeof(why)), -EPROTO);
+	state_free(&s);
+}
+
+static void an_agents_state_is_no_masters(void **unused)
+{
+	(void)unused;
+	over("agent-state", is_no_masters_state);
+}
+
+/* ---- Polling, with a client that answers as the test says, on a virtual clock ---- */
+
+struct call { bool used, canceled; char url[256]; struct sat_fetch what; void *arg; };
+
+extern const struct sat_module sat_module_mesos_master;
+
+static struct call calls[4];
+static struct mesos *mesos;
+static size_t lists, listed;	/* mesos/agents: how often, and how many at last */
+
+static int fetch(void *state, const struct sat_fetch *what, void *arg, void **call)
+{
+	size_t i = 0;
+
+	(void)state;
+	while (calls[i].used)
+		i++;
+	calls[i] = (struct call){ .used = true, .what = *what, .arg = arg };
+	snprintf(calls[i].url, sizeof(calls[i].url), "%s", what->url);
+	*call = &calls[i];
+	return 0;
+}
+
+static void cancel(void *state, void *call)
+{
+	(void)state;
+	((struct call *)call)->canceled = true;
+}
+
+static const struct sat_module client_module = {
+	.abi = SAT_ABI, .size = sizeof(struct sat_module), .name = "client",
+	.http_client = &(const struct sat_http_client){ sizeof(struct sat_http_client), fetch, cancel },
+};
+static struct sat_self client = { .name = (char *)"client", .module = &client_module };
+
+/* The call for this path that is under way. */
+static struct call *asked(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		const char *at = strstr(calls[i].url, "5050");
+
+		if (calls[i].used && at != NULL && strcmp(at + 4, path) == 0)
+			return &calls[i];
+	}
+	return NULL;
+}
+
+static void finish(struct call *c, struct sat_answer a)
+{
+	struct call copy = *c;
+
+	c->used = false;
+	a.size = sizeof(a);
+	copy.what.done(copy.arg, &a);
+	engine_run();
+}
+
+static void answer(const char *path, int status, const char *body)
+{
+	struct call *c = asked(path);
+	struct sat_answer a = { .status = status, .url = c != NULL ? c->url : NULL, .len = strlen(body) };
+	size_t at;
+	int rc = 0;
+
+	assert_non_null(c);
+	a.received = a.len;
+	if (c->what.data == NULL)
+		a.body = body;
+	for (at = 0; c->what.data != NULL && at < a.len && rc == 0; at += 100)
+		rc = c->what.data(c->arg, status, body + at, a.len - at < 100 ? a.len - at : 100);
+	if (rc != 0)
+		a = (struct sat_answer){ .rc = -ECANCELED, .error = "aborted" };
+	finish(c, a);
+}
+
+static void break_off(const char *path, int rc)
+{
+	struct call *c = asked(path);
+
+	assert_non_null(c);
+	finish(c, (struct sat_answer){ .rc = rc, .error = "it broke" });
+}
+
+static int put(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)def;
+	(void)state;
+	return item->n == 1 ? sat_index_put(at, item->evs[0]) : 0;
+}
+
+static const struct sat_op index_op = { .size = sizeof(index_op), .name = "index", .item = put };
+
+static const struct sat_op *find_op(void *arg, const char *name, const struct sat_conf *where, struct sat_self **self)
+{
+	(void)arg;
+	(void)name;
+	(void)where;
+	*self = &self_host;
+	return &index_op;
+}
+
+static void hear(void *state, const char *topic, const struct sat_item *item)
+{
+	(void)state;
+	(void)topic;
+	lists++;
+	listed = item->n;
+}
+
+static const struct sat_event *event(const char *service)
+{
+	return sat_index_get("m1", service);
+}
+
+static double metric(const char *service)
+{
+	assert_non_null(event(service));
+	return sat_metric(event(service));
+}
+
+static const char *state_of(const char *service)
+{
+	return event(service) != NULL ? event(service)->state : "none";
+}
+
+static void move(double seconds)
+{
+	int64_t end = clock_steady() + (int64_t)(seconds * 1e6);
+
+	while (clock_steady() < end) {
+		engine_move(clock_steady() + 100 * SAT_MS < end ? clock_steady() + 100 * SAT_MS : end);
+		engine_run();
+	}
+}
+
+static const struct stream_finder finder = { find_op, NULL };
+static struct conf *settings;
+static struct instance instance;
+static _Atomic int64_t counters[10];
+
+static int begin(void **unused)
+{
+	struct streams *streams;
+
+	(void)unused;
+	clock_virtual(INT64_C(1700000000) * SAT_SECOND);
+	engine_init(NULL);
+	lead_init(LEAD_MESOS);
+	settings = conf_text("streams = ( \"index\" );", "test");
+	streams = streams_build(settings, conf_find(conf_root(settings), "streams"), NULL, "index", &finder);
+	assert_non_null(streams);
+	engine_swap(streams);
+	client_use(&client);
+	memset(calls, 0, sizeof(calls));
+	lists = listed = 0;
+	mesos = calloc(1, sizeof(*mesos));
+	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {
+		.name = (char *)"mesos-master", .module = &sat_module_mesos_master, .state = mesos,
+		.counters = counters, .n_counters = 10, .instance = &instance } };
+	mesos->self = &instance.self;
+	mesos->url = strdup("http://m:5050");
+	mesos->host = strdup("m1");
+	mesos->interval = 60 * SAT_SECOND;
+	mesos->leader_interval = SAT_SECOND;
+	mesos->ttl = 180;
+	mesos->max_state = 100000;
+	poll_init(mesos, 20 * SAT_SECOND);
+	sat_subscribe(&self_host, "mesos/agents", hear);
+	assert_int_equal(poll_start(mesos), 0);
+	move(0.1);
+	return 0;
+}
+
+static int end(void **unused)
+{
+	struct streams *streams = engine_swap(NULL);
+	size_t i;
+
+	(void)unused;
+	fault_arm(0);
+	instance_stop(&instance, NULL);
+	for (i = 0; i < 4; i++)
+		if (calls[i].used) {
+			assert_true(calls[i].canceled);
+			finish(&calls[i], (struct sat_answer){ .rc = -ECANCELED });
+		}
+	assert_int_equal(instance.stage, INSTANCE_STOPPED);
+	sat_module_mesos_master.destroy(mesos);
+	streams_stop(streams, NULL, NULL);
+	streams_free(streams);
+	conf_unref(settings);
+	client_forget(&client);
+	topic_forget(&self_host);
+	lead_end();
+	engine_stop();
+	return 0;
+}
+
+#define LEADS	"{\"master/elected\":1,\"master/slaves_active\":2,\"master/uptime_secs\":1.5}"
+#define FOLLOWS	"{\"master/elected\":0,\"master/slaves_active\":0}"
+#define STATE	"{\"pid\":\"m@1\",\"leader\":\"m@1\",\"slaves\":[{\"hostname\":\"a\"},{\"hostname\":\"b\",\"active\":false}]," \
+		"\"frameworks\":[{\"name\":\"f\",\"used_resources\":{\"cpus\":2,\"mem\":1500}}]}"
+#define EMPTY	"{\"pid\":\"m@2\",\"leader\":\"m@1\",\"slaves\":[],\"frameworks\":[]}"
+
+static void a_leader_is_seen_and_its_cluster(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	assert_true(sat_acting());
+	assert_float_equal(metric("mesos/leader"), 1, 0);
+	assert_string_equal(state_of("mesos/leader"), "ok");
+	assert_float_equal(metric("mesos/master/uptime_secs"), 1.5, 0);
+	assert_true(event("mesos/master/elected")->has & SAT_HAS_INT);
+	assert_float_equal(event("mesos/master/elected")->ttl, 180, 0);
+	answer("/state", 200, STATE);
+	assert_float_equal(metric("mesos/frameworks/f/cpu"), 2, 0);
+	assert_float_equal(metric("mesos/frameworks/f/mem"), 1.5, 0);
+	assert_float_equal(metric("mesos/frameworks/f/disk"), 0, 0);
+	assert_float_equal(metric("mesos/agents/registered"), 2, 0);
+	assert_float_equal(metric("mesos/agents/active"), 1, 0);
+	assert_int_equal(lists, 1);
+	assert_int_equal(listed, 2);
+	assert_string_equal(state_of("mesos/endpoint/state"), "ok");
+	move(1.5);
+	answer("/metrics/snapshot", 200, FOLLOWS);
+	assert_false(sat_acting());
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+}
+
+static void the_state_is_asked_for_when_figures_moved(void **unused)
+{
+	int i, states = 0;
+
+	(void)unused;
+	for (i = 0; i < 600; i++) {
+		if (asked("/metrics/snapshot") != NULL)
+			answer("/metrics/snapshot", 200, i < 310 ? LEADS :
+			       "{\"master/elected\":1,\"master/slaves_active\":3}");
+		if (asked("/state") != NULL) {
+			answer("/state", 200, STATE);
+			states++;
+			assert_true(i == 0 || i >= 310);
+		}
+		move(1);
+		assert_non_null(event("mesos/frameworks/f/cpu"));
+	}
+	assert_int_equal(states, 2);
+	assert_int_equal(lists, 1);	/* the same agents */
+	assert_true(metric("mesos/bytes-per-minute") > 60 * 40);
+	assert_true(sat_wall() - event("mesos/frameworks/f/cpu")->time < 70 * SAT_SECOND);
+}
+
+static void paths_of_any_version_are_found(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 404, "");
+	answer("/stats.json", 200, "{\"elected\":1,\"master/slaves_active\":2}");
+	answer("/state", 404, "");
+	answer("/state.json", 404, "");
+	answer("/master/state", 404, "");
+	assert_null(event("mesos/endpoint/state"));
+	answer("/master/state.json", 200, STATE);
+	assert_int_equal(listed, 2);
+	move(1.5);
+	answer("/stats.json", 404, "");
+	answer("/metrics/snapshot", 404, "");
+	assert_string_equal(state_of("mesos/endpoint/snapshot"), "critical");
+}
+
+static void trouble_is_an_event_until_it_is_over(void **unused)
+{
+	static const struct { int status; const char *body, *words; } all[] = {
+		{ 401, "", "credentials" }, { 403, "", "ACLs" }, { 503, "No leader elected", "No leader elected" },
+		{ 500, "\x01\x02", "answers 500" }, { 200, "<html>", "not JSON" }, { 200, "{\"a\":1", "cut short" },
+		{ 200, "{}", "no object of figures" }, { 404, "", "url" },
+	};
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		answer("/metrics/snapshot", all[i].status, all[i].body);
+		if (all[i].status == 404)
+			answer("/stats.json", 404, "");
+		assert_string_equal(state_of("mesos/endpoint/snapshot"), "critical");
+		assert_non_null(strstr(event("mesos/endpoint/snapshot")->description, all[i].words));
+		assert_non_null(strstr(event("mesos/endpoint/snapshot")->description, "http://m:5050/metrics/snapshot"));
+		while (asked("/state") != NULL)
+			answer("/state", 503, "");
+		move(1.1);
+	}
+	break_off("/metrics/snapshot", -ECONNREFUSED);
+	assert_non_null(strstr(event("mesos/endpoint/snapshot")->description, "does a Mesos master run there"));
+	move(1.1);
+	break_off("/metrics/snapshot", -ETIMEDOUT);
+	assert_non_null(strstr(event("mesos/endpoint/snapshot")->description, "within 10 s"));
+	move(1.1);
+	answer("/metrics/snapshot", 200, LEADS);
+	assert_string_equal(state_of("mesos/endpoint/snapshot"), "ok");
+}
+
+static void a_bad_state_is_an_event(void **unused)
+{
+	static const struct { const char *body, *words; } all[] = {
+		{ "{\"slaves\":[", "cut short" }, { "{\"a\":x}", "byte" }, { "{}", "no list of slaves" },
+	};
+	static char large[200001];
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < 3; i++) {
+		answer("/metrics/snapshot", 200, LEADS);
+		answer("/state", 200, all[i].body);
+		assert_string_equal(state_of("mesos/endpoint/state"), "critical");
+		assert_non_null(strstr(event("mesos/endpoint/state")->description, all[i].words));
+		move(61);
+	}
+	answer("/metrics/snapshot", 200, LEADS);
+	memset(large, ' ', sizeof(large) - 1);
+	answer("/state", 200, large);
+	assert_non_null(strstr(event("mesos/endpoint/state")->description, "max-state"));
+	assert_int_equal(lists, 0);
+	assert_null(event("mesos/agents/registered"));
+}
+
+/* Ten seconds of silence are not held against a leader; a refused connection is. */
+static void a_slow_leader_leads_for_a_while(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	move(9);
+	assert_float_equal(metric("mesos/leader"), 1, 0);
+	assert_true(sat_acting());
+	move(2);
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_false(sat_acting());
+	answer("/metrics/snapshot", 200, LEADS);
+	assert_true(sat_acting());
+	move(1.1);
+	break_off("/metrics/snapshot", -ECONNREFUSED);
+	assert_false(sat_acting());
+}
+
+static void a_follower_asks_once(void **unused)
+{
+	int i, states = 0;
+
+	(void)unused;
+	for (i = 0; i < 300; i++) {
+		char figures[100];
+
+		snprintf(figures, sizeof(figures), "{\"master/elected\":0,\"master/slaves_active\":%d}", i);
+		if (asked("/metrics/snapshot") != NULL)
+			answer("/metrics/snapshot", 200, figures);
+		if (asked("/state") != NULL) {
+			answer("/state", 200, states == 0 ? EMPTY : STATE);	/* 0.28's own, then as if sent on */
+			states++;
+		}
+		move(1);
+	}
+	assert_int_equal(states, 2);	/* until it knew the agents */
+	assert_int_equal(lists, 1);
+	assert_int_equal(listed, 2);
+	assert_null(event("mesos/frameworks/f/cpu"));
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+}
+
+static void the_state_tells_who_leads_where_figures_do_not(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, "{\"system/load_1min\":1}");
+	assert_null(event("mesos/leader"));
+	answer("/state", 200, STATE);
+	assert_float_equal(metric("mesos/leader"), 1, 0);
+	assert_int_equal(listed, 2);
+	move(60.5);
+	answer("/metrics/snapshot", 200, "{\"system/load_1min\":1}");
+	answer("/state", 200, EMPTY);
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+	move(60.5);
+	answer("/metrics/snapshot", 200, "{\"system/load_1min\":1}");
+	answer("/state", 200, "{\"slaves\":[]}");
+	assert_string_equal(state_of("mesos/endpoint/state"), "critical");
+	assert_int_equal(lists, 1);
+}
+
+static void the_figures_outweigh_a_state_that_does_not_say(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	answer("/state", 200, "{\"slaves\":[{\"hostname\":\"a\"}]}");
+	assert_int_equal(listed, 1);
+	assert_float_equal(metric("mesos/agents/registered"), 1, 0);
+}
+
+static void it_stops_with_calls_under_way(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	move(1.1);
+	assert_non_null(asked("/metrics/snapshot"));
+	assert_non_null(asked("/state"));	/* and end() stops it */
+}
+
+/* Whatever finds no memory, it goes on, and is well again with the next poll that does. */
+static void polling_survives_every_failure(void **unused)
+{
+	int nth = 0;
+
+	(void)unused;
+	do {
+		fault_arm(++nth);
+		move(61);
+		if (asked("/metrics/snapshot") != NULL)
+			answer("/metrics/snapshot", 200, nth % 2 == 0 ? LEADS : "{\"master/elected\":1,\"master/slaves_active\":1}");
+		if (asked("/state") != NULL)
+			answer("/state", 200, STATE);
+	} while (fault_fired());
+	fault_arm(0);
+	assert_true(nth > 10);
+	move(61);
+	answer("/metrics/snapshot", 200, "{\"master/elected\":1,\"master/slaves_active\":9}");
+	answer("/state", 200, STATE);
+	assert_int_equal(listed, 2);
+	assert_float_equal(metric("mesos/frameworks/f/cpu"), 2, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_document_reads_the_same_in_any_pieces),
+		cmocka_unit_test(what_is_no_document_is_refused),
+		cmocka_unit_test(a_long_string_stays_in_bounds),
+		cmocka_unit_test(numbers_are_what_mesos_means),
+		cmocka_unit_test(text_is_legal_or_not),
+		cmocka_unit_test(a_state_gives_agents_and_frameworks),
+		cmocka_unit_test(an_old_state_is_understood),
+		cmocka_unit_test(who_leads_is_told_from_the_fields),
+		cmocka_unit_test(what_is_no_state_says_so),
+		cmocka_unit_test(the_print_is_of_the_agents),
+		cmocka_unit_test(a_state_survives_every_failure),
+		cmocka_unit_test(figures_are_read),
+		cmocka_unit_test(figures_move_only_with_the_cluster),
+		cmocka_unit_test(what_has_no_figures_says_so),
+		cmocka_unit_test(captured_states_are_understood),
+		cmocka_unit_test(captured_nonsense_is_refused),
+		cmocka_unit_test(captured_figures_are_understood),
+		cmocka_unit_test(an_agents_state_is_no_masters),
+		cmocka_unit_test_setup_teardown(a_leader_is_seen_and_its_cluster, begin, end),
+		cmocka_unit_test_setup_teardown(the_state_is_asked_for_when_figures_moved, begin, end),
+		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),
+		cmocka_unit_test_setup_teardown(trouble_is_an_event_until_it_is_over, begin, end),
+		cmocka_unit_test_setup_teardown(a_bad_state_is_an_event, begin, end),
+		cmocka_unit_test_setup_teardown(a_slow_leader_leads_for_a_while, begin, end),
+		cmocka_unit_test_setup_teardown(a_follower_asks_once, begin, end),
+		cmocka_unit_test_setup_teardown(the_state_tells_who_leads_where_figures_do_not, begin, end),
+		cmocka_unit_test_setup_teardown(the_figures_outweigh_a_state_that_does_not_say, begin, end),
+		cmocka_unit_test_setup_teardown(it_stops_with_calls_under_way, begin, end),
+		cmocka_unit_test_setup_teardown(polling_survives_every_failure, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
