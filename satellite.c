@@ -266,6 +266,7 @@ static void stop(uv_signal_t *signal, int number)
 	stopping = true;
 	log_line(LOG_NOTICE, NULL, "%s: ending", number == SIGINT ? "interrupted" : "terminated");
 	uv_timer_start(&watchdog, give_up, STOP_MS, 0);
+	http_end();
 	control_close();
 	life_stop(quiet, stopped);
 }
