@@ -392,6 +392,16 @@ void setup_free(struct setup *s)
 	free(s);
 }
 
+static int open_http(const struct setup *s)
+{
+	const struct sat_http_server *server = s->http->self.module->http_server;
+	int rc = server->listen(s->http->self.state, s->http_host, s->http_port);
+
+	if (rc != 0)
+		log_line(LOG_ERR, "http", "%s port %d: %s", s->http_host, s->http_port, strerror(-rc));
+	return rc;
+}
+
 int setup_open(struct setup *s)
 {
 	for (size_t k = 0; k < s->n; k++) {
@@ -399,7 +409,7 @@ int setup_open(struct setup *s)
 		int rc = i->stage == INSTANCE_CREATED ? instance_open(i) : 0;
 
 		if (rc == 0 && i == s->http && i->stage == INSTANCE_OPEN && i->users == 1)
-			rc = i->self.module->http_server->listen(i->self.state, s->http_host, s->http_port);
+			rc = open_http(s);
 		if (rc != 0)
 			return rc;
 	}

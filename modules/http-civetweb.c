@@ -533,10 +533,8 @@ static int server_listen(void *state, const char *host, int port)
 	struct sockaddr_in in;
 	int fd, rc = 0, yes = 1;
 
-	if (strchr(host, ':') != NULL) {
-		sat_log(s->self, LOG_ERR, "%s: IPv6 is not served here yet; give an IPv4 address", host);
+	if (strchr(host, ':') != NULL)		/* Debian's civetweb has no IPv6 */
 		return -EAFNOSUPPORT;
-	}
 	if (getaddrinfo(host, NULL, &hints, &a) != 0)
 		return -EADDRNOTAVAIL;
 	memcpy(&in, a->ai_addr, sizeof(in));
