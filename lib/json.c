@@ -123,9 +123,8 @@ static const yajl_callbacks callbacks = {
 };
 
 /* yajl's words end with a newline; ours add where. */
-static void explain(yajl_handle h, const struct parser *p, char *error, size_t size)
+static void explain(yajl_handle h, const struct parser *p, size_t at, char *error, size_t size)
 {
-	size_t at = yajl_get_bytes_consumed(h);
 	unsigned char *words;
 
 	if (p->why != NULL) {
@@ -143,6 +142,7 @@ struct json *json_parse(struct arena *a, const char *s, size_t len, char *error,
 {
 	struct parser p = { .arena = a, .root = { .kind = JSON_ARRAY } };
 	yajl_handle h = yajl_alloc(&callbacks, NULL, &p);
+	size_t at = len;
 	yajl_status rc;
 
 	if (h == NULL) {
@@ -153,8 +153,10 @@ struct json *json_parse(struct arena *a, const char *s, size_t len, char *error,
 	rc = yajl_parse(h, (const unsigned char *)s, len);
 	if (rc == yajl_status_ok)
 		rc = yajl_complete_parse(h);
+	else
+		at = yajl_get_bytes_consumed(h);
 	if (rc != yajl_status_ok)
-		explain(h, &p, error, size);
+		explain(h, &p, at, error, size);
 	yajl_free(h);
 	return rc == yajl_status_ok ? p.root.first : NULL;
 }
