@@ -210,5 +210,6 @@ static const struct sat_counter *const counters[] = {
 };
 
 SAT_MODULE(forward, .name = "forward", .version = SAT_VERSION,
-	   .summary = "events to masters, each at its own pace", .options = options, .create = create, .stop = stop_all, .destroy = destroy,
+	   .summary = "events to masters, each at its own pace", .options = options,
+	   .create = create, .stop = stop_all, .destroy = destroy,
 	   .ops = (const struct sat_op *const[]){ &op, NULL }, .counters = counters, .figures = figures);

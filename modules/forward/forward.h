@@ -58,7 +58,7 @@ struct sender *sender_new(struct sat_self *self, const struct settings *how, con
 			  const struct sat_conf *conf, const char *name, int *rc);
 void sender_start(struct sender *s);	/* again: nothing */
 void sender_put(struct sender *s, const struct sat_event *ev);
-/* Send what waits, for 4 s at most; stopped() may come from inside. */
+/* Send what waits, for 2.5 s at most; stopped() may come from inside. */
 void sender_stop(struct sender *s, void (*stopped)(void *arg), void *arg);
 void sender_peer_stopped(struct sender *s);
 void sender_free(struct sender *s);

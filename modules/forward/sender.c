@@ -6,7 +6,7 @@
 
 #include "forward.h"
 
-#define DRAIN	(4 * SAT_SECOND)	/* of the 5 that the process has to end */
+#define DRAIN	(5 * SAT_SECOND / 2)	/* of the 5 s that the process has to end */
 #define NO_TTL	60.0			/* the index takes this where an event has none */
 
 /* Append a peer for this name; -EINVAL: reported. */
