@@ -72,7 +72,8 @@ void clock_set(int64_t now)
 /* How far the steady reading may go this turn. */
 static void advance(int64_t raw)
 {
-	int64_t limit = (expected > steady ? expected : steady) + stride;
+	int64_t base = expected > steady ? expected : steady;
+	int64_t limit = base < INT64_MAX - stride ? base + stride : INT64_MAX;	/* expecting nothing: no limit */
 	int64_t now = raw - offset;
 
 	if (now - limit > stall) {
