@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file - the file that the Mesos master reads: replaced whole, and only when
+ * it changed; never before the store was read, nor while it is out of touch.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "whitelist.h"
+
+enum { FILE_MAX = 64 << 20 };
+#define SETTLE		(20 * SAT_MS)	/* what changes together is written together */
+#define BACKOFF_MAX	(15 * SAT_SECOND)
+
+/* ---- On a host's thread --------------------------------------------------- */
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int sync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash;
+	int fd, rc = 0;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		strcpy(folder, ".");
+	else
+		slash[slash == folder] = '\0';
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int write_new(const char *path, mode_t mode, const char *text, size_t len, bool sync)
+{
+	int fd, rc;
+
+	unlink(path);	/* what a killed process left behind */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, text, len);
+	if (rc == 0 && fchmod(fd, mode) != 0)
+		rc = -errno;
+	if (rc == 0 && sync && fsync(fd) != 0)
+		rc = -errno;
+	if (close(fd) != 0 && rc == 0)
+		rc = -errno;
+	if (rc != 0)
+		unlink(path);
+	return rc;
+}
+
+int file_replace(const char *path, const char *text, size_t len, bool sync)
+{
+	char real[PATH_MAX], temp[PATH_MAX];
+	struct stat st;
+	mode_t mode = 0644;
+	int rc;
+
+	/* A link stays a link: what it leads to is replaced. */
+	if (realpath(path, real) == NULL) {
+		if (errno != ENOENT)
+			return -errno;
+		if ((size_t)snprintf(real, sizeof(real), "%s", path) >= sizeof(real))
+			return -ENAMETOOLONG;
+	} else if (stat(real, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+		mode = st.st_mode & 0777;
+	}
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.new", real) >= sizeof(temp))
+		return -ENAMETOOLONG;
+	rc = write_new(temp, mode, text, len, sync);
+	if (rc != 0)
+		return rc;
+	if (rename(temp, real) != 0) {
+		rc = -errno;
+		unlink(temp);
+		return rc;
+	}
+	return sync ? sync_folder(real) : 0;
+}
+
+int file_read(const char *path, char **text, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+	struct stat st;
+	size_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	*text = NULL;
+	if (fstat(fd, &st) != 0)
+		rc = -errno;
+	else if (!S_ISREG(st.st_mode))
+		rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	else if (st.st_size > FILE_MAX)
+		rc = -EFBIG;
+	else if ((*text = malloc((size_t)st.st_size + 1)) == NULL)
+		rc = -ENOMEM;
+	while (rc == 0 && n < (size_t)st.st_size) {
+		ssize_t got = read(fd, *text + n, (size_t)st.st_size - n);
+
+		if (got < 0 && errno != EINTR)
+			rc = -errno;
+		if (got == 0)
+			break;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	close(fd);
+	if (rc != 0) {
+		free(*text);
+		*text = NULL;
+		return rc;
+	}
+	(*text)[n] = '\0';
+	*len = n;
+	return 0;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Every line ends with a newline.  Without memory it stays in the order of the
+ * inventory: a whitelist means the same in any order. */
+void lines_sort(char *text, size_t len)
+{
+	char **lines, *copy = malloc(len + 1), *to = text;
+	size_t n = 0, i = 0;
+
+	for (size_t at = 0; at < len; at++)
+		n += text[at] == '\n';
+	lines = calloc(n + 1, sizeof(*lines));
+	if (copy != NULL && lines != NULL) {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+		for (char *save = NULL, *line = strtok_r(copy, "\n", &save); line != NULL && i < n;
+		     line = strtok_r(NULL, "\n", &save))
+			lines[i++] = line;
+		qsort(lines, i, sizeof(*lines), by_line);
+		for (size_t at = 0; at < i; at++) {
+			to = stpcpy(to, lines[at]);
+			*to++ = '\n';
+		}
+	}
+	free(lines);
+	free(copy);
+}
+
+/* -EALREADY: the file says so already. */
+static int replace_job(void *arg)
+{
+	struct file_job *job = arg;
+	char *old = NULL;
+	size_t len = 0;
+	bool same;
+
+	if (!job->sort)
+		return file_replace(job->path, job->text, job->len, job->sync);
+	lines_sort(job->text, job->len);
+	same = file_read(job->path, &old, &len) == 0 && len == job->len && memcmp(old, job->text, len) == 0;
+	free(old);
+	return same ? -EALREADY : file_replace(job->path, job->text, job->len, job->sync);
+}
+
+/* ---- On the loop ---------------------------------------------------------- */
+
+static void replace_late(void *arg)
+{
+	struct file_job *job = arg;
+
+	job->busy = false;
+	free(job->text);
+	job->text = NULL;
+	whitelist_idle(job->wl);
+}
+
+int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc))
+{
+	struct sat_job work = { .size = sizeof(work), .work = replace_job, .done = done, .late = replace_late,
+		.deadline = 30 * SAT_SECOND, .arg = job };
+	int rc;
+
+	job->path = path;
+	job->text = text;
+	job->len = len;
+	job->busy = true;
+	rc = sat_work(job->wl->self, &work);
+	if (rc != 0)
+		replace_late(job);
+	return rc;
+}
+
+static void write_soon(struct whitelist *wl, int64_t wait)
+{
+	if (!wl->stopping)
+		sat_alarm_set(wl->self, &wl->file_alarm, sat_clock() + wait);
+}
+
+static void told(struct whitelist *wl, int rc)
+{
+	if (rc == wl->file_error)
+		return;
+	wl->file_error = rc;
+	if (rc != 0)
+		sat_log(wl->self, LOG_ERR, "%s: %s; the old file stays, and it is tried again",
+			wl->path, strerror(-rc));
+	else
+		sat_log(wl->self, LOG_NOTICE, "%s: written again", wl->path);
+	sat_emit(wl->self, .service = "satellite/whitelist/file", .state = rc == 0 ? "ok" : "critical",
+		 .description = rc == 0 ? wl->path : strerror(-rc));
+}
+
+static void written(void *arg, int rc)
+{
+	struct file_job *job = arg;
+	struct whitelist *wl = job->wl;
+
+	if (rc == 0)
+		sat_count(wl->self, COUNT_FILE_WRITES, 1);
+	if (rc == -EALREADY)
+		rc = 0;
+	told(wl, rc);
+	if (rc == 0) {
+		wl->file_backoff = 0;
+	} else {
+		sat_count(wl->self, COUNT_FILE_ERRORS, 1);
+		wl->file_backoff = wl->file_backoff == 0 ? SAT_SECOND / 2 : 2 * wl->file_backoff;
+		if (wl->file_backoff > BACKOFF_MAX)
+			wl->file_backoff = BACKOFF_MAX;
+		wl->file_changed = true;
+	}
+	if (rc != -ETIMEDOUT)
+		replace_late(job);
+	if (wl->file_changed)
+		write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);
+}
+
+/* The hosts that are on; NULL: no memory. */
+static char *hosts_on(struct whitelist *wl, size_t *len)
+{
+	struct sat_buf text = { .max = FILE_MAX };
+
+	sat_buf_add(&text, "", 0);
+	for (const struct host *h = wl->first; h != NULL; h = h->after)
+		if (h->told == FLAG_ON) {
+			sat_buf_add(&text, h->name, strlen(h->name));
+			sat_buf_add(&text, "\n", 1);
+		}
+	*len = text.len;
+	sat_buf_add(&text, "", 1);
+	if (!text.full)
+		return text.p;
+	sat_buf_free(&text);
+	return NULL;
+}
+
+/* An inventory without hosts is no reason to take all work away: it says that
+ * somebody emptied the store, or that nothing is imported yet. */
+static bool may_write(const struct whitelist *wl)
+{
+	return wl->synced && wl->mark >= MARK_IMPORTED && wl->n_hosts > 0 && !sat_dry_run() && !wl->stopping;
+}
+
+static void write_now(struct sat_alarm *alarm)
+{
+	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, file_alarm));
+	size_t len;
+	char *text;
+
+	wl->file_deferred = false;
+	if (!wl->file_changed || wl->file_job.busy || !may_write(wl))
+		return;
+	text = hosts_on(wl, &len);
+	if (text == NULL) {
+		written(&wl->file_job, -ENOMEM);
+		return;
+	}
+	wl->file_changed = false;
+	if (file_job_start(&wl->file_job, wl->path, text, len, written) != 0) {
+		wl->file_changed = true;
+		write_soon(wl, SAT_SECOND);
+	}
+}
+
+void file_changed(struct whitelist *wl)
+{
+	wl->file_alarm.fire = write_now;
+	wl->file_changed = true;
+	if (wl->file_job.busy || wl->file_deferred || !may_write(wl))
+		return;
+	wl->file_deferred = true;
+	write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);
+}
+
+void file_stop(struct whitelist *wl)
+{
+	sat_alarm_stop(&wl->file_alarm);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* whitelist - the module: its settings, its life, and the numbers that it tells. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "whitelist.h"
+
+#define NUMBERS_TIME	(60 * SAT_SECOND)
+#define NUMBERS_SETTLE	(200 * SAT_MS)
+
+static const struct sat_option *const options[] = {
+	SAT_OPTION("path", SAT_STRING, .help = "the file that the Mesos master reads; default: whitelist in state-dir"),
+	SAT_OPTION("store", SAT_STRING, .fallback = "sqlite", .help = "where the records are kept"),
+	SAT_OPTION("new-agents", SAT_STRING, .fallback = "on",
+		   .help = "an agent that registers later is \"on\", \"off\", or on after its first full pass: \"tests\""),
+	SAT_OPTION("silent", SAT_SECONDS, .fallback = "600", .min = 1, .max = 1e7,
+		   .help = "seconds without a word after which satellite/host/heard is critical"),
+	SAT_OPTION("resolve", SAT_BOOLEAN, .fallback = "true", .help = "a host that a person adds must have an address"),
+	SAT_OPTION("host-pattern", SAT_STRING, .help = "and match this; % is any text, _ any byte"),
+	SAT_OPTION("guard", SAT_GROUP, .inner = guard_options, .help = "limits to what streams may do to hosts"),
+	NULL
+};
+
+#define COUNTER(n, g, h) &(const struct sat_counter){ \
+	.size = sizeof(struct sat_counter), .name = (n), .gauge = (g), .help = (h) }
+
+static const struct sat_counter *const counters[] = {
+	[COUNT_COMMITS] = COUNTER("commits", false, "batches that the store took"),
+	[COUNT_CONFLICTS] = COUNTER("conflicts", false, "records that another had changed meanwhile"),
+	[COUNT_STORE_ERRORS] = COUNTER("store-errors", false, "batches that the store did not take"),
+	[COUNT_STRANGERS] = COUNTER("strangers", false, "acts of streams on hosts outside the inventory"),
+	[COUNT_WISHES_DROPPED] = COUNTER("wishes-dropped", false, "wishes over a limit, or without memory"),
+	[COUNT_TURNED_ON] = COUNTER("turned-on", false, "hosts that went on"),
+	[COUNT_TURNED_OFF] = COUNTER("turned-off", false, "hosts that went off"),
+	[COUNT_FILE_WRITES] = COUNTER("file-writes", false, "times the file was replaced"),
+	[COUNT_FILE_ERRORS] = COUNTER("file-errors", false, "times it could not be"),
+	[COUNT_ORDERS] = COUNTER("orders", false, "changes that people asked for"),
+	[COUNT_HOSTS] = COUNTER("hosts", true, "hosts of the inventory"),
+	[COUNT_HOSTS_ON] = COUNTER("hosts-on", true, "of these, those that get work"),
+	[COUNT_HOSTS_DIRTY] = COUNTER("hosts-dirty", true, "hosts that wait to be written to the store"),
+	NULL
+};
+
+/* ---- How many hosts there are --------------------------------------------- */
+
+static void number(struct whitelist *wl, const char *service, size_t n)
+{
+	sat_emit(wl->self, .has = SAT_HAS_INT | SAT_HAS_TTL, .service = service, .state = "ok",
+		 .metric = { .i = (int64_t)n }, .ttl = 300);
+}
+
+static void numbers(struct sat_alarm *alarm)
+{
+	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, numbers));
+
+	wl->numbers_due = false;
+	if (wl->settled) {
+		number(wl, "mesos/num-available-hosts", wl->n_hosts);
+		number(wl, "mesos/num-hosts-up", wl->n_on);
+		sat_emit(wl->self, .has = SAT_HAS_DOUBLE | SAT_HAS_TTL, .service = "mesos/prop-available-hosts",
+			 .state = "ok", .ttl = 300,
+			 .metric = { .d = wl->n_hosts == 0 ? 0 : (double)wl->n_on / (double)wl->n_hosts });
+	}
+	sat_alarm_set(wl->self, alarm, sat_clock() + NUMBERS_TIME);
+}
+
+void numbers_changed(struct whitelist *wl)
+{
+	if (wl->numbers_due || wl->stopping || !wl->settled)
+		return;
+	wl->numbers_due = sat_alarm_set(wl->self, &wl->numbers, sat_clock() + NUMBERS_SETTLE) == 0;
+}
+
+/* ---- Life ----------------------------------------------------------------- */
+
+static void acting(void *state, bool acts)
+{
+	struct whitelist *wl = state;
+
+	sat_log(wl->self, LOG_NOTICE, "%s", acts ? "acts from now on" : "acts no longer");
+	if (!acts)
+		return;
+	import_consider(wl);
+	commit_all(wl);
+}
+
+static int agents_judge(struct whitelist *wl, const struct sat_conf *conf)
+{
+	const char *word = sat_conf_string(conf, "new-agents");
+
+	if (strcmp(word, "on") == 0)
+		wl->new_agents = NEW_ON;
+	else if (strcmp(word, "off") == 0)
+		wl->new_agents = NEW_OFF;
+	else if (strcmp(word, "tests") == 0)
+		wl->new_agents = NEW_TESTS;
+	else
+		return sat_conf_error(conf, "new-agents", "\"%s\" is none of on, off, tests", word);
+	return 0;
+}
+
+static int settings(struct whitelist *wl, const struct sat_conf *conf)
+{
+	const char *path = sat_conf_string(conf, "path"), *pattern = sat_conf_string(conf, "host-pattern");
+	int rc, more;
+
+	wl->silent = sat_conf_time(conf, "silent");
+	wl->resolve = sat_conf_boolean(conf, "resolve");
+	rc = agents_judge(wl, conf);
+	more = guard_judge(&wl->guard, sat_conf_get(conf, "guard"));
+	if (rc != 0 || more != 0)
+		return rc != 0 ? rc : more;
+	if (pattern != NULL && (wl->host_pattern = strdup(pattern)) == NULL)
+		return -ENOMEM;
+	if (path != NULL)
+		wl->path = strdup(path);
+	else if (asprintf(&wl->path, "%s/whitelist", sat_state_dir()) < 0)
+		wl->path = NULL;
+	if (asprintf(&wl->heard_path, "%s/heard", sat_state_dir()) < 0)
+		wl->heard_path = NULL;
+	if (wl->path == NULL || wl->heard_path == NULL)
+		return -ENOMEM;
+	if (asprintf(&wl->from_file, "imported from %s", wl->path) < 0)
+		wl->from_file = NULL;
+	return wl->from_file == NULL ? -ENOMEM : 0;
+}
+
+static void destroy(void *state)
+{
+	struct whitelist *wl = state;
+
+	hosts_free(wl);
+	import_free(wl);
+	guard_free(&wl->guard);
+	free(wl->host_pattern);
+	free(wl->path);
+	free(wl->heard_path);
+	free(wl);
+}
+
+static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
+{
+	struct whitelist *wl = calloc(1, sizeof(*wl));
+	int rc;
+
+	if (wl == NULL)
+		return -ENOMEM;
+	wl->self = self;
+	wl->file_job.wl = wl->heard_job.wl = wl;
+	wl->file_job.sort = wl->file_job.sync = true;
+	wl->numbers.fire = numbers;
+	commit_start(wl);
+	wishes_start(wl);
+	rc = settings(wl, conf);
+	if (rc == 0) {
+		wl->link = sat_store_use(self, conf, "store");
+		rc = wl->link == NULL ? -EINVAL : 0;
+	}
+	if (rc != 0)
+		destroy(wl);
+	else
+		*state = wl;
+	return rc;
+}
+
+static int start(void *state)
+{
+	struct whitelist *wl = state;
+	int rc = silence_start(wl);
+
+	if (rc == 0)
+		rc = import_start(wl);
+	if (rc == 0)
+		rc = sat_on_acting(wl->self, acting);
+	if (rc == 0)
+		rc = sat_alarm_set(wl->self, &wl->numbers, sat_clock() + NUMBERS_TIME);
+	return rc == 0 ? hosts_start(wl) : rc;
+}
+
+void whitelist_idle(struct whitelist *wl)
+{
+	if (!wl->stopping || wl->stopped || wl->n_batches > 0 || wl->mark_busy || wl->n_lookups > 0 ||
+	    wl->file_job.busy || wl->heard_job.busy || wl->import_job.busy)
+		return;
+	wl->stopped = true;
+	sat_stopped(wl->self);
+}
+
+static void stop(void *state)
+{
+	struct whitelist *wl = state;
+
+	wl->stopping = true;
+	rest_stop(wl);
+	commit_stop(wl);
+	import_stop(wl);
+	silence_stop(wl);
+	file_stop(wl);
+	sat_alarm_stop(&wl->numbers);
+	sat_alarm_stop(&wl->until);
+	sat_alarm_stop(&wl->decide);
+	hosts_stop(wl);
+	whitelist_idle(wl);
+}
+
+SAT_MODULE(whitelist, .name = "whitelist", .version = SAT_VERSION, .summary = "which hosts get work, and why",
+	   .options = options, .create = create, .start = start, .stop = stop, .destroy = destroy,
+	   .ops = whitelist_ops, .routes = whitelist_routes, .commands = whitelist_commands, .counters = counters);

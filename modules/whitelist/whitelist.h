@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * whitelist - which hosts get work: what the files of this module share.
+ *
+ *   record   what the store keeps of one host        members  JSON, member by member
+ *   hosts    the inventory, as the store mirrors it   commit   and as it is written back
+ *   wishes   what the streams want, as levels         guard    what of that is let through
+ *   ops      the operators that say so                silence  who was last heard when
+ *   file     the file that Mesos reads                import   where the inventory comes from
+ *   order    what a person asks for                   rest, commands   and how
+ */
+#ifndef WHITELIST_H
+#define WHITELIST_H
+
+#include "guard.h"
+#include "record.h"
+
+enum {
+	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, BATCH_HOSTS = 32, BATCHES_MAX = 4,
+	ORDERS_MAX = 4096, ORDER_TRIES = 8, HOST_CACHE = 4096,
+};
+
+enum count {
+	COUNT_COMMITS, COUNT_CONFLICTS, COUNT_STORE_ERRORS, COUNT_STRANGERS, COUNT_WISHES_DROPPED,
+	COUNT_TURNED_ON, COUNT_TURNED_OFF, COUNT_FILE_WRITES, COUNT_FILE_ERRORS, COUNT_ORDERS,
+	COUNT_HOSTS, COUNT_HOSTS_ON, COUNT_HOSTS_DIRTY,
+};
+
+/* What the streams last said of one service of a host; ev NULL: a tombstone. */
+struct wish {
+	struct wish *next;
+	const struct sat_event *ev;
+	uint64_t sig, written_sig;	/* of what may not wait; as last written */
+	int64_t written;		/* clock */
+	char service[];
+};
+
+struct order;
+enum who { PERSON, AUTOMATION, WHO_N };	/* on whose behalf a host is written */
+
+struct host {
+	struct host *bucket;		/* the next of its hash */
+	struct host *before, *after;	/* all hosts, in order of appearance */
+	struct record *rec;		/* NULL: not in the inventory */
+	int64_t version;
+	enum flag told;			/* its state, as counted, in the file, and told */
+	bool seen;			/* since the store was last out of touch */
+	char *deleted;			/* its tombstone: ids of the agent that was deleted */
+	/* commit */
+	struct host *queue[WHO_N];	/* the next that is dirty */
+	struct order *orders;
+	int64_t retry;			/* clock; not before */
+	unsigned tries;
+	bool queued[WHO_N], flying, again, alone;
+	enum flag create;		/* make it, with this managed flag, for this reason */
+	const char *create_cause;
+	/* wishes */
+	struct hold *holds;
+	struct wish *wishes;
+	bool soft;			/* something differs that may wait a minute */
+	enum verdict verdict;		/* what the guard said of its wish */
+	/* silence */
+	bool heard_ever;
+	int64_t heard;			/* clock */
+	char name[];
+};
+
+enum mark { MARK_NONE, MARK_IMPORTING, MARK_IMPORTED, MARK_COMPLETE };
+enum mirrored { OF_HOSTS, OF_DELETED, OF_MARK, OF_N };
+struct agent { char *host, *id; };
+
+/* A text file that is replaced by a job. */
+struct file_job {
+	struct whitelist *wl;
+	char *path, *text;
+	size_t len;
+	bool sort, sync, busy;
+};
+
+struct whitelist {
+	struct sat_self *self;
+	struct sat_link *link;
+	/* settings */
+	char *path;
+	struct guard_conf guard;
+	int64_t silent;
+	char *host_pattern;
+	bool resolve;
+	enum { NEW_ON, NEW_OFF, NEW_TESTS } new_agents;
+	/* hosts */
+	struct host **buckets, *first, *last;
+	size_t n_buckets, n_all, n_hosts, n_on;
+	struct { const char *p; struct host *host; } cache[HOST_CACHE];
+	struct mirror { struct whitelist *wl; enum mirrored of; bool on, synced; } mirrors[OF_N];
+	bool synced, settled;		/* now; ever */
+	bool stopping, stopped;
+	uint32_t strangers[STRANGERS_MAX];
+	unsigned n_strangers;
+	/* commit */
+	struct { struct host *first, **end; size_t n; } dirty[WHO_N];
+	unsigned n_batches, n_orders;
+	uint64_t seq;
+	struct sat_alarm flush;
+	/* what ends by itself; the guard; numbers; silence */
+	struct sat_alarm until, decide, numbers, silence, minute;
+	int64_t until_due;		/* clock; 0: not set */
+	bool deciding, latch;
+	bool numbers_due;
+	struct host *silence_next;
+	int64_t started;
+	char *heard_path;
+	struct file_job heard_job;
+	/* file */
+	struct sat_alarm file_alarm;
+	struct file_job file_job;
+	bool file_changed, file_ill, file_deferred;
+	int64_t file_backoff;
+	int file_error;
+	/* import */
+	enum mark mark, mark_wanted;
+	int64_t mark_version;
+	struct sat_alarm import_alarm;
+	bool mark_busy;
+	struct import_job { struct whitelist *wl; char *text; size_t len; bool busy; } import_job;
+	char *import_text;		/* the file as it was at first start; "" if there was none */
+	int import_error;
+	size_t creating;		/* hosts on their way into the inventory */
+	struct agent *agents;
+	size_t n_agents;
+	char *from_file;
+	/* rest */
+	struct lookup *lookups;	/* names on their way to an address */
+	unsigned n_lookups;
+};
+
+/* hosts */
+bool name_legal(const char *name);
+bool name_like(const char *pattern, const char *name);	/* % is any run, _ any byte */
+struct host *hosts_find(struct whitelist *wl, const char *name);
+struct host *hosts_get(struct whitelist *wl, const char *name);	/* made if need be; NULL: no memory, or too many */
+/* The same for a name whose place in memory stays, as in events: cheaper. */
+struct host *hosts_known(struct whitelist *wl, const char *name);
+void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_t version);	/* takes rec */
+void hosts_gone(struct whitelist *wl, struct host *h);
+void hosts_tidy(struct whitelist *wl, struct host *h);	/* frees one that nobody needs; h may be gone */
+int hosts_start(struct whitelist *wl);
+void hosts_stop(struct whitelist *wl);
+void hosts_free(struct whitelist *wl);
+
+/* commit */
+void commit_dirty(struct whitelist *wl, struct host *h);
+void commit_all(struct whitelist *wl);			/* compare every host with its record */
+int commit_order(struct whitelist *wl, struct host *h, struct order *o);	/* takes o */
+void commit_lost(struct whitelist *wl);			/* answer those who wait */
+void commit_start(struct whitelist *wl);
+void commit_stop(struct whitelist *wl);
+
+/* wishes */
+struct cause { const char *node; const struct sat_event *ev; };
+enum flag wishes_flag(const struct host *h);
+const char *wishes_cause(const struct host *h);		/* of that flag; "" if none */
+int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool off, int64_t ttl,
+		const struct cause *cause);
+int wishes_event(struct whitelist *wl, const char *host, const char *service, const struct sat_event *ev);
+/* Bring a copy of the host's record to what is wished.  1: it changed; 0; -errno. */
+int wishes_apply(struct whitelist *wl, struct host *h, struct record *rec);
+void wishes_settle(struct whitelist *wl, struct host *h);	/* h's record is new: adopt, prune */
+int wishes_end(struct whitelist *wl, struct host *h, int64_t now);	/* holds whose time is over */
+/* A service whose managed event is critical or expired; NULL: none is. */
+const char *wishes_failing(struct host *h);
+void wishes_until(struct whitelist *wl, const struct host *h);	/* wake up for its next end */
+void wishes_decide(struct whitelist *wl);	/* soon: ask the guard */
+void wishes_start(struct whitelist *wl);
+void wishes_strangers(struct whitelist *wl);	/* the inventory is known: forget other hosts */
+void wishes_free(struct host *h);
+
+/* silence */
+void silence_heard(struct whitelist *wl, const struct sat_event *ev);
+int silence_start(struct whitelist *wl);
+void silence_stop(struct whitelist *wl);
+double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was lately; 1: of none */
+
+/* file */
+void file_changed(struct whitelist *wl);
+void file_stop(struct whitelist *wl);
+int file_replace(const char *path, const char *text, size_t len, bool sync);	/* blocks */
+int file_read(const char *path, char **text, size_t *len);			/* blocks */
+void lines_sort(char *text, size_t len);
+int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc));
+
+/* import */
+int import_start(struct whitelist *wl);
+void import_consider(struct whitelist *wl);
+void import_stop(struct whitelist *wl);
+void import_free(struct whitelist *wl);
+const char *import_agent_ids(struct whitelist *wl, const char *host, struct sat_buf *out);
+void import_mark(struct whitelist *wl, const char *value, size_t len, int64_t version);	/* NULL: none */
+
+/* order: something a person wants of one host */
+struct order {
+	struct order *next;
+	enum { ORDER_POST, ORDER_DROP, ORDER_FORGET } what;
+	struct sat_request *req;
+	bool command;			/* answered as one; else over REST */
+	char *host, *event, *text;
+};
+struct order *order_new(struct sat_request *req, int what, const char *host, const char *event);
+void order_free(struct order *o);
+/* Answer and free: a status of REST with the record or an error. */
+void order_done(struct order *o, int status, const struct record *rec);
+void order_refuse(struct order *o, int status, const char *fmt, ...) SAT_PRINTF(3);
+void order_unknown(struct order *o);
+/* What the body of a POST becomes; -EINVAL: error says why. */
+int order_body(struct order *o, const void *body, size_t len, int64_t now, char *error, size_t size);
+int order_ttl(const char *text, size_t len, int64_t *ttl);	/* "7day"; microseconds */
+/* Carry it out on rec: the HTTP status; 2xx: rec changed. */
+int order_apply(const struct order *o, struct record *rec, bool known);
+
+/* rest: judge, look up, and commit it */
+void rest_submit(struct whitelist *wl, struct order *o);	/* takes o */
+void rest_stop(struct whitelist *wl);
+extern const struct sat_route *const whitelist_routes[];
+extern const struct sat_command *const whitelist_commands[];
+extern const struct sat_op *const whitelist_ops[];
+
+/* whitelist */
+void numbers_changed(struct whitelist *wl);	/* soon: tell how many hosts there are */
+void whitelist_idle(struct whitelist *wl);	/* while stopping: is it over? */
+
+#endif
