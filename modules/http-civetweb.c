@@ -592,6 +592,7 @@ static int start_civetweb(struct server *s)
 		"enable_websocket_ping_pong", "yes",
 		"enable_keep_alive", "no",	/* or an idle client would hold a worker */
 		"decode_url", "no",
+		"enable_auth_domain_check", "no",
 		"tcp_nodelay", "1",
 		NULL
 	};
