@@ -31,7 +31,6 @@ struct run {
 	uv_process_t process;
 	struct output out, err;
 	struct sat_alarm alarm;
-	int64_t began;
 	struct outcome outcome;
 	int handles;			/* not closed yet */
 	bool spawned, exited, killed, ended;
@@ -175,7 +174,8 @@ void run_kill(struct command *c)
 	}
 	r->killed = true;
 	sat_count(c->self, COUNT_TIMEOUTS, 1);
-	snprintf(text, sizeof(text), "killed: not done after %.4g s", (double)(sat_clock() - r->began) / SAT_SECOND);
+	snprintf(text, sizeof(text), "killed: not done after %g s",
+		 (double)sat_probe_timeout(c->probe) / SAT_SECOND);
 	sat_report(c->probe, .state = "critical", .description = text);
 	kill(-r->process.pid, SIGTERM);
 	ring_in(r, MERCY);
@@ -255,7 +255,6 @@ void run_begin(struct command *c)
 		return;
 	}
 	r->command = c;
-	r->began = sat_clock();
 	c->run = r;
 	sat_count(c->self, COUNT_RUNS, 1);
 	open_output(r, &r->out);

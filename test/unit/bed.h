@@ -75,7 +75,8 @@ static void bed_up(const struct sat_module *module)
 
 	memset(&bed, 0, sizeof(bed));
 	bed.module = module;
-	bed.self = (struct sat_self){ .name = (char *)module->name, .module = module, .counters = bed.counters };
+	bed.self = (struct sat_self){ .name = (char *)module->name, .module = module, .counters = bed.counters,
+				      .n_counters = 16 };
 	self_process.host = (char *)"here";
 	self_process.loop = &bed.loop;
 	log_open("/dev/null", LOG_DEBUG);

@@ -84,8 +84,8 @@ static int define_own(struct sat_probe *probe, void *state, const struct sat_con
 	fake.defined++;
 	return 0;
 }
-static const struct sat_check own = { .size = sizeof(own), .name = "own", .options = own_options, .own_key = true,
-	.define = define_own, .run = run, .undefine = undefine };
+static const struct sat_check own = { .size = sizeof(own), .name = "own", .options = own_options,
+	.own_key = true, .define = define_own, .run = run, .undefine = undefine };
 
 static const struct sat_check *find(void *arg, const char *name, bool own_key, const struct sat_conf *where,
 				    struct sat_self **self)
@@ -289,8 +289,8 @@ static void timeout_is_told_to_the_check(void **unused)
 
 static void events_bear_the_entrys_labels(void **unused)
 {
-	struct checks *c = build("checks = ( { check = \"plain\"; service = \"x\"; name = \"a\"; host = \"h\"; ttl = 9.5; "
-				 "tags = ( \"t\", \"u\" ); attributes = { rack = \"r1\"; aisle = \"2\"; }; } );");
+	struct checks *c = build("checks = ( { check = \"plain\"; service = \"x\"; name = \"a\"; "
+				 "host = \"h\"; ttl = 9.5; tags = ( \"t\", \"u\" ); attributes = { rack = \"r1\"; aisle = \"2\"; }; } );");
 
 	(void)unused;
 	checks_adopt(c, NULL);
@@ -351,7 +351,8 @@ static void stop_takes_back_what_was_reported(void **unused)
 
 static void reload_keeps_the_schedule_of_equal_entries(void **unused)
 {
-	const char *text = "checks = ( { check = \"plain\"; name = \"a\"; }, { check = \"plain\"; name = \"b\"; } );";
+	const char *text = "checks = ( { check = \"plain\"; name = \"a\"; }, "
+			   "{ check = \"plain\"; name = \"b\"; } );";
 	struct checks *a = build(text), *b, *with;
 	int64_t due;
 	int runs, n;

@@ -53,7 +53,8 @@ static const struct sat_event *look_at(const char *check, const char *text, doub
 	return look(entry);
 }
 
-#define MEMINFO "MemTotal: 16000 kB\nMemFree:       51200 kB\nSwapCached: 1 kB\nSwapTotal: 20480 kB\nSwapFree: 10240 kB\n"
+#define MEMINFO "MemTotal: 16000 kB\nMemFree:       51200 kB\nSwapCached: 1 kB\n" \
+	"SwapTotal: 20480 kB\nSwapFree: 10240 kB\n"
 #define NO_SWAP "MemFree: 51200 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
 
 static void expect(const struct sat_event *ev, const char *service, const char *state, int64_t metric)
@@ -136,7 +137,8 @@ static void processes_in_state_d_are_counted(void **unused)
 		fputs(stats[i], f);
 		fclose(f);
 	}
-	snprintf(entry, sizeof(entry), "check = \"num-uninterruptable-processes\"; file = \"%s\"; threshold = 2;", dir);
+	snprintf(entry, sizeof(entry), "check = \"num-uninterruptable-processes\"; file = \"%s\"; threshold = 2;",
+		 dir);
 	expect(look(entry), "number of processes in uninterruptible sleep", "critical", 2);
 	for (int i = 0; i < 4; i++) {
 		snprintf(name, sizeof(name), "%s/%d/stat", dir, i);

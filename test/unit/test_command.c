@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_command - words, environments, what an end means, and that nothing of a child is left. */
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit/bed.h"
+#include "../../modules/command/command.h"
+
+extern const struct sat_module sat_module_command;
+
+static int up(void **unused)
+{
+	(void)unused;
+	bed_up(&sat_module_command);
+	return 0;
+}
+
+static int down(void **unused)
+{
+	(void)unused;
+	bed_down();
+	errno = 0;
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);	/* no zombie, no child */
+	assert_int_equal(errno, ECHILD);
+	return 0;
+}
+
+/* Run one entry; its first event. */
+static const struct sat_event *run_with(const char *group, const char *entry)
+{
+	char list[1024];
+
+	bed_end_checks();
+	snprintf(list, sizeof(list), "{ %s service = \"s\"; interval = 0.1; ttl = 77; }", entry);
+	assert_non_null(bed_build(group, list));
+	bed_wait(1);
+	return bed.seen[0];
+}
+
+static const struct sat_event *run(const char *entry)
+{
+	return run_with("", entry);
+}
+
+static void expect(const struct sat_event *ev, const char *state, const char *description)
+{
+	assert_string_equal(ev->service, "s");
+	assert_string_equal(ev->state, state);
+	assert_string_equal(ev->description, description);
+	assert_float_equal(ev->ttl, 77, 0);
+}
+
+/* ---- Words -------------------------------------------------------------- */
+
+static void lines_are_split_as_sh_does(void **unused)
+{
+	static const struct { const char *line; const char *words[5]; } cases[] = {
+		{ "a", { "a" } },
+		{ "  a\tb  c\n", { "a", "b", "c" } },
+		{ "a 'b c' d", { "a", "b c", "d" } },
+		{ "a \"b c\"d'e f'", { "a", "b cde f" } },
+		{ "a '' \"\" b", { "a", "", "", "b" } },
+		{ "a\\ b c\\\\d", { "a b", "c\\d" } },
+		{ "a '\\' \"\\\"\\$\\n\"", { "a", "\\", "\"$\\n" } },
+		{ "a b\\'c", { "a", "b'c" } },
+		{ "a|b > c;d", { "a|b", ">", "c;d" } },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *why;
+		char **words = words_split(cases[i].line, &why);
+		size_t n = 0;
+
+		assert_non_null(words);
+		for (; cases[i].words[n] != NULL; n++)
+			assert_string_equal(words[n], cases[i].words[n]);
+		assert_null(words[n]);
+		free(words);
+	}
+}
+
+static void broken_lines_are_refused(void **unused)
+{
+	static const char *const lines[] = { "", "   ", "a 'b", "a \"b", "a \"b\\\"", "a b\\", "'' b" };
+	const char *why;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		assert_null(words_split(lines[i], &why));
+		assert_non_null(why);
+	}
+}
+
+static void mistakes_are_refused(void **unused)
+{
+	(void)unused;
+	assert_null(bed_build("", "{ command = \"a\"; }, { command = \"a 'b\"; service = \"x\"; }, "
+				  "{ command = ( \"a\", 1 ); service = \"y\"; }, "
+				  "{ command = ( \"a\" ); shell = true; service = \"z\"; }, "
+				  "{ command = \"a\"; parse = \"guess\"; service = \"w\"; }, "
+				  "{ command = \"a\"; critical = 1; service = \"v\"; }, "
+				  "{ command = \"a\"; parse = \"number\"; warning = 5; critical = 1; service = \"u\"; }"));
+	assert_int_equal(conf_mistakes(), 7);
+}
+
+/* ---- What an end means -------------------------------------------------- */
+
+static void exit_status_is_ok_or_critical(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"/bin/echo all 'is  well'\";"), "ok", "all is  well");
+	expect(run("command = \"echo bad; exit 3\"; shell = true;"), "critical", "bad");
+	assert_int_equal(bed.seen[0]->metric.i, 3);
+	expect(run("command = \"echo oh >&2; exit 1\"; shell = true;"), "critical", "oh");
+	expect(run("command = \"false\";"), "critical", "exit status 1");
+	expect(run("command = ( \"sh\", \"-c\", \"kill -9 $$\" );"), "critical", "ended by signal 9 (Killed)");
+	assert_int_equal(bed.seen[0]->metric.i, 137);
+}
+
+static void plugins_have_four_states(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"echo 'DISK OK - fine|/=5%;80;90'\"; shell = true; parse = \"nagios\";"), "ok",
+	       "DISK OK - fine");
+	expect(run("command = \"echo w; exit 1\"; shell = true; parse = \"nagios\";"), "warning", "w");
+	expect(run("command = \"echo c; exit 2\"; shell = true; parse = \"nagios\";"), "critical", "c");
+	expect(run("command = \"echo u; exit 3\"; shell = true; parse = \"nagios\";"), "unknown", "u");
+	expect(run("command = \"exit 77\"; shell = true; parse = \"nagios\";"), "unknown", "exit status 77");
+}
+
+static void numbers_meet_their_thresholds(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"echo 41\"; parse = \"number\"; warning = 42; critical = 50;"), "ok", "41");
+	assert_true(bed.seen[0]->has & SAT_HAS_INT);
+	expect(run("command = \"echo 42\"; parse = \"number\"; warning = 42; critical = 50;"), "warning",
+	       "42, warning at 42");
+	expect(run("command = \"echo 50.5 apples\"; parse = \"number\"; warning = 42; critical = 50;"), "critical",
+	       "50.5 apples, critical at 50");
+	assert_float_equal(bed.seen[0]->metric.d, 50.5, 0);
+	expect(run("command = \"echo 3\"; parse = \"number\"; low = true; warning = 9; critical = 3;"), "critical",
+	       "3, critical at 3");
+	expect(run("command = \"echo 4611686018427387905\"; parse = \"number\";"), "ok", "4611686018427387905");
+	assert_int_equal(bed.seen[0]->metric.i, INT64_C(4611686018427387905));
+	expect(run("command = \"echo many\"; parse = \"number\";"), "critical", "is not a number: many");
+	expect(run("command = \"true\"; parse = \"number\";"), "critical", "is not a number: no output");
+	expect(run("command = \"echo 5; exit 1\"; shell = true; parse = \"number\";"), "critical", "5");
+}
+
+static void lines_of_json_are_events(void **unused)
+{
+	(void)unused;
+	assert_string_equal(run("command = \"cat\"; shell = true; parse = \"json\";")->description, "0 events");
+	run("command = \"printf '%s\\\\n' '{\\\"service\\\": \\\"a\\\", \\\"metric\\\": 5}' '' nonsense\"; "
+	    "shell = true; parse = \"json\";");
+	bed_wait(2);
+	assert_string_equal(bed.seen[0]->service, "a");
+	assert_int_equal(bed.seen[0]->metric.i, 5);
+	assert_float_equal(bed.seen[0]->ttl, 77, 0);
+	assert_string_equal(bed.seen[1]->service, "s");
+	assert_string_equal(bed.seen[1]->state, "critical");
+	assert_non_null(strstr(bed.seen[1]->description, "line 3"));
+}
+
+static void what_cannot_start_is_critical(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"/nonexistent x\";"), "critical",
+	       "/nonexistent: not started: No such file or directory");
+	expect(run("command = \"/etc/passwd\";"), "critical", "/etc/passwd: not started: Permission denied");
+}
+
+/* ---- Children ----------------------------------------------------------- */
+
+static void environment_is_the_configured_one(void **unused)
+{
+	(void)unused;
+	setenv("SECRET", "xyzzy", 1);
+	expect(run("command = \"echo $(env | sort | grep -v ^PWD | grep -v ^_ | grep -v ^SHLVL | tr '\\\\n' ' ')\"; "
+		   "shell = true;"),
+	       "ok", "LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	expect(run_with("env = { LANG = \"de\"; A = \"1\"; B = \"1\"; };",
+			"command = \"echo $LANG $A $B $C\"; shell = true; env = { B = \"2\"; C = \"3\"; };"),
+	       "ok", "de 1 2 3");
+}
+
+/* Only stdin, stdout, stderr, and the folder that ls reads. */
+static void no_other_file_reaches_a_child(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"echo $(ls /proc/self/fd)\"; shell = true;"), "ok", "0 1 2 3");
+	expect(run("command = \"echo x > /dev/stdout\"; shell = true;"), "ok", "x");
+}
+
+static int64_t clock_ms(void)
+{
+	return (int64_t)(uv_hrtime() / 1000000);
+}
+
+/* It ignores SIGTERM, and so does what it started, which holds the pipes. */
+static void timeout_kills_the_whole_group(void **unused)
+{
+	int64_t began = clock_ms();
+	bool done = false;
+	char pids[64] = "";
+	long a = 0, b = 0;
+	FILE *f;
+
+	(void)unused;
+	expect(run("command = \"trap '' TERM; sleep 1000 & echo $$ $! > /tmp/test_command.pids; sleep 1000\"; "
+		   "shell = true; timeout = 0.3;"), "critical", "killed: not done after 0.3 s");
+	checks_stop(bed.checks, false, bed_done, &done);
+	bed_run(&done);
+	assert_in_range(clock_ms() - began, 300, 4500);
+	f = fopen("/tmp/test_command.pids", "r");
+	assert_non_null(f);
+	assert_non_null(fgets(pids, sizeof(pids), f));
+	fclose(f);
+	unlink("/tmp/test_command.pids");
+	assert_int_equal(sscanf(pids, "%ld %ld", &a, &b), 2);
+	for (int i = 0; i < 100 && kill((pid_t)b, 0) == 0; i++)	/* whoever adopted it may be slow to reap */
+		usleep(10000);
+	assert_int_equal(kill((pid_t)a, 0), -1);
+	checks_free(bed.checks);
+	bed.checks = NULL;
+}
+
+/* A daemon that it leaves behind holds the pipes, not the check. */
+static void what_is_left_behind_does_not_hold_a_check(void **unused)
+{
+	int64_t began = clock_ms();
+
+	(void)unused;
+	expect(run("command = \"echo started; sleep 6 & exit 0\"; shell = true; timeout = 5;"), "ok", "started");
+	assert_in_range(clock_ms() - began, 900, 4000);
+}
+
+static void long_output_is_bounded(void **unused)
+{
+	(void)unused;
+	run("command = \"head -c 1000000 /dev/zero | tr '\\\\0' x\"; shell = true;");
+	assert_string_equal(bed.seen[0]->state, "ok");
+	assert_int_equal(strlen(bed.seen[0]->description), 1023);
+	assert_int_equal(sat_counted(&bed.self, COUNT_OUTPUT_DROPPED), 1000000 - 65536);
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	int nth = 0, fired;
+
+	(void)unused;
+	do {
+		struct checks *c;
+
+		bed_end_checks();
+		fault_arm(0);
+		c = bed_build("", "{ command = \"echo x\"; service = \"s\"; interval = 0.1; }");
+		assert_non_null(c);
+		fault_arm(++nth);
+		checks_adopt(c, NULL);
+		bed_run_for(110);
+		fired = fault_fired();
+		fault_arm(0);
+	} while (fired && nth < 40);
+	assert_true(nth > 5);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_are_split_as_sh_does),
+		cmocka_unit_test(broken_lines_are_refused),
+		TEST(mistakes_are_refused),
+		TEST(exit_status_is_ok_or_critical),
+		TEST(plugins_have_four_states),
+		TEST(numbers_meet_their_thresholds),
+		TEST(lines_of_json_are_events),
+		TEST(what_cannot_start_is_critical),
+		TEST(environment_is_the_configured_one),
+		TEST(no_other_file_reaches_a_child),
+		TEST(timeout_kills_the_whole_group),
+		TEST(what_is_left_behind_does_not_hold_a_check),
+		TEST(long_output_is_bounded),
+		TEST(every_failure_is_survived),
+	};
+
+	close_range(3, ~0U, 0);		/* what we inherited is not ours to judge */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
