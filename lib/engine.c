@@ -105,7 +105,6 @@ int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
 
 static int push(struct event *ev)
 {
-	self_add(SELF_EVENTS, 1);
 	return streams != NULL ? streams_push(streams, ev) : 0;
 }
 
@@ -115,6 +114,7 @@ static void push_first(void)
 
 	queue.first++;
 	queue.n--;
+	self_add(SELF_EVENTS, 1);
 	push(ev);
 	sat_drop(&ev->pub);
 }
@@ -199,6 +199,7 @@ int engine_input(struct event *ev)
 	int rc;
 
 	engine_run();
+	self_add(SELF_EVENTS, 1);
 	rc = push(ev);
 	engine_run();
 	return rc;
@@ -362,9 +363,10 @@ static void answer_query(const char *text, struct sat_buf *b)
 static int push_all(struct wire_msg *m)
 {
 	int64_t now = clock_wall();
+	uint32_t i;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < m->n && rc == 0; i++) {
+	for (i = 0; i < m->n && rc == 0; i++) {
 		struct event *ev = &m->events[i];
 
 		if (!(ev->pub.has & SAT_HAS_TIME)) {
@@ -373,6 +375,7 @@ static int push_all(struct wire_msg *m)
 		}
 		rc = push(ev);
 	}
+	self_add(SELF_EVENTS, i);
 	return rc;
 }
 
