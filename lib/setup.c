@@ -214,31 +214,20 @@ static const struct sat_check *find_check(void *arg, const char *name, bool own_
 	return check;
 }
 
-/* The setting of conf that has this value, to blame; NULL: conf itself. */
-static const char *setting_of(const struct sat_conf *conf, const char *value)
+struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *conf, const char *setting)
 {
-	for (size_t k = 0; k < sat_conf_count(conf); k++) {
-		const struct sat_conf *s = sat_conf_at(conf, k);
-
-		if (sat_conf_value(s).kind == SAT_TEXT && strcmp(sat_conf_value(s).text, value) == 0)
-			return sat_conf_name(s);
-	}
-	return NULL;
-}
-
-struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *conf, const char *name)
-{
+	const char *wanted = sat_conf_string(conf, setting);
 	const struct sat_module *m;
 	struct instance_tie *tie;
 	struct instance *store;
 
-	if (building == NULL || instance_creating() != instance_of(self))
+	if (wanted == NULL || building == NULL || instance_creating() != instance_of(self))
 		return NULL;
-	m = locate(LOADER_STORE, "store", name, conf, setting_of(conf, name));
+	m = locate(LOADER_STORE, "store", wanted, conf, setting);
 	store = m != NULL ? ensure_module(building, m, conf) : NULL;
 	if (store == NULL)
 		return NULL;
-	tie = instance_tie(instance_of(self), TIE_STORE, name);
+	tie = instance_tie(instance_of(self), TIE_STORE, wanted);
 	if (tie != NULL)
 		tie->link = store_link(self, &store->self);
 	if (tie == NULL || tie->link == NULL) {

@@ -442,9 +442,9 @@ struct sat_store {
 	void (*unmirror)(void *state, void *arg);	/* no callback after it */
 };
 
-/* From create(): use the store of this name, which is loaded and started before
- * this instance.  NULL: no module has it; reported at conf's setting `name`. */
-SAT_API struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *conf, const char *name);
+/* From create(): use the store that conf's setting names; it is loaded, and
+ * started before this instance.  NULL: no module has it; reported there. */
+SAT_API struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *conf, const char *setting);
 SAT_API int sat_store_commit(struct sat_link *link, const struct sat_change *changes, size_t n,
 			     sat_committed *done, void *arg);
 SAT_API int sat_store_mirror(struct sat_link *link, const char *prefix,
