@@ -26,7 +26,7 @@ static void host_print(struct whitelist *wl, const struct host *h, struct sat_bu
 {
 	const struct record *rec = h->rec;
 	const char *cause = rec->manual_flag != FLAG_NONE ? "a person said so" :
-			    rec->cause != NULL ? rec->cause : "-";
+			    rec->cause != NULL ? rec->cause : "nobody turned it on";
 
 	sat_buf_printf(out, "%-40s %-4s ", h->name, flag_name(h->told));
 	if (h->heard_ever)

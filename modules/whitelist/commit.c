@@ -89,6 +89,8 @@ int commit_order(struct whitelist *wl, struct host *h, struct order *o)
 		order_refuse(o, 503, "this is a dry run");
 	} else if (!wl->synced || wl->stopping) {
 		order_refuse(o, 503, "the store cannot be reached");
+	} else if (wl->mark == MARK_NONE) {
+		order_refuse(o, 503, "the inventory is being set up");
 	} else if (wl->n_orders >= ORDERS_MAX) {
 		order_refuse(o, 503, "too many requests wait for the store");
 	} else {
@@ -187,7 +189,7 @@ static int plan_automation(struct whitelist *wl, struct entry *e)
 	rc = record_copy(&e->rec, h->rec);
 	if (rc != 0)
 		return rc;
-	if (h->rec == NULL) {
+	if (h->create != FLAG_NONE && e->rec->managed_flag == FLAG_NONE) {
 		rc = record_flip(e->rec, h->create, sat_wall(), h->create_cause, false);
 		changed = 1;
 	}

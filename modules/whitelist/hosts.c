@@ -189,7 +189,7 @@ static void state_changed(struct whitelist *wl, struct host *h)
 
 void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_t version)
 {
-	if (h->rec == NULL && h->create != FLAG_NONE) {
+	if (h->create != FLAG_NONE && rec->managed_flag != FLAG_NONE) {
 		h->create = FLAG_NONE;
 		wl->creating--;
 	}
@@ -200,7 +200,7 @@ void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_
 	state_changed(wl, h);
 	wishes_settle(wl, h);
 	wishes_until(wl, h);
-	if (h->holds != NULL || h->wishes != NULL)
+	if (h->holds != NULL || h->wishes != NULL || h->create != FLAG_NONE)
 		commit_dirty(wl, h);
 }
 

@@ -63,11 +63,14 @@ static void marked(void *arg, int rc, size_t culprit, const int64_t *versions)
 {
 	struct whitelist *wl = arg;
 
+	(void)culprit;
 	wl->mark_busy = false;
-	if (rc == 0 && (wl->mark != wl->mark_wanted || wl->mark_version < versions[culprit = 1]))
-		import_mark(wl, marks[wl->mark_wanted], strlen(marks[wl->mark_wanted]), versions[culprit]);
-	else if (rc != 0)
+	if (rc != 0)
 		again(wl);
+	else if (wl->mark != wl->mark_wanted || wl->mark_version < versions[1])
+		import_mark(wl, marks[wl->mark_wanted], strlen(marks[wl->mark_wanted]), versions[1]);
+	else
+		import_consider(wl);	/* the mirror said it first */
 	whitelist_idle(wl);
 }
 
@@ -103,7 +106,8 @@ static int bring(struct whitelist *wl, const char *name, enum flag flag, const c
 		again(wl);
 		return 0;
 	}
-	if (h->rec != NULL)
+	/* One that a person added meanwhile is imported, too. */
+	if (h->rec != NULL && (h->rec->managed_flag != FLAG_NONE || wl->mark != MARK_IMPORTING))
 		return 0;
 	if (h->create == FLAG_NONE)
 		wl->creating++;
@@ -143,7 +147,7 @@ static void bring_agents(struct whitelist *wl, enum flag flag, const char *cause
 	for (size_t i = 0; i < wl->n_agents; i++) {
 		struct host *h = hosts_find(wl, wl->agents[i].host);
 
-		if (h != NULL && (h->rec != NULL || h->create != FLAG_NONE))
+		if (h != NULL && ((h->rec != NULL && wl->mark != MARK_IMPORTING) || h->create != FLAG_NONE))
 			continue;
 		/* A deleted host stays deleted, until its agent registers anew. */
 		if (h != NULL && h->deleted != NULL && strstr(h->deleted, wl->agents[i].id) != NULL)
@@ -211,16 +215,22 @@ static void read_file(struct whitelist *wl)
 		again(wl);
 }
 
-/* Nothing is marked yet, or an import was broken off. */
+/* Records without a mark are those of the JVM Satellite.  Nobody adds a host
+ * before there is a mark, so that an import is never taken for them. */
+static void begin(struct whitelist *wl)
+{
+	if (wl->n_hosts > 0) {
+		sat_log(wl->self, LOG_NOTICE, "taking over %zu hosts from the store", wl->n_hosts);
+		mark_set(wl, MARK_IMPORTED);
+	} else {
+		mark_set(wl, wl->import ? MARK_IMPORTING : MARK_COMPLETE);
+	}
+}
+
 static void first_start(struct whitelist *wl)
 {
 	bool file;
 
-	if (wl->mark == MARK_NONE && wl->n_hosts > 0) {
-		sat_log(wl->self, LOG_NOTICE, "taking over %zu hosts from the store", wl->n_hosts);
-		mark_set(wl, MARK_IMPORTED);
-		return;
-	}
 	if (wl->import_text == NULL) {
 		read_file(wl);
 		return;
@@ -228,10 +238,6 @@ static void first_start(struct whitelist *wl)
 	file = *wl->import_text != '\0';
 	if (!file && wl->n_agents == 0)
 		return;		/* agents_heard() comes back here */
-	if (wl->mark == MARK_NONE) {
-		mark_set(wl, MARK_IMPORTING);
-		return;
-	}
 	if (file)
 		bring_file(wl);
 	else
@@ -246,7 +252,9 @@ void import_consider(struct whitelist *wl)
 {
 	if (!wl->synced || wl->creating > 0 || wl->mark_busy || wl->stopping || sat_dry_run() || !sat_acting())
 		return;
-	if (wl->mark < MARK_IMPORTED) {
+	if (wl->mark == MARK_NONE) {
+		begin(wl);
+	} else if (wl->mark == MARK_IMPORTING) {
 		first_start(wl);
 	} else if (wl->mark == MARK_COMPLETE) {
 		bring_agents(wl, wl->new_agents == NEW_ON ? FLAG_ON : FLAG_OFF, "a new agent registered");

@@ -15,6 +15,8 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("store", SAT_STRING, .fallback = "sqlite", .help = "where the records are kept"),
 	SAT_OPTION("new-agents", SAT_STRING, .fallback = "on",
 		   .help = "an agent that registers later is \"on\", \"off\", or on after its first full pass: \"tests\""),
+	SAT_OPTION("import", SAT_BOOLEAN, .fallback = "true",
+		   .help = "at first start, take in the hosts of the file, or else the registered agents"),
 	SAT_OPTION("silent", SAT_SECONDS, .fallback = "600", .min = 1, .max = 1e7,
 		   .help = "seconds without a word after which satellite/host/heard is critical"),
 	SAT_OPTION("resolve", SAT_BOOLEAN, .fallback = "true", .help = "a host that a person adds must have an address"),
@@ -107,6 +109,7 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 	int rc, more;
 
 	wl->silent = sat_conf_time(conf, "silent");
+	wl->import = sat_conf_boolean(conf, "import");
 	wl->resolve = sat_conf_boolean(conf, "resolve");
 	rc = agents_judge(wl, conf);
 	more = guard_judge(&wl->guard, sat_conf_get(conf, "guard"));
@@ -155,7 +158,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	wishes_start(wl);
 	rc = settings(wl, conf);
 	if (rc == 0) {
-		wl->link = sat_store_use(self, conf, "store");
+		wl->link = sat_store_use(self, conf, sat_conf_string(conf, "store"));
 		rc = wl->link == NULL ? -EINVAL : 0;
 	}
 	if (rc != 0)

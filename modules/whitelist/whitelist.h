@@ -85,7 +85,7 @@ struct whitelist {
 	struct guard_conf guard;
 	int64_t silent;
 	char *host_pattern;
-	bool resolve;
+	bool resolve, import;
 	enum { NEW_ON, NEW_OFF, NEW_TESTS } new_agents;
 	/* hosts */
 	struct host **buckets, *first, *last;
