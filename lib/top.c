@@ -129,7 +129,8 @@ static void judge_values(const struct top *t)
 		sat_conf_error(t->root, "host", "is not a host name");
 	if (dir != NULL && *dir == '\0')
 		sat_conf_error(t->root, "state-dir", "is empty");
-	if (log != NULL && level_of(sat_conf_string(log, "level")) < 0)
+	if (log != NULL && sat_conf_is_group(log) && sat_conf_string(log, "level") != NULL &&
+	    level_of(sat_conf_string(log, "level")) < 0)
 		sat_conf_error(log, "level", "\"%s\" is not error, warning, notice, info or debug",
 			       sat_conf_string(log, "level"));
 }
@@ -148,8 +149,8 @@ struct top *top_judge(struct conf *file)
 		top_free(t);
 		return NULL;
 	}
-	if (conf_judge(t->root, t->options, NULL) == 0)
-		judge_values(t);
+	conf_judge(t->root, t->options, NULL);
+	judge_values(t);
 	return t;
 }
 
