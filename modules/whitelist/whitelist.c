@@ -158,7 +158,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	wishes_start(wl);
 	rc = settings(wl, conf);
 	if (rc == 0) {
-		wl->link = sat_store_use(self, conf, sat_conf_string(conf, "store"));
+		wl->link = sat_store_use(self, conf, "store");
 		rc = wl->link == NULL ? -EINVAL : 0;
 	}
 	if (rc != 0)
