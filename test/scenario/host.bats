@@ -4,13 +4,7 @@
 
 load common
 
-set# fails PID: it ends by itself, with status 1.
-fails() {
-	local status=0
-	ends "$1" || status=$?
-	[ "$status" = 1 ]
-}
-up() {
+setup() {
 	common_setup
 	PORT=$(free_port)
 	HTTP=$(free_port)
