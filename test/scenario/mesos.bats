@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# mesos.bats - a master beside a Mesos that leads, follows, refuses, lies, stalls and comes back; and a slave's agent.
+
+load common
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# simulate OPTIONS...: a simulated Mesos; C is its control.
+simulate() {
+	rm -f "$T/ports"
+	"$SIM" --port 0 --ports-file "$T/ports" "$@" >/dev/null 2>>"$T/sim.log" 3>&- &
+	PIDS+=("$!")
+	until_true 10 test -f "$T/ports"
+	C=$(awk '$1 == "control" { print "http://" $2 }' "$T/ports")
+}
+
+# address WHAT NAME: of a simulated master or agent.
+address() { awk -v what="$1" -v name="$2" '$1 == what && $2 == name { print "http://" $3 }' "$T/ports"; }
+order() { curl -sSf --max-time 10 -o /dev/null -X POST -d "${2-}" "$C/sim/$1"; }
+requests() { get "$C/sim/requests" | jq "[.. | objects | select(.path? == \"$1\") | .count] | add // 0"; }
+
+# watch_mesos NAME N SETTINGS: a satellite master beside simulated master N; its URL goes to U_NAME.
+watch_mesos() {
+	local port
+	port=$(free_port)
+	mkdir -p "$T/$1"
+	cat >"$T/$1.cfg" <<-END
+		role = "master"; state-dir = "$T/$1"; leader = "mesos";
+		http = { host = "127.0.0.1"; port = $port; };
+		modules = ( "mesos-master" );
+		mesos-master = { url = "$(address master "$2")"; host = "$1"; interval = 1; leader-interval = 0.5; $3 };
+		streams = ( "index" );
+	END
+	printf -v "U_$1" '%s' "http://127.0.0.1:$port"
+	start "$1" --modules "$BUILD/modules" --config "$T/$1.cfg"
+	until_true 10 listens "$port"
+}
+
+# indexed NAME QUERY: the events of its index.
+indexed() {
+	local url="U_$1"
+	get -G "${!url}/index" --data-urlencode "query=$2"
+}
+# is NAME SERVICE EXPRESSION: jq says true of that event.
+is() { indexed "$1" "service = '$2'" | jq -e "any(.[]; $3)" >/dev/null 2>&1; }
+leads() { is "$1" mesos/leader ".metric == 1 and .state == \"ok\""; }
+follows() { is "$1" mesos/leader ".metric == 0 and .state == \"ok\""; }
+critical() { is "$1" "mesos/endpoint/$2" ".state == \"critical\" and (.description | contains(\"$3\"))"; }
+well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
+
+@test "the satellite beside the leading master sees it, its agents and its frameworks" {
+	simulate --masters 1 --agents 7 --tasks 20 --frameworks 3
+	watch_mesos m0 0
+	until_true 5 leads m0
+	until_true 5 is m0 mesos/agents/registered '.metric == 7 and .host == "m0"'
+	until_true 5 is m0 mesos/master/slaves_active '.metric == 7 and .ttl == 3'
+	state=$(get "$(address master 0)/state")
+	name=$(jq -r '.frameworks[0].name' <<<"$state")
+	want=$(jq --arg n "$name" '[.frameworks[] | select(.name == $n) | .used_resources.mem] | add / 1000' <<<"$state")
+	until_true 5 is m0 "mesos/frameworks/$name/mem" "(.metric - $want | fabs) < 1e-6"
+	for k in $(get "$(address master 0)/metrics/snapshot" | jq -r 'keys[]'); do
+		until_true 3 is m0 "mesos/$k" '.metric != null'
+	done
+}
+
+@test "a change of leaders is seen within 2 s, and a follower of any age is told from an empty cluster" {
+	for version in 0.28 1.11; do
+		simulate --masters 2 --agents 4 --version $version
+		watch_mesos m0 0
+		watch_mesos m1 1
+		until_true 5 leads m0
+		until_true 5 follows m1
+		until_true 5 is m0 mesos/agents/registered '.metric == 4'
+		for _ in 1 2; do
+			order leader/1
+			until_true 2 leads m1
+			until_true 2 follows m0
+			until_true 3 is m1 mesos/agents/registered '.metric == 4'
+			order leader/0
+			until_true 2 leads m0
+			until_true 2 follows m1
+		done
+		order leader/none
+		until_true 2 follows m0
+		until_true 2 follows m1
+		run is m0 mesos/agents/registered '.metric == 0'
+		[ "$status" != 0 ]
+		common_teardown
+		common_setup
+	done
+}
+
+@test "credentials: asked for in words, used where set, never logged" {
+	simulate --masters 1 --agents 2 --credentials 'eye:s3cret-word'
+	watch_mesos m0 0
+	until_true 5 critical m0 snapshot credentials
+	watch_mesos wrong 0 'user = "eye"; password = "n0t-it";'
+	until_true 5 critical wrong snapshot "does not take these credentials"
+	watch_mesos right 0 'user = "eye"; password = "s3cret-word";'
+	until_true 5 leads right
+	until_true 5 is right mesos/agents/registered '.metric == 2'
+	run grep -rlE 's3cret-word|n0t-it' "$T/m0.log" "$T/wrong.log" "$T/right.log"
+	[ "$status" != 0 ]
+}
+
+@test "whatever the master does is an event and one line, and it comes back by itself" {
+	simulate --masters 1 --agents 3 --version 1.11
+	watch_mesos m0 0 'timeout = 1;'
+	pid=$PID
+	until_true 5 leads m0
+	while IFS='|' read -r mode words; do
+		order master/0/mode "$mode"
+		until_true 8 critical m0 snapshot "$words" || { echo "$mode"; return 1; }
+		order master/0/mode ok
+		until_true 8 well m0 snapshot || { echo "after $mode"; return 1; }
+		until_true 8 leads m0
+		runs "$pid"
+	done <<-END
+		503|answers 503
+		403|ACLs
+		500|answers 500
+		404|url
+		slow 3000|within 1 s
+		garbage|not JSON
+		truncate|metrics/snapshot
+		close|metrics/snapshot
+		307loop|metrics/snapshot
+		hang|within 1 s
+		down|does a Mesos master run there
+	END
+	[ "$(times m0 'answers 503')" = 1 ]
+	[ "$(times m0 'does a Mesos master run there')" -le 2 ]
+	stops "$pid"
+}
+
+@test "a state that is refused, broken or late costs the state alone" {
+	simulate --masters 1 --agents 3 --version 1.11 --churn 20
+	watch_mesos m0 0 'timeout = 1;'
+	pid=$PID
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	while IFS='|' read -r mode words; do
+		order "master/0/mode?path=/state" "$mode"
+		until_true 12 critical m0 state "$words" || { echo "$mode"; return 1; }
+		leads m0
+		well m0 snapshot
+		order "master/0/mode?path=/state" ok
+		until_true 12 well m0 state || { echo "after $mode"; return 1; }
+	done <<-END
+		503|answers 503
+		garbage|not JSON
+		truncate|/state
+		slow 3000|within 1 s
+		307loop|/state
+	END
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	runs "$pid"
+}
+
+@test "nothing moves, and the state is not asked for again" {
+	simulate --masters 1 --agents 3
+	watch_mesos m0 0
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	before=$(requests /state)
+	polls=$(requests /metrics/snapshot)
+	more() { [ "$(requests /metrics/snapshot)" -gt $((polls + 8)) ]; }
+	until_true 10 more
+	[ "$(requests /state)" = "$before" ]
+	is m0 mesos/agents/registered '.metric == 3'
+	order agent/newcomer.example.com/add
+	until_true 4 is m0 mesos/agents/registered '.metric == 4'
+	[ "$(requests /state)" = $((before + 1)) ]
+	is m0 mesos/bytes-per-minute '.metric > 0'
+}
+
+@test "an old Mesos is understood by its old paths" {
+	simulate --masters 1 --agents 5 --version 0.22
+	watch_mesos m0 0
+	until_true 5 leads m0
+	until_true 5 is m0 mesos/agents/registered '.metric == 5'
+}
+
+@test "mistakes in its settings are refused where they stand" {
+	cat >"$T/bad.cfg" <<-END
+		role = "master";
+		modules = ( "mesos-master" );
+		mesos-master = {
+			url = "localhost:5050";
+			user = "eye";
+			key = "/k.pem";
+			leader-interval = 61;
+		};
+	END
+	run "$SATELLITE" --modules "$BUILD/modules" --check --config "$T/bad.cfg" --state-dir "$T"
+	[ "$status" = 1 ]
+	[[ "$output" == *"bad.cfg:7: "*leader-interval* ]]
+	sed -i 's/leader-interval = 61;//' "$T/bad.cfg"
+	run "$SATELLITE" --modules "$BUILD/modules" --check --config "$T/bad.cfg" --state-dir "$T"
+	[ "$status" = 1 ]
+	[[ "$output" == *"bad.cfg:4: "*"http://HOST:PORT"* ]]
+	[[ "$output" == *"bad.cfg:5: "*password* ]]
+	[[ "$output" == *"bad.cfg:6: "*cert* ]]
+}
+
+# watch_agent URL: a slave whose checks ask that agent; its index is at U_slave.
+watch_agent() {
+	local port
+	port=$(free_port)
+	mkdir -p "$T/slave"
+	cat >"$T/slave.cfg" <<-END
+		role = "slave"; state-dir = "$T/slave"; host = "a0";
+		http = { host = "127.0.0.1"; port = $port; };
+		modules = ( "checks" );
+		mesos-agent = { url = "$1"; timeout = 1; };
+		checks = ( { check = "total-tasks-failed"; interval = 0.5; }, { check = "total-tasks-finished"; interval = 0.5; },
+			   { check = "total-tasks-started"; interval = 0.5; } );
+		streams = ( "index" );
+	END
+	U_slave=http://127.0.0.1:$port
+	start slave --modules "$BUILD/modules" --config "$T/slave.cfg"
+	until_true 10 listens "$port"
+}
+
+@test "a slave reports its agent's totals, and that it does not know them" {
+	simulate --masters 1 --agents 1 --agent-ports 1 --tasks 6
+	agent=$(awk '$1 == "agent" { print $2 }' "$T/ports")
+	watch_agent "$(address agent "$agent")"
+	order "agent/$agent/metrics" '{"slave/tasks_failed": 21, "slave/tasks_finished": 9, "slave/tasks_killed": 4, "slave/tasks_lost": 2,
+		"slave/tasks_running": 8, "slave/tasks_staging": 3, "slave/tasks_starting": 3}'
+	until_true 8 is slave mesos/slave/total-tasks-failed '.metric == 21 and .state == "ok" and .host == "a0"'
+	until_true 8 is slave mesos/slave/total-tasks-finished '.metric == 9'
+	until_true 8 is slave mesos/slave/total-tasks-started '.metric == 50'
+	order "agent/$agent/metrics" '{"slave/tasks_lost": null}'
+	until_true 8 is slave mesos/slave/total-tasks-started '.state == "unknown" and .metric == null'
+	is slave mesos/slave/total-tasks-failed '.state == "ok"'
+	for mode in 503 401 garbage truncate close down 'slow 3000'; do
+		order "agent/$agent/mode" "$mode"
+		until_true 8 is slave mesos/slave/total-tasks-failed '.state == "unknown" and .metric == null' || { echo "$mode"; return 1; }
+		order "agent/$agent/mode" ok
+		until_true 8 is slave mesos/slave/total-tasks-failed '.state == "ok"' || { echo "after $mode"; return 1; }
+	done
+	stops "$PID"
+}
