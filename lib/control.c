@@ -475,16 +475,17 @@ int control_open(struct uv_loop_s *loop, const char *path)
 {
 	struct sockaddr_un at;
 	int rc = address(path, &at), fd;
+	char *copy;
 
 	if (rc != 0)
 		return rc;
-	socket_path = strdup(path);
-	fd = socket_path != NULL ? bind_socket(&at) : -ENOMEM;
+	copy = strdup(path);
+	fd = copy != NULL ? bind_socket(&at) : -ENOMEM;
 	if (fd < 0) {
-		free(socket_path);
-		socket_path = NULL;
+		free(copy);
 		return fd;
 	}
+	socket_path = copy;
 	uv_pipe_init(loop, &listener, 0);
 	listening = true;
 	rc = uv_pipe_open(&listener, fd);

@@ -41,7 +41,7 @@ static int request_line(char *line, struct control_head *out)
 	*path++ = '\0';
 	*version++ = '\0';
 	if (strncmp(version, "HTTP/1.", 7) != 0)
-		return 505;
+		return strncmp(version, "HTTP/", 5) == 0 ? 505 : 400;
 	if ((version[7] != '0' && version[7] != '1') || version[8] != '\0' || !token(line))
 		return 400;
 	if (*path != '/' || !printable(path, 0x21) || strchr(path, '\t') != NULL)

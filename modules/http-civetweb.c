@@ -30,6 +30,7 @@
 #define TEXT_(n)	#n
 #define TIMEOUT_MS	5000			/* for a head, and for each piece of writing */
 #define BODY_S		10			/* for a whole body */
+#define LAST_MS		500			/* for answers under way when it stops */
 #define RING_SIZE	((size_t)256 << 10)
 #define PIECE		((size_t)16 << 10)
 
@@ -38,7 +39,7 @@ struct server {
 	struct mg_context *ctx;
 	char address[64];		/* host:port, as civetweb wants it */
 	int reserved;			/* the port, held until civetweb takes it; -1: not */
-	_Atomic int streams;
+	_Atomic int streams, busy;	/* busy: requests between head and the end of their answer */
 	_Atomic bool runs, stopping;
 	pthread_t stopper;		/* runs mg_stop(), which takes its time */
 	sem_t stop;
@@ -417,7 +418,9 @@ static int begin_request(struct mg_connection *mg)
 		return 408;
 	}
 	conn_init(&c, mg, false);
+	atomic_fetch_add(&c.server->busy, 1);
 	serve(&c, &body);
+	atomic_fetch_sub(&c.server->busy, 1);
 	conn_free(&c);
 	sat_buf_free(&body);
 	return 200;
@@ -565,7 +568,10 @@ static void stopped(void *arg)
 	sat_stopped(s->self);
 }
 
-/* mg_stop() waits for workers that wait for the loop, so it runs here. */
+/*
+ * mg_stop() waits for workers that wait for the loop, so it runs here.  It cuts
+ * off what is being written, so answers that were just given get a moment.
+ */
 static void *stopper(void *arg)
 {
 	struct server *s = arg;
@@ -576,6 +582,8 @@ static void *stopper(void *arg)
 		;
 	if (s->ctx == NULL)
 		return NULL;
+	for (int i = 0; i < LAST_MS / 10 && atomic_load(&s->busy) > 0; i++)
+		nanosleep(&pause, NULL);
 	mg_stop(s->ctx);
 	while ((rc = sat_post(s->self, stopped, s)) == -ENOMEM || rc == -ENOBUFS)
 		nanosleep(&pause, NULL);

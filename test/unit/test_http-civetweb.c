@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_http-civetweb - the server on its own threads, the loop on this one, and clients that do not block. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+#include <cmocka.h>
+
+#include "http.h"
+#include "instance.h"
+#include "log.h"
+#include "request.h"
+#include "work.h"
+
+extern const struct sat_module sat_module_http_civetweb;
+static const struct sat_http_server *server;
+
+static uv_loop_t loop;
+static char server_name[] = "http-civetweb", name[] = "test";
+static struct instance instance;
+static int port;
+static bool has_stopped, runs;
+
+/* ---- A module ----------------------------------------------------------- */
+
+static struct sat_request *kept;
+static int left, closed, heard;
+
+static int echo(void *state, struct sat_request *req)
+{
+	struct sat_buf b = { 0 };
+	size_t len;
+	const char *q = sat_request_query(req, "q");
+
+	(void)state;
+	sat_request_body(req, &len);
+	sat_buf_printf(&b, "who=%s path=%s x=%s q=%s len=%zu", sat_request_who(req), sat_request_path(req),
+		       sat_request_part(req, "x"), q != NULL ? q : "-", len);
+	sat_reply_buf(req, 200, "text/plain", &b);
+	return 0;
+}
+
+static int keep(void *state, struct sat_request *req)
+{
+	(void)state;
+	kept = req;
+	return 0;
+}
+
+static void go_on(void *arg)
+{
+	static char line[8192];
+
+	memset(line, 'x', sizeof(line));
+	while (left > 0 && sat_stream_send(arg, line, sizeof(line)) == 0)
+		left--;
+	if (left == 0)
+		sat_stream_end(arg);
+}
+
+static void on_closed(void *arg)
+{
+	(void)arg;
+	closed++;
+}
+
+static void on_message(void *arg, const void *p, size_t len)
+{
+	char text[200];
+
+	heard++;
+	if (len == 3 && memcmp(p, "end", 3) == 0) {
+		sat_stream_end(arg);
+		return;
+	}
+	snprintf(text, sizeof(text), "heard %.*s", (int)len, (const char *)p);
+	assert_int_equal(sat_stream_send(arg, text, strlen(text)), 0);
+}
+
+static int large(void *state, struct sat_request *req)
+{
+	static const struct sat_stream stream = { .size = sizeof(stream), .room = go_on, .closed = on_closed };
+	int rc = sat_stream_begin(req, 200, "text/plain", &stream, req);
+
+	(void)state;
+	left = 1000;
+	if (rc == 0)
+		go_on(req);
+	return rc;
+}
+
+static int talk(void *state, struct sat_request *req)
+{
+	static const struct sat_stream stream = { .size = sizeof(stream), .message = on_message, .closed = on_closed };
+
+	(void)state;
+	if (sat_request_query(req, "refuse") != NULL) {
+		sat_reply_error(req, 403, "not you");
+		return 0;
+	}
+	kept = req;
+	return sat_stream_begin(req, sat_request_websocket(req) ? 101 : 200, "text/event-stream", &stream, req);
+}
+
+#define ROUTE(m, p, fn, ...) &(const struct sat_route){ .size = sizeof(struct sat_route), \
+	.method = (m), .path = (p), .request = (fn), __VA_ARGS__ }
+
+static const struct sat_route *const routes[] = {
+	ROUTE("GET", "/echo/{x}", echo),
+	ROUTE("POST", "/echo/{x}", echo),
+	ROUTE("GET", "/keep", keep),
+	ROUTE("GET", "/large", large),
+	ROUTE("GET", "/talk", talk, .flags = SAT_WEBSOCKET),
+	NULL
+};
+static const struct sat_module module = { .abi = SAT_ABI, .size = sizeof(module), .name = "test", .routes = routes };
+static struct sat_self self = { .name = name, .module = &module };
+
+/* ---- A client ----------------------------------------------------------- */
+
+static int dial(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+static int say(const char *text)
+{
+	int fd = dial();
+
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	return fd;
+}
+
+/* Turn the loop until `until` is there, or the other side closes. */
+static size_t hear(int fd, char *text, size_t size, const char *until)
+{
+	uint64_t end = uv_hrtime() + UINT64_C(30000000000);
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		assert_true(uv_hrtime() < end && n < size - 1);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		got = recv(fd, text + n, size - n - 1, MSG_DONTWAIT);
+		if (got == 0 || (got < 0 && errno != EAGAIN))
+			break;
+		if (got < 0)
+			usleep(200);
+		n += got > 0 ? (size_t)got : 0;
+		text[n] = '\0';
+		if (until != NULL && strstr(text, until) != NULL)
+			return n;
+	}
+	text[n] = '\0';
+	return n;
+}
+
+static void expect(const char *request, const char *first, const char *part)
+{
+	int fd = say(request);
+	char text[8192];
+
+	hear(fd, text, sizeof(text), NULL);
+	close(fd);
+	if (strncmp(text, first, strlen(first)) != 0 || strstr(text, part) == NULL)
+		fail_msg("%.200s\nwas answered\n%s", request, text);
+}
+
+static void turn_until(const int *count, int n)
+{
+	uint64_t end = uv_hrtime() + UINT64_C(30000000000);
+
+	while (*count < n) {
+		assert_true(uv_hrtime() < end);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(200);
+	}
+}
+
+static void stopped(struct instance *i)
+{
+	(void)i;
+	has_stopped = true;
+}
+
+/* As life.c does it. */
+static void stop(void)
+{
+	uint64_t end = uv_hrtime() + UINT64_C(10000000000);
+
+	http_remove(&instance.self);
+	has_stopped = runs = false;
+	instance_stop(&instance, stopped);
+	while (!has_stopped) {
+		assert_true(uv_hrtime() < end);
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	sat_module_http_civetweb.destroy(instance.self.state);
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	getsockname(fd, (struct sockaddr *)&at, &len);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static int begin(void **unused)
+{
+	(void)unused;
+	log_open("/dev/null", LOG_DEBUG);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	self_process.loop = &loop;
+	assert_int_equal(work_init(&loop), 0);
+	assert_int_equal(http_init(), 0);
+	assert_int_equal(http_add(&self), 0);
+	memset(&instance, 0, sizeof(instance));
+	instance.self.name = server_name;
+	instance.self.module = &sat_module_http_civetweb;
+	instance.self.instance = &instance;
+	server = sat_module_http_civetweb.http_server;
+	assert_int_equal(sat_module_http_civetweb.create(&instance.self, NULL, &instance.self.state), 0);
+	port = free_port();
+	assert_int_equal(server->listen(instance.self.state, "127.0.0.1", port), 0);
+	assert_int_equal(sat_module_http_civetweb.start(instance.self.state), 0);
+	instance.stage = INSTANCE_RUNNING;
+	assert_int_equal(http_add(&instance.self), 0);
+	kept = NULL;
+	closed = heard = 0;
+	runs = true;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	if (runs)
+		stop();
+	http_end();
+	for (int i = 0; i < 20; i++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(request_count(), 0);
+	work_forget(&instance.self);
+	work_end();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	log_close();
+	return 0;
+}
+
+/* ---- Requests ----------------------------------------------------------- */
+
+static void requests_are_answered(void **unused)
+{
+	(void)unused;
+	expect("GET /echo/a%20b?q=%26+c HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+	       "\r\n\r\nwho=127.0.0.1 path=/echo/a%20b x=a b q=& c len=0");
+	expect("POST /echo/y HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "len=3");
+	expect("POST /echo/y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+	       "HTTP/1.1 200 OK\r\n", "len=3");
+	expect("HEAD /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Content-Length: ");
+	expect("DELETE /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405 ", "Allow: GET, HEAD, POST, OPTIONS\r\n");
+	expect("OPTIONS /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 204 ", "Allow: ");
+}
+
+static void paths_are_not_touched(void **unused)
+{
+	(void)unused;
+	expect("GET /echo/a%2fb HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("GET /echo/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("GET /echo/a%0d%0ab HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("GET /echo/../echo/a HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 ", "error");
+	expect("GET /echo//a HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 ", "error");
+	expect("GET /echo/%c3%a4%5c.. HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ", "x=\xc3\xa4\\..");
+}
+
+static void what_is_no_request_is_refused(void **unused)
+{
+	(void)unused;
+	expect("GET /\r\n\r\n", "HTTP/1.1 400 ", "{\"error\": \"Bad Request\"}\n");
+	expect("\x16\x03\x01\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("POST /echo/y HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", "HTTP/1.1 413 ", "error");
+}
+
+static void an_answer_may_come_later(void **unused)
+{
+	int fd = say("GET /keep HTTP/1.1\r\nHost: x\r\n\r\n");
+	char text[1000];
+
+	(void)unused;
+	while (kept == NULL)
+		uv_run(&loop, UV_RUN_ONCE);
+	sat_reply(kept, 201, "text/plain", "late", 4, (const char *const[]){ "X-More: yes", NULL });
+	hear(fd, text, sizeof(text), NULL);
+	assert_non_null(strstr(text, "HTTP/1.1 201 Created"));
+	assert_non_null(strstr(text, "X-More: yes\r\n"));
+	assert_non_null(strstr(text, "\r\n\r\nlate"));
+	close(fd);
+}
+
+/* ---- Streams ------------------------------------------------------------ */
+
+static void a_stream_waits_for_room(void **unused)
+{
+	int fd = say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+	size_t size = 16 << 20, n;
+	char *text = malloc(size);
+
+	(void)unused;
+	n = hear(fd, text, size, NULL);
+	assert_true(n > 8192000 && n < 8192000 + 30000);
+	assert_string_equal(text + n - 5, "0\r\n\r\n");
+	turn_until(&closed, 1);
+	free(text);
+	close(fd);
+}
+
+static void a_client_that_goes_is_noticed(void **unused)
+{
+	int fd = say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+	char text[1000];
+
+	(void)unused;
+	hear(fd, text, 500, "\r\n");
+	close(fd);
+	turn_until(&closed, 1);
+}
+
+/* 64 streams and no more, while other requests are served. */
+static void streams_have_their_places(void **unused)
+{
+	static int fds[80];
+	char text[1000];
+	int streams = 0, refused = 0;
+
+	(void)unused;
+	for (int i = 0; i < 66; i++) {
+		fds[i] = say("GET /talk HTTP/1.1\r\nHost: x\r\n\r\n");
+		hear(fds[i], text, sizeof(text), "\r\n\r\n");
+		streams += strncmp(text, "HTTP/1.1 200 ", 13) == 0;
+		refused += strncmp(text, "HTTP/1.1 503 ", 13) == 0;
+	}
+	assert_int_equal(streams, 64);
+	assert_int_equal(refused, 2);
+	expect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ", "{\"ok\": true}\n");
+	stop();
+	assert_int_equal(closed, 64);
+	for (int i = 0; i < 66; i++)
+		close(fds[i]);
+}
+
+static void who_waits_is_answered_at_the_end(void **unused)
+{
+	int fd = say("GET /keep HTTP/1.1\r\nHost: x\r\n\r\n"), half = say("GET /keep HT");
+	char text[1000];
+
+	(void)unused;
+	while (kept == NULL)
+		uv_run(&loop, UV_RUN_ONCE);
+	stop();
+	hear(fd, text, sizeof(text), NULL);
+	assert_int_equal(strncmp(text, "HTTP/1.1 503 ", 13), 0);
+	close(fd);
+	close(half);
+}
+
+/* ---- WebSockets --------------------------------------------------------- */
+
+#define UPGRADE "Host: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" \
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+static int upgrade(void)
+{
+	int fd = say("GET /talk HTTP/1.1\r\n" UPGRADE);
+	char text[1000];
+
+	hear(fd, text, sizeof(text), "\r\n\r\n");
+	assert_int_equal(strncmp(text, "HTTP/1.1 101 ", 13), 0);
+	assert_non_null(strstr(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));	/* RFC 6455, 1.3 */
+	return fd;
+}
+
+static void frame(int fd, int opcode, const char *text)
+{
+	char out[200] = { (char)(0x80 | opcode), (char)(0x80 | strlen(text)), 1, 2, 3, 4 };
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		out[6 + i] = (char)(text[i] ^ (1 + i % 4));
+	assert_int_equal(send(fd, out, 6 + n, MSG_NOSIGNAL), 6 + n);
+}
+
+static void a_websocket_talks(void **unused)
+{
+	int fd = upgrade();
+	char text[1000];
+
+	(void)unused;
+	frame(fd, 1, "one");
+	hear(fd, text, sizeof(text), "one");
+	assert_string_equal(text, "\x81\x09heard one");
+	frame(fd, 9, "ping");
+	hear(fd, text, sizeof(text), "ping");
+	assert_string_equal(text, "\x8a\x04ping");
+	frame(fd, 1, "end");
+	assert_int_equal(hear(fd, text, 5, "\xe8"), 4);
+	assert_memory_equal(text, "\x88\x02\x03\xe8", 4);
+	frame(fd, 8, "\x03\xe8");
+	turn_until(&closed, 1);
+	close(fd);
+}
+
+static void a_websocket_may_end_from_both_sides(void **unused)
+{
+	int fd = upgrade(), other;
+	char text[1000];
+
+	(void)unused;
+	frame(fd, 8, "\x03\xe8");
+	turn_until(&closed, 1);
+	close(fd);
+	fd = upgrade();
+	close(fd);
+	turn_until(&closed, 2);
+	fd = upgrade();
+	other = upgrade();
+	frame(other, 1, "here");
+	hear(other, text, sizeof(text), "here");
+	stop();
+	assert_int_equal(closed, 4);
+	close(fd);
+	close(other);
+}
+
+static void a_websocket_may_be_refused(void **unused)
+{
+	(void)unused;
+	expect("GET /talk?refuse=1 HTTP/1.1\r\n" UPGRADE, "HTTP/1.1 403 ", "not you");
+	expect("GET /echo/x HTTP/1.1\r\n" UPGRADE, "HTTP/1.1 200 ", "x=x");
+	expect("GET /nope HTTP/1.1\r\n" UPGRADE, "HTTP/1.1 404 ", "error");
+	expect("GET /talk HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	       "Sec-WebSocket-Version: 7\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "", "");
+	assert_int_equal(closed, 0);
+}
+
+/* ---- The port ----------------------------------------------------------- */
+
+static void a_port_in_use_is_known_at_once(void **unused)
+{
+	void *state;
+
+	(void)unused;
+	assert_int_equal(sat_module_http_civetweb.create(&instance.self, NULL, &state), 0);
+	assert_int_equal(server->listen(state, "127.0.0.1", port), -EADDRINUSE);
+	assert_int_equal(server->listen(state, "::1", port), -EAFNOSUPPORT);
+	assert_int_equal(server->listen(state, "192.0.2.1", port), -EADDRNOTAVAIL);
+	assert_int_equal(server->listen(state, "127.0.0.1", free_port()), 0);	/* held, and given back */
+	sat_module_http_civetweb.destroy(state);
+}
+
+static void it_may_run_again_at_once(void **unused)
+{
+	(void)unused;
+	stop();
+	assert_int_equal(sat_module_http_civetweb.create(&instance.self, NULL, &instance.self.state), 0);
+	assert_int_equal(server->listen(instance.self.state, "127.0.0.1", port), 0);
+	assert_int_equal(sat_module_http_civetweb.start(instance.self.state), 0);
+	instance.stage = INSTANCE_RUNNING;
+	runs = true;
+	assert_int_equal(http_add(&instance.self), 0);
+	expect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ", "true");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(requests_are_answered),
+		TEST(paths_are_not_touched),
+		TEST(what_is_no_request_is_refused),
+		TEST(an_answer_may_come_later),
+		TEST(a_stream_waits_for_room),
+		TEST(a_client_that_goes_is_noticed),
+		TEST(streams_have_their_places),
+		TEST(who_waits_is_answered_at_the_end),
+		TEST(a_websocket_talks),
+		TEST(a_websocket_may_end_from_both_sides),
+		TEST(a_websocket_may_be_refused),
+		TEST(a_port_in_use_is_known_at_once),
+		TEST(it_may_run_again_at_once),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
