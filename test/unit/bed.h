@@ -57,7 +57,7 @@ static const struct sat_op *bed_find_op(void *arg, const char *name, const struc
 	return &bed_op;
 }
 
-static const struct sat_check *bed_find(void *arg, const char *name, bool own_key, const struct sat_conf *where,
+static inline const struct sat_check *bed_find(void *arg, const char *name, bool own_key, const struct sat_conf *where,
 					struct sat_self **self)
 {
 	(void)arg;
@@ -100,7 +100,7 @@ static void bed_run(const bool *done)
 }
 
 /* NULL: refused.  `group` is the module's own. */
-static struct checks *bed_build(const char *group, const char *list)
+static inline struct checks *bed_build(const char *group, const char *list)
 {
 	const struct check_finder finder = { .find = bed_find };
 	static const struct sat_option *const none[] = { NULL };
@@ -123,7 +123,7 @@ static struct checks *bed_build(const char *group, const char *list)
 }
 
 /* Let them run until n events have come. */
-static void bed_wait(int n)
+static inline void bed_wait(int n)
 {
 	checks_adopt(bed.checks, NULL);
 	while (bed.n < n)
@@ -141,7 +141,7 @@ static void bed_closed(uv_handle_t *handle)
 }
 
 /* Let them run for a while. */
-static void bed_run_for(unsigned ms)
+static inline void bed_run_for(unsigned ms)
 {
 	bool done = false;
 	uv_timer_t timer = { .data = &done };
@@ -170,7 +170,7 @@ static void bed_end_checks(void)
 		checks_free(bed.checks);
 		bed.checks = NULL;
 	}
-	if (bed.module->destroy != NULL && bed.self.state != NULL)
+	if (bed.self.state != NULL && bed.module->destroy != NULL)
 		bed.module->destroy(bed.self.state);
 	bed.self.state = NULL;
 	bed_forget();

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_forward - the queue, the addresses, and a sender beside masters that misbehave. */
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include "wire.h"
+#include "unit/bed.h"
+#include "../../modules/forward/forward.h"
+
+extern const struct sat_module sat_module_forward;
+
+/* ---- A master that answers as it is told -------------------------------- */
+
+enum manner { ACKS, SILENT, REFUSES, HANGS_UP, BABBLES };
+
+static struct master {
+	uv_tcp_t door, conn;
+	bool open;		/* conn is */
+	enum manner manner;
+	int port, messages, connections;
+	size_t events;
+	struct sat_buf in;
+} masters[2];
+
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	static char room[65536];
+
+	(void)handle;
+	(void)suggested;
+	*buf = uv_buf_init(room, sizeof(room));
+}
+
+static void conn_closed(uv_handle_t *handle)
+{
+	((struct master *)handle->data)->open = false;
+}
+
+static void hang_up(struct master *m)
+{
+	if (m->open && !uv_is_closing((uv_handle_t *)&m->conn))
+		uv_close((uv_handle_t *)&m->conn, conn_closed);
+}
+
+static void answer(struct master *m)
+{
+	struct sat_buf b = { 0 };
+	uv_buf_t buf;
+
+	if (m->manner == SILENT)
+		return;
+	if (m->manner == HANGS_UP) {
+		hang_up(m);
+		return;
+	}
+	if (m->manner == REFUSES)
+		wire_error(&b, "no");
+	else if (m->manner == BABBLES)
+		sat_buf_add(&b, "\xff\xff\xff\xff", 4);
+	else
+		wire_ok(&b);
+	buf = uv_buf_init(b.p, (unsigned)b.len);
+	uv_try_write((uv_stream_t *)&m->conn, &buf, 1);
+	sat_buf_free(&b);
+}
+
+static void take(struct master *m, char *msg, size_t len)
+{
+	struct arena arena = { 0 };
+	struct wire_msg out;
+	char *copy = malloc(len + 1);
+
+	if (copy != NULL)
+		memcpy(copy, msg, len);
+	if (copy != NULL && wire_decode((uint8_t *)copy, len, &arena, &out) == 0) {
+		m->messages++;
+		m->events += out.n;
+		answer(m);
+	} else {
+		hang_up(m);
+	}
+	arena_free(&arena);
+	free(copy);
+}
+
+static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct master *m = stream->data;
+	uint32_t len;
+	size_t at = 0;
+
+	if (n < 0) {
+		hang_up(m);
+		return;
+	}
+	sat_buf_add(&m->in, buf->base, (size_t)n);
+	if (m->in.full)
+		hang_up(m);
+	while (m->in.len - at >= 4) {
+		memcpy(&len, m->in.p + at, 4);
+		len = ntohl(len);
+		if (m->in.len - at - 4 < len)
+			break;
+		take(m, m->in.p + at + 4, len);
+		at += 4 + len;
+	}
+	m->in.len -= at;
+	if (at > 0)
+		memmove(m->in.p, m->in.p + at, m->in.len);
+}
+
+static void knocked(uv_stream_t *door, int status)
+{
+	struct master *m = door->data;
+
+	assert_int_equal(status, 0);
+	assert_false(m->open);
+	uv_tcp_init(&bed.loop, &m->conn);
+	m->conn.data = m;
+	m->open = true;
+	m->in.len = 0;
+	m->connections++;
+	assert_int_equal(uv_accept(door, (uv_stream_t *)&m->conn), 0);
+	uv_read_start((uv_stream_t *)&m->conn, give_room, came);
+}
+
+static void master_up(struct master *m, enum manner manner)
+{
+	struct sockaddr_in addr;
+	int len = sizeof(addr);
+
+	memset(m, 0, sizeof(*m));
+	m->manner = manner;
+	uv_tcp_init(&bed.loop, &m->door);
+	m->door.data = m;
+	uv_ip4_addr("127.0.0.1", 0, &addr);
+	assert_int_equal(uv_tcp_bind(&m->door, (struct sockaddr *)&addr, 0), 0);
+	assert_int_equal(uv_listen((uv_stream_t *)&m->door, 16, knocked), 0);
+	uv_tcp_getsockname(&m->door, (struct sockaddr *)&addr, &len);
+	m->port = ntohs(addr.sin_port);
+}
+
+static void master_down(struct master *m)
+{
+	hang_up(m);
+	uv_close((uv_handle_t *)&m->door, NULL);
+	bed_run_for(1);
+	sat_buf_free(&m->in);
+}
+
+/* ---- The sender --------------------------------------------------------- */
+
+static struct sender *sender;
+
+static struct settings how = { .queue = 1000, .batch = 10, .flush = 10 * SAT_MS, .connect_timeout = SAT_SECOND,
+			       .ack_timeout = SAT_SECOND };
+
+static int up(void **unused)
+{
+	(void)unused;
+	bed_up(&sat_module_forward);
+	return 0;
+}
+
+static int down(void **unused)
+{
+	(void)unused;
+	bed_down();
+	return 0;
+}
+
+static void sender_up(int first, int second)
+{
+	char names[2][32];
+	const char *list[3] = { names[0], NULL, NULL };
+	int rc;
+
+	snprintf(names[0], sizeof(names[0]), "127.0.0.1:%d", first);
+	snprintf(names[1], sizeof(names[1]), "127.0.0.1:%d", second);
+	list[1] = second != 0 ? names[1] : NULL;
+	sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
+	assert_non_null(sender);
+	sender_start(sender);
+}
+
+static void sender_down(void)
+{
+	bool done = false;
+
+	sender_stop(sender, bed_done, &done);
+	bed_run(&done);
+	sender_free(sender);
+}
+
+static void put_one(const char *state, double ttl)
+{
+	struct event *ev = event_copy(&(struct sat_event){ .size = sizeof(struct sat_event), .host = "h",
+							   .state = state, .has = SAT_HAS_TTL, .ttl = ttl });
+
+	if (ev == NULL)
+		return;
+	sender_put(sender, &ev->pub);
+	sat_drop(&ev->pub);
+}
+
+static void put(int n, double ttl)
+{
+	for (int i = 0; i < n; i++)
+		put_one("ok", ttl);
+}
+
+/* Within 5 seconds. */
+static void wait_for(const size_t *what, size_t n)
+{
+	for (int i = 0; i < 500 && *what < n; i++)
+		bed_run_for(10);
+	assert_int_equal(*what, n);
+}
+
+static int64_t counted(unsigned which)
+{
+	return sat_counted(&bed.self, which);
+}
+
+/* Until all is answered, within 5 seconds. */
+static void wait_till_empty(void)
+{
+	for (int i = 0; i < 500 && counted(COUNT_QUEUED) > 0; i++)
+		bed_run_for(10);
+	assert_int_equal(counted(COUNT_QUEUED), 0);
+}
+
+static void every_master_gets_every_event_in_batches(void **unused)
+{
+	(void)unused;
+	master_up(&masters[0], ACKS);
+	master_up(&masters[1], ACKS);
+	sender_up(masters[0].port, masters[1].port);
+	put(25, 60);
+	wait_for(&masters[0].events, 25);
+	wait_for(&masters[1].events, 25);
+	assert_int_equal(masters[0].messages, 3);
+	put(1, 60);
+	wait_for(&masters[0].events, 26);
+	sender_down();
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 52);
+	assert_int_equal(counted(COUNT_QUEUED), 0);
+	assert_int_equal(counted(COUNT_DROPPED), 0);
+	master_down(&masters[0]);
+	master_down(&masters[1]);
+}
+
+/* One that is silent, then one that is not there at all. */
+static void a_bad_master_delays_no_other(void **unused)
+{
+	int port;
+
+	(void)unused;
+	master_up(&masters[0], SILENT);
+	master_up(&masters[1], ACKS);
+	sender_up(masters[0].port, masters[1].port);
+	for (size_t i = 1; i <= 20; i++) {
+		put(10, 60);
+		wait_for(&masters[1].events, 10 * i);
+	}
+	assert_int_equal(masters[0].events, 10 * DEPTH);	/* and no more */
+	masters[0].manner = ACKS;
+	hang_up(&masters[0]);
+	wait_for(&masters[0].events, 10 * DEPTH + 200);		/* those not answered come again */
+	wait_till_empty();
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 400);
+	port = masters[0].port;
+	sender_down();
+	master_down(&masters[0]);
+	sender_up(port, masters[1].port);
+	put(10, 60);
+	wait_for(&masters[1].events, 210);
+	sender_down();
+	assert_int_equal(counted(COUNT_DROPPED), 10);
+	master_down(&masters[1]);
+}
+
+static void unanswered_messages_are_sent_again(void **unused)
+{
+	(void)unused;
+	master_up(&masters[0], HANGS_UP);
+	sender_up(masters[0].port, 0);
+	put(5, 60);
+	wait_for(&masters[0].events, 5);
+	masters[0].manner = ACKS;
+	wait_for(&masters[0].events, 10);
+	sender_down();
+	assert_int_equal(counted(COUNT_SENT), 10);
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 5);
+	assert_true(counted(COUNT_RECONNECTS) >= 1);
+	master_down(&masters[0]);
+}
+
+static void a_master_that_does_not_answer_is_left(void **unused)
+{
+	(void)unused;
+	master_up(&masters[0], SILENT);
+	sender_up(masters[0].port, 0);
+	put(5, 60);
+	wait_for(&masters[0].events, 5);
+	masters[0].manner = ACKS;
+	wait_for(&masters[0].events, 10);
+	assert_int_equal(masters[0].connections, 2);
+	masters[0].manner = BABBLES;
+	put(1, 60);
+	wait_for(&masters[0].events, 11);
+	masters[0].manner = ACKS;
+	wait_for(&masters[0].events, 12);
+	sender_down();
+	master_down(&masters[0]);
+}
+
+static void refused_events_are_not_sent_again(void **unused)
+{
+	(void)unused;
+	master_up(&masters[0], REFUSES);
+	sender_up(masters[0].port, 0);
+	put(5, 60);
+	wait_for(&masters[0].events, 5);
+	sender_down();
+	assert_int_equal(counted(COUNT_REFUSED), 5);
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 0);
+	assert_int_equal(masters[0].events, 5);
+	master_down(&masters[0]);
+}
+
+static void late_events_are_dropped_unless_wanted(void **unused)
+{
+	(void)unused;
+	for (int late = 0; late < 2; late++) {
+		size_t before = (size_t)counted(COUNT_EXPIRED);
+
+		how.late = late;
+		master_up(&masters[0], SILENT);
+		sender_up(masters[0].port, 0);
+		put(10 * DEPTH + 20, 0.2);
+		wait_for(&masters[0].events, 10 * DEPTH);
+		bed_run_for(300);
+		put_one("expired", 0.01);
+		put(1, 60);
+		masters[0].manner = ACKS;
+		hang_up(&masters[0]);
+		masters[0].events = 0;
+		wait_for(&masters[0].events, late ? 10 * DEPTH + 22 : 2);
+		sender_down();
+		assert_int_equal(counted(COUNT_EXPIRED) - before, late ? 0 : 10 * DEPTH + 20);
+		master_down(&masters[0]);
+	}
+	how.late = false;
+}
+
+static void stop_sends_what_waits(void **unused)
+{
+	bool done = false;
+
+	(void)unused;
+	how.flush = 60 * SAT_SECOND;
+	master_up(&masters[0], ACKS);
+	sender_up(masters[0].port, 0);
+	bed_run_for(50);
+	put(7, 60);
+	sender_stop(sender, bed_done, &done);
+	bed_run(&done);
+	sender_free(sender);
+	assert_int_equal(masters[0].events, 7);
+	how.flush = 10 * SAT_MS;
+	master_down(&masters[0]);
+}
+
+static void stop_does_not_wait_for_ever(void **unused)
+{
+	uint64_t began = uv_hrtime();
+
+	(void)unused;
+	how.ack_timeout = 60 * SAT_SECOND;
+	master_up(&masters[0], SILENT);
+	sender_up(masters[0].port, 0);
+	put(7, 60);
+	wait_for(&masters[0].events, 7);
+	sender_down();
+	assert_in_range((uv_hrtime() - began) / 1000000, 2000, 4500);
+	assert_int_equal(counted(COUNT_DROPPED), 7);
+	how.ack_timeout = SAT_SECOND;
+	master_down(&masters[0]);
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	int nth = 0, fired;
+
+	(void)unused;
+	do {
+		char name[32];
+		const char *list[] = { name, NULL };
+		int rc;
+
+		master_up(&masters[0], ACKS);
+		snprintf(name, sizeof(name), "127.0.0.1:%d", masters[0].port);
+		fault_arm(++nth);
+		sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
+		if (sender != NULL) {
+			sender_start(sender);
+			put(3, 60);
+			bed_run_for(30);
+		}
+		fired = fault_fired();
+		fault_arm(0);
+		assert_true(sender != NULL || (fired && rc == -ENOMEM));
+		if (sender != NULL)
+			sender_down();
+		master_down(&masters[0]);
+	} while (fired && nth < 60);
+	assert_true(nth > 5);
+}
+
+/* ---- The queue and the addresses ---------------------------------------- */
+
+static const struct sat_event *event(int i)
+{
+	struct event *ev = event_copy(&(struct sat_event){ .size = sizeof(struct sat_event),
+							   .has = SAT_HAS_INT, .metric.i = i });
+
+	return &ev->pub;
+}
+
+static void queue_drops_the_oldest(void **unused)
+{
+	struct queue q = { .max = 20, .max_bytes = 1 << 20 };
+	const struct sat_event *evs[20];
+	size_t gone = 0, expired;
+
+	(void)unused;
+	for (int i = 0; i < 50; i++)
+		gone += queue_put(&q, event(i), INT64_MAX);
+	assert_int_equal(gone, 30);
+	assert_int_equal(queue_take(&q, evs, 5, 0, &expired), 5);
+	assert_int_equal(evs[0]->metric.i, 30);
+	assert_int_equal(queue_take(&q, evs, 5, 0, &expired), 5);
+	assert_int_equal(queue_waiting(&q), 10);
+	for (int i = 50; i < 57; i++)
+		queue_put(&q, event(i), INT64_MAX);	/* 5 of the first message go, 2 of the second */
+	assert_int_equal(queue_waiting(&q), 17);
+	assert_int_equal(queue_ack(&q), 0);
+	assert_int_equal(queue_ack(&q), 3);
+	assert_int_equal(queue_take(&q, evs, 20, 0, &expired), 17);
+	assert_int_equal(evs[0]->metric.i, 40);
+	queue_untake(&q);
+	assert_int_equal(queue_waiting(&q), 17);
+	queue_free(&q);
+}
+
+static void queue_is_bounded_in_bytes(void **unused)
+{
+	struct queue q = { .max = 1000, .max_bytes = 1500 };
+	size_t gone = 0;
+
+	(void)unused;
+	for (int i = 0; i < 50; i++)
+		gone += queue_put(&q, event(i), INT64_MAX);
+	assert_int_equal(gone + q.n, 50);
+	assert_in_range(q.n, 5, 15);
+	assert_true(q.bytes <= 1500);
+	q.max_bytes = 10;
+	assert_int_equal(queue_put(&q, event(99), INT64_MAX), 1);
+	queue_free(&q);
+	assert_int_equal(q.bytes, 0);
+}
+
+static void queue_forgets_what_is_late(void **unused)
+{
+	struct queue q = { .max = 100, .max_bytes = 1 << 20 };
+	const struct sat_event *evs[20];
+	size_t expired;
+
+	(void)unused;
+	for (int i = 0; i < 10; i++)
+		queue_put(&q, event(i), i % 2 == 0 ? 5 : 50);
+	assert_int_equal(queue_take(&q, evs, 3, 10, &expired), 3);
+	assert_int_equal(expired, 3);
+	assert_int_equal(evs[2]->metric.i, 5);
+	assert_int_equal(queue_take(&q, evs, 20, 100, &expired), 0);
+	assert_int_equal(expired, 4);
+	assert_int_equal(queue_waiting(&q), 0);
+	assert_int_equal(queue_ack(&q), 3);
+	assert_int_equal(q.n, 0);
+	queue_put(&q, event(1), 5);
+	assert_int_equal(queue_take(&q, evs, 20, 100, &expired), 0);
+	assert_int_equal(q.n, 0);
+	queue_free(&q);
+}
+
+static void addresses_have_names_and_ports(void **unused)
+{
+	static const struct { const char *text, *host; int port; } good[] = {
+		{ "m1", "m1", 5555 }, { "m1:1", "m1", 1 }, { "10.0.0.1:65535", "10.0.0.1", 65535 },
+		{ "[::1]:7", "::1", 7 }, { "[::1]", "::1", 5555 }, { "::1", "::1", 5555 },
+	};
+	static const char *const bad[] = { "", ":1", "m1:", "m1:0", "m1:65536", "m1:x", "m1:+1", "[::1", "[::1]x", "[]:1",
+					   "a b", "m1:1x", "http://m1" };
+	char host[64];
+	int port;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_null(address_split(good[i].text, host, sizeof(host), &port));
+		assert_string_equal(host, good[i].host);
+		assert_int_equal(port, good[i].port);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_non_null(address_split(bad[i], host, sizeof(host), &port));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(queue_drops_the_oldest),
+		TEST(queue_is_bounded_in_bytes),
+		TEST(queue_forgets_what_is_late),
+		cmocka_unit_test(addresses_have_names_and_ports),
+		TEST(every_master_gets_every_event_in_batches),
+		TEST(a_bad_master_delays_no_other),
+		TEST(unanswered_messages_are_sent_again),
+		TEST(a_master_that_does_not_answer_is_left),
+		TEST(refused_events_are_not_sent_again),
+		TEST(late_events_are_dropped_unless_wanted),
+		TEST(stop_sends_what_waits),
+		TEST(stop_does_not_wait_for_ever),
+		TEST(every_failure_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
