@@ -74,7 +74,6 @@ static int hold_item(const struct sat_at *at, struct def *d, const struct sat_it
 	for (uint32_t i = 0; i < item->n && rc == 0; i++) {
 		if (item->evs[i]->host == NULL)
 			return sat_fail(at, -EINVAL, "an event without a host turns nothing %s", off ? "off" : "on");
-		silence_heard(d->wl, item->evs[i]);
 		rc = hold(at, d, item->evs[i], off);
 	}
 	if (rc != 0)
@@ -174,7 +173,6 @@ static int ensure_item(const struct sat_at *at, void *def, void *state, const st
 	for (uint32_t i = 0; i < item->n; i++) {
 		if (item->evs[i]->host == NULL)
 			continue;
-		silence_heard(d->wl, item->evs[i]);
 		left[n_left++] = item->evs[i];
 	}
 	while (n_left > 0 && rc == 0) {

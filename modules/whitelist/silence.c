@@ -2,9 +2,10 @@
 /*
  * silence - who was last heard when, by time of receipt.
  *
- * A host is heard when an event of it is indexed, or reaches an operator of
- * this module; what this master says itself about a host does not count.  That
- * costs one look-up by pointer an event.  Times are saved every minute.
+ * A host is heard when an event of it is indexed, or reaches persist-event or
+ * delete-event; not the others, since windows in front of them say old things
+ * again.  What this master says itself about a host does not count.  That costs
+ * one look-up by pointer an event.  Times are saved every minute.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# rest.bats - an operator turns hosts on and off over HTTP; every row of the table, right and wrong.
+
+load common
+
+setup() {
+	common_setup
+	PORT=$(free_port)
+	URL=http://127.0.0.1:$PORT
+	mkdir "$T/state"
+	seq -f 'host%g' 1 5 >"$T/whitelist"
+	config
+}
+
+teardown() { common_teardown; }
+
+# config LINE...: a master's, with further settings of `whitelist`.
+config() {
+	cat >"$T/master.cfg" <<-END
+	role = "master";
+	state-dir = "$T/state";
+	http = { host = "127.0.0.1"; port = $PORT; };
+	modules = ( "whitelist" );
+	whitelist = { path = "$T/whitelist"; guard = { mode = "off"; }; $* };
+	streams = ( "index" );
+	END
+}
+
+master() {
+	start master --config "$T/master.cfg"
+	MASTER=$PID
+	heard master 'imported 5 hosts'
+}
+
+# asks METHOD PATH [BODY]: the status; the body of the answer is in $T/body.
+asks() {
+	local data=()
+	[ $# -lt 3 ] || data=(-H 'Content-Type: application/json' --data-binary "$3")
+	curl -s --max-time 10 --path-as-is -o "$T/body" -D "$T/head" -w '%{http_code}' -X "$1" "${data[@]}" "$URL$2"
+}
+
+# expect STATUS METHOD PATH [BODY]
+expect() {
+	local want=$1 got
+	shift
+	got=$(asks "$@")
+	[ "$got" = "$want" ] || { echo "$*: $got, not $want: $(cat "$T/body")"; return 1; }
+}
+
+body() { jq -e "$@" "$T/body" >"$T/jq.out" || { echo "not so: $*"; cat "$T/body"; return 1; }; }
+error() { body '.error | type == "string" and length > 0'; }
+file_is() { [ "$(tr '\n' ' ' <"$T/whitelist")" = "$*${1:+ }" ]; }
+
+@test "lists: on, off and all, another flag is refused" {
+	master
+	expect 200 GET /whitelist/all
+	body 'keys == ["host1","host2","host3","host4","host5"]'
+	body '.host1["managed-flag"] == "on" and .host1["manual-flag"] == null'
+	body '.host1["managed-events"] == {} and .host1["manual-events"] == {}'
+	expect 201 POST /whitelist/host/host2/event/disk '{"state":"critical"}'
+	expect 200 GET /whitelist/on
+	body 'keys == ["host1","host3","host4","host5"]'
+	expect 200 GET /whitelist/off
+	body 'keys == ["host2"]'
+	expect 400 GET /whitelist/bogus
+	error
+	expect 404 GET /whitelist/
+	curl -sfI "$URL/whitelist/all" | grep -qi '^content-type: application/json'
+}
+
+@test "a host: its record, unknown ones, and forgetting it" {
+	config 'resolve = false;'
+	master
+	expect 200 GET /whitelist/host/host1
+	body '.["managed-flag"] == "on"'
+	expect 404 GET /whitelist/host/nobody
+	error
+	expect 404 DELETE /whitelist/host/nobody
+	error
+	expect 200 DELETE /whitelist/host/host1
+	expect 404 GET /whitelist/host/host1
+	expect 404 DELETE /whitelist/host/host1
+	until_true 2 file_is host2 host3 host4 host5
+	expect 201 POST /whitelist/host/host1/event/back '{"state":"ok"}'
+	until_true 2 file_is host1 host2 host3 host4 host5
+}
+
+@test "events: posted, dropped, and the latest one counts" {
+	master
+	expect 201 POST /whitelist/host/host3/event/disk \
+		'{"state":"critical","ttl":"7day","description":"bad \"disk\" é/x","extra":"z"}'
+	body '.["manual-flag"] == "off"'
+	body '.["manual-events"].disk | .state == "critical" and .ttl == 604800 and .extra == "z"'
+	body '.["manual-events"].disk.description == "bad \"disk\" é/x"'
+	body '.["manual-events"].disk.time | . > 1700000000'
+	until_true 2 file_is host1 host2 host4 host5
+	expect 201 POST /whitelist/host/host3/event/fixed '{"state":"ok"}'
+	body '.["manual-flag"] == "on"'
+	until_true 2 file_is host1 host2 host3 host4 host5
+	expect 200 DELETE /whitelist/host/host3/event/fixed
+	body '.["manual-flag"] == "off"'
+	expect 404 DELETE /whitelist/host/host3/event/fixed
+	error
+	expect 404 DELETE /whitelist/host/nobody/event/disk
+	error
+	expect 200 DELETE /whitelist/host/host3/event/disk
+	body '.["manual-flag"] == null and .["managed-flag"] == "on"'
+	until_true 2 file_is host1 host2 host3 host4 host5
+}
+
+@test "bodies that are wrong say why" {
+	master
+	local b
+	for b in '' 'x' '[]' '"ok"' '{' '{"state":"ok"' '{"ttl":"1day"}' '{"state":null}' '{"state":"warning"}' \
+		'{"state":1}' '{"state":"ok","ttl":"1fortnight"}' '{"state":"ok","ttl":"day"}' '{"state":"ok","ttl":"0day"}' \
+		'{"state":"ok","ttl":"-1day"}' '{"state":"ok","ttl":"1 day"}' '{"state":"ok","ttl":"1dayss"}' \
+		'{"state":"ok","ttl":86400}' '{"state":"ok","ttl":"99999999999999999999week"}' \
+		'{"state":"ok","metric":"x"}' '{"state":"ok","extra":1}' '{"state":"ok","extra":{}}' \
+		'{"state":"ok","description":["x"]}' '{"state":"ok","tags":"x"}' '{"state":"ok","tags":[1]}' \
+		'{"state":"ok","state":"critical"}' $'{"state":"ok","x":"\xff"}' '{"state":"ok"} {"state":"ok"}'; do
+		expect 400 POST /whitelist/host/host1/event/e "$b" || { echo "body: $b"; false; }
+		error
+	done
+	for b in '{"state":"ok","ttl":"1minute"}' '{"state":"ok","ttl":"10minutes"}' '{"state":"ok","ttl":"2hours"}' \
+		'{"state":"ok","ttl":"7day"}' '{"state":"ok","ttl":"1weeks"}' '{"state":"ok","ttl":null,"metric":1.5}' \
+		'{"state":"ok","tags":["a","b"],"time":1}'; do
+		expect 201 POST /whitelist/host/host1/event/e "$b" || { echo "body: $b"; false; }
+	done
+	# curl's default content type is a form's: the body decides
+	[ "$(curl -s -o /dev/null -w '%{http_code}' -d '{"state":"ok"}' "$URL/whitelist/host/host1/event/e")" = 201 ]
+	runs "$MASTER"
+}
+
+@test "sizes: a body over 1 MiB, a record over 64 KiB, a 65th event" {
+	master
+	local i
+	{ printf '{"state":"ok","description":"'; head -c 1100000 /dev/zero | tr '\0' x; printf '"}'; } >"$T/big"
+	expect 413 POST /whitelist/host/host1/event/e "@$T/big"
+	{ printf '{"state":"ok","description":"'; head -c 70000 /dev/zero | tr '\0' x; printf '"}'; } >"$T/big"
+	expect 413 POST /whitelist/host/host1/event/e "@$T/big"
+	error
+	for i in $(seq 64); do
+		expect 201 POST "/whitelist/host/host2/event/e$i" '{"state":"ok"}'
+	done
+	expect 409 POST /whitelist/host/host2/event/e65 '{"state":"ok"}'
+	error
+	expect 201 POST /whitelist/host/host2/event/e64 '{"state":"critical"}'
+	expect 200 GET /whitelist/host/host2
+	body '.["manual-events"] | length == 64'
+	body '.["manual-flag"] == "off"'
+}
+
+@test "wrong methods are told the right ones" {
+	master
+	expect 405 POST /whitelist/all '{}'
+	grep -qi '^allow: .*GET' "$T/head"
+	expect 405 PUT /whitelist/host/host1/event/e '{}'
+	grep -qi '^allow: .*POST' "$T/head"
+	grep -qi '^allow: .*DELETE' "$T/head"
+	expect 405 GET /whitelist/host/host1/event/e
+	expect 405 POST /whitelist/host/host1 '{}'
+	expect 405 DELETE /metrics/snapshot
+}
+
+@test "new hosts: a legal name, the pattern, an address" {
+	config 'host-pattern = "127.0.0.%";'
+	master
+	local n
+	expect 400 POST /whitelist/host/elsewhere/event/e '{"state":"ok"}'
+	error
+	expect 201 POST /whitelist/host/127.0.0.9/event/e '{"state":"ok"}'
+	until_true 2 grep -qx 127.0.0.9 "$T/whitelist"
+	stops "$MASTER"
+	config
+	start master --config "$T/master.cfg"
+	heard master '6 hosts in the store'
+	for n in -x 'a%20b' 'a%09b' 'a%2Fb' 'a%00b' 'a%7F' "$(head -c 254 /dev/zero | tr '\0' a)" \
+		no-such-host.invalid; do
+		expect 400 POST "/whitelist/host/$n/event/e" '{"state":"ok"}' || { echo "name: $n"; false; }
+		error
+	done
+	expect 201 POST /whitelist/host/::1/event/e '{"state":"ok"}'
+	expect 201 POST /whitelist/host/localhost/event/e '{"state":"critical"}'
+	expect 200 GET /whitelist/host/localhost
+	body '.["managed-flag"] == null and .["manual-flag"] == "off"'
+	until_true 2 grep -qx ::1 "$T/whitelist"
+	[ "$(grep -cx localhost "$T/whitelist")" = 0 ]
+}
+
+@test "figures of the cluster" {
+	master
+	expect 200 GET /metrics/snapshot
+	body '. == {"num-available-hosts":5,"num-hosts-up":5,"prop-available-hosts":1}'
+	expect 201 POST /whitelist/host/host1/event/e '{"state":"critical"}'
+	expect 200 GET /metrics/snapshot
+	body '.["num-hosts-up"] == 4 and .["prop-available-hosts"] == 0.8'
+	until_true 5 index_has 'service = "mesos/num-hosts-up" and metric = 4'
+	until_true 5 index_has 'service = "mesos/num-available-hosts" and metric = 5'
+	until_true 5 index_has 'service = "mesos/prop-available-hosts" and metric = 0.8'
+}
+
+index_has() { [ "$(curl -sG --data-urlencode "query=$1" "$URL/index" | jq length)" -gt 0 ]; }
+
+@test "a manual event ends with its ttl" {
+	config 'resolve = false;'
+	master
+	# a minute is the shortest that a person can give, so this one is written as if an hour ago
+	expect 201 POST /whitelist/host/host1/event/e '{"state":"critical","ttl":"1minute"}'
+	until_true 2 file_is host2 host3 host4 host5
+	stops "$MASTER"
+	sqlite3 "$T/state/store.db" "UPDATE map SET value = replace(CAST(value AS TEXT), '\"ttl\":60', '\"ttl\":1')
+		WHERE key = 'whitelist/host1'"
+	start master --config "$T/master.cfg"
+	until_true 5 file_is host1 host2 host3 host4 host5
+	expect 200 GET /whitelist/host/host1
+	body '.["manual-events"] == {} and .["manual-flag"] == null'
+}
+
+@test "a store that is lost: 503, and nothing is lost; then it goes on" {
+	master
+	expect 201 POST /whitelist/host/host1/event/e '{"state":"critical"}'
+	until_true 2 file_is host2 host3 host4 host5
+	stops "$MASTER"
+	mv "$T/state/store.db" "$T/good.db"
+	echo 'this is no database, and long enough to be read as one ......................................' >"$T/state/store.db"
+	start master --config "$T/master.cfg"
+	heard master 'store.db:'
+	expect 503 GET /whitelist/all
+	error
+	expect 503 POST /whitelist/host/host2/event/e '{"state":"critical"}'
+	error
+	file_is host2 host3 host4 host5
+	cp "$T/good.db" "$T/state/store.db.new" && mv "$T/state/store.db.new" "$T/state/store.db"
+	heard master '5 hosts in the store, 4 on'
+	expect 201 POST /whitelist/host/host2/event/e '{"state":"critical"}'
+	until_true 2 file_is host3 host4 host5
+}
+
+@test "the same by command" {
+	master
+	run "$SATELLITE" off host4 --reason 'bad fan' --ttl 2day --config "$T/master.cfg"
+	[ "$status" = 0 ] && [ "$output" = 'host4: off' ]
+	expect 200 GET /whitelist/host/host4
+	body '.["manual-events"].operator | .description == "bad fan" and .ttl == 172800'
+	run "$SATELLITE" hosts off --config "$T/master.cfg"
+	[ "$status" = 0 ] && [[ $output == *host4*'a person said so'* ]]
+	run "$SATELLITE" on host4 --config "$T/master.cfg"
+	[ "$status" = 0 ] && [ "$output" = 'host4: on' ]
+	run "$SATELLITE" on host4 --ttl soon --config "$T/master.cfg"
+	[ "$status" != 0 ]
+	run "$SATELLITE" forget host4 --config "$T/master.cfg"
+	[ "$status" = 0 ] && [ "$output" = 'host4: forgotten' ]
+	run "$SATELLITE" forget host4 --config "$T/master.cfg"
+	[ "$status" != 0 ]
+	expect 404 GET /whitelist/host/host4
+}

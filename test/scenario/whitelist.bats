@@ -1,0 +1,368 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# whitelist.bats - where the inventory comes from, what streams do to it, and a file that is never wrong.
+
+load common
+
+setup() {
+	common_setup
+	PORT=$(free_port) RIEMANN=$(free_port)
+	URL=http://127.0.0.1:$PORT
+	FILE=$T/dir/whitelist
+	mkdir "$T/state" "$T/dir"
+	MODULES='"riemann", "whitelist"' MODE=off WHITELIST= EXTRA=
+	config
+}
+
+teardown() {
+	chmod -R u+w "$T/dir" 2>/dev/null || true
+	if mountpoint -q "$T/dir"; then umount "$T/dir"; fi
+	common_teardown
+}
+
+# The sample's streams, with a second instead of a minute.
+config() {
+	cat >"$T/master.cfg" <<-END
+	role = "master";
+	state-dir = "$T/state";
+	http = { host = "127.0.0.1"; port = $PORT; };
+	modules = ( $MODULES );
+	riemann = { host = "127.0.0.1"; port = $RIEMANN; };
+	index = { reap = 1; };
+	whitelist = { path = "$FILE"; resolve = false; guard = { mode = "$MODE"; }; $WHITELIST };
+	$EXTRA
+	streams = (
+	  "index",
+	  { where = "service =~ 'mesos/slave/%'"; do = (
+	    { where = "state = 'ok' or state = 'warning' or state = 'unknown' or tagged 'retired'";
+	      do = ( "delete-event" ); else = ( "persist-event" ); },
+	    { where = "state = 'expired'";
+	      do = ( { where = "not tagged 'retired'"; do = ( "off-host" ); } );
+	      else = ( { by = "host"; do = ( { coalesce = 1; do = ( "ensure-all-tests-pass" ); } ); } ); } ); },
+	  { where = "service = 'satellite/host/heard' and state = 'critical'"; do = ( "off-host" ); },
+	  { where = "service = 'blackhole'"; do = ( { where = "state = 'critical'";
+	    do = ( { off-host = "blackhole"; ttl = 2; } ); else = ( { on-host = "blackhole"; } ); } ); }
+	);
+	END
+}
+
+master() {
+	start master --config "$T/master.cfg"
+	MASTER=$PID
+	heard master 'hosts in the store'
+}
+
+restart() {
+	stops "$MASTER"
+	mv "$T/master.log" "$T/before.log"
+	master
+}
+
+# says HOST CHECK STATE [OPTION...]: a slave's event.
+says() {
+	local host=$1 check=$2 state=$3
+	shift 3
+	riemann-client send -h "$host" -S "mesos/slave/$check" -s "$state" "$@" 127.0.0.1 "$RIEMANN"
+}
+
+file_is() { [ "$(tr '\n' ' ' <"$FILE")" = "$*${1:+ }" ]; }
+record() { get "$URL/whitelist/host/$1"; }
+record_is() { record "$1" | jq -e "$2" >/dev/null; }
+post() { curl -sf -o /dev/null -d "{\"state\":\"$3\"}" "$URL/whitelist/host/$1/event/$2"; }
+index_has() { [ "$(get -G --data-urlencode "query=$1" "$URL/index" | jq length)" -gt 0 ]; }
+# same SECONDS COMMAND...: it stays true that long.
+same() {
+	local n=$(($1 * 10))
+	shift
+	while [ $n -gt 0 ]; do
+		"$@" || { echo "no longer: $*"; return 1; }
+		n=$((n - 1))
+		sleep 0.1
+	done
+}
+
+@test "first start: the file is imported as it is, and not touched" {
+	printf 'b\nA.example\n::1\n-no\nb\nwith blank\nc\n' >"$FILE"
+	cp "$FILE" "$T/was"
+	master
+	heard master 'imported 4 hosts'
+	heard master '"with blank": not a legal name'
+	until_true 3 file_is ::1 A.example b c
+	[ "$(get "$URL/whitelist/on" | jq -c 'keys')" = '["::1","A.example","b","c"]' ]
+	restart
+	said master '4 hosts in the store, 4 on'
+	same 1 file_is ::1 A.example b c
+}
+
+@test "first start without file or agents: nothing is written, however long it takes" {
+	master
+	heard master 'waiting for Mesos'
+	post only disk ok
+	same 1 test ! -e "$FILE"
+	restart
+	same 1 test ! -e "$FILE"
+}
+
+@test "first start without a Mesos to ask, if one says so" {
+	WHITELIST='import = false;'
+	config
+	master
+	until_true 5 post only disk ok
+	until_true 2 file_is only
+}
+
+with_sim() {
+	MESOS=$(free_port)
+	MODULES='"riemann", "mesos-master", "whitelist"'
+	EXTRA="mesos-master = { url = \"http://127.0.0.1:$MESOS\"; interval = 1; };"
+}
+
+sim() {
+	"$SIM" --port "$MESOS" --control 0 --ports-file "$T/ports" "$@" >"$T/sim.log" 2>&1 3>&- &
+	SIM_PID=$!
+	PIDS+=($SIM_PID)
+	until_true 10 test -s "$T/ports"
+}
+
+end_sim() {
+	kill "$SIM_PID"
+	ends "$SIM_PID" || true
+	rm "$T/ports"
+}
+
+@test "first start without a file: the registered agents are imported; later ones come in once" {
+	with_sim
+	config
+	printf 'a1\na2\na3\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	master
+	until_true 15 test -e "$FILE"
+	file_is a1 a2 a3
+	# one more registers; a deleted one stays deleted as long as its agent is the same
+	curl -sf -o /dev/null -X DELETE "$URL/whitelist/host/a2"
+	until_true 2 file_is a1 a3
+	same 3 file_is a1 a3
+	restart
+	same 3 file_is a1 a3
+	end_sim
+	printf 'a1\na2\na3\na4\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	until_true 15 grep -qx a4 "$FILE"
+}
+
+@test "a file that is there outweighs the agents: those it lacks come in as off" {
+	with_sim
+	WHITELIST='new-agents = "on";'
+	config
+	printf 'a1\n' >"$FILE"
+	printf 'a1\na2\na3\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	master
+	until_true 15 record_is a3 '.["managed-flag"] == "off"'
+	file_is a1
+	end_sim
+	printf 'a1\na2\na3\na4\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	until_true 15 file_is a1 a4
+}
+
+@test "new agents wait for their tests, if so set" {
+	with_sim
+	WHITELIST='new-agents = "tests";'
+	config
+	printf 'a1\n' >"$FILE"
+	printf 'a1\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	master
+	until_true 10 index_has 'service = "mesos/num-hosts-up" and metric = 1'
+	until_true 15 said_mark complete
+	end_sim
+	printf 'a1\na2\n' >"$T/agents"
+	sim --hosts "$T/agents"
+	until_true 15 record_is a2 '.["managed-flag"] == "off"'
+	says a2 load ok
+	until_true 5 file_is a1 a2
+}
+
+said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'inventory/import'" | grep -q "$1"; }
+
+@test "streams turn a host off, keep it off until all its checks pass, and back on" {
+	seq -f 'h%g' 1 4 >"$FILE"
+	master
+	heard master 'imported 4 hosts'
+	says h2 load critical -i 99
+	says h2 swap critical -i 1
+	until_true 5 file_is h1 h3 h4
+	until_true 5 record_is h2 '.["managed-flag"] == "off" and (.["managed-events"] | length == 2)'
+	record_is h2 '.["managed-events"]["mesos/slave/load"] | .state == "critical" and .metric == 99 and .host == "h2"'
+	until_true 5 index_has 'host = "h2" and service = "satellite/host/off"'
+	says h2 load ok
+	until_true 5 record_is h2 '.["managed-events"] | keys == ["mesos/slave/swap"]'
+	same 2 file_is h1 h3 h4
+	says h2 swap ok
+	until_true 5 file_is h1 h2 h3 h4
+	record_is h2 '.["managed-flag"] == "on" and .["managed-events"] == {}'
+	until_true 5 index_has 'host = "h2" and service = "satellite/host/on"'
+	# warning and unknown never turn a host off; strangers are not acted on
+	says h1 load warning
+	says h3 load unknown
+	says stranger load critical
+	heard master 'stranger: not in the inventory'
+	same 2 file_is h1 h2 h3 h4
+	[ "$(status_of "$URL/whitelist/host/stranger")" = 404 ]
+}
+
+@test "a person's word outweighs the streams, and the streams' survives a restart" {
+	seq -f 'h%g' 1 4 >"$FILE"
+	master
+	heard master 'imported 4 hosts'
+	says h2 load critical
+	post h3 disk critical
+	until_true 5 file_is h1 h4
+	post h2 keep ok
+	until_true 5 file_is h1 h2 h4
+	record_is h2 '.["managed-flag"] == "off" and .["manual-flag"] == "on"'
+	restart
+	same 1 file_is h1 h2 h4
+	curl -sf -o /dev/null -X DELETE "$URL/whitelist/host/h2/event/keep"
+	until_true 2 file_is h1 h4
+	# the other check passes; what was kept before the restart still fails
+	says h2 swap ok
+	same 2 file_is h1 h4
+	says h2 load ok
+	until_true 5 file_is h1 h2 h4
+}
+
+@test "a check that goes silent turns its host off; a named hold ends by itself" {
+	seq -f 'h%g' 1 4 >"$FILE"
+	master
+	heard master 'imported 4 hosts'
+	says h1 load ok -L 1
+	until_true 8 file_is h2 h3 h4
+	record_is h1 '.["managed-events"]["mesos/slave/load"].state == "expired"'
+	says h1 load ok -L 60
+	until_true 5 file_is h1 h2 h3 h4
+	riemann-client send -h h4 -S blackhole -s critical 127.0.0.1 "$RIEMANN"
+	until_true 5 file_is h1 h2 h3
+	record_is h4 '.satellite.holds.blackhole.flag == "off"'
+	until_true 6 file_is h1 h2 h3 h4
+	riemann-client send -h h4 -S blackhole -s critical 127.0.0.1 "$RIEMANN"
+	until_true 5 file_is h1 h2 h3
+	riemann-client send -h h4 -S blackhole -s ok 127.0.0.1 "$RIEMANN"
+	until_true 5 file_is h1 h2 h3 h4
+}
+
+@test "a silent host is noticed, one that never spoke is not judged" {
+	WHITELIST='silent = 3;'
+	config
+	seq -f 'h%g' 1 3 >"$FILE"
+	master
+	heard master 'imported 3 hosts'
+	says h1 load ok -L 600
+	until_true 5 index_has 'host = "h1" and service = "satellite/host/heard" and state = "ok"'
+	until_true 12 file_is h2 h3
+	index_has 'host = "h1" and service = "satellite/host/heard" and state = "critical" and metric > 2'
+	[ "$(get -G --data-urlencode 'query=host = "h2" and service = "satellite/host/heard"' "$URL/index")" = '[]' ]
+	stops "$MASTER"
+	grep -q ' h1$' "$T/state/heard"
+}
+
+@test "observe: everything is decided, and nothing changes" {
+	MODE=observe
+	config
+	seq -f 'h%g' 1 4 >"$FILE"
+	master
+	heard master 'imported 4 hosts'
+	says h2 load critical
+	heard master 'h2: wished off, only observed'
+	until_true 5 index_has 'host = "h2" and service = "satellite/host/guard"'
+	same 1 file_is h1 h2 h3 h4
+	record_is h2 '.["managed-flag"] == "on" and (.["managed-events"] | length == 1)'
+	post h2 disk critical
+	until_true 2 file_is h1 h3 h4
+	MODE=enforce
+	config
+	run "$SATELLITE" --check --config "$T/master.cfg"
+	[ "$status" = 1 ] && [[ $output == *'mode:'*'not built yet'* ]]
+}
+
+@test "a file that cannot be written: said, the old one whole, and well again by itself" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount"
+	mount -t tmpfs -o size=64k none "$T/dir" 2>/dev/null || skip "cannot mount here"
+	seq -f 'host-number-%04g.example.com' 1 200 >"$FILE"
+	master
+	heard master 'imported 200 hosts'
+	[ "$(wc -l <"$FILE")" = 200 ]
+	# the disk is full
+	head -c 60000 /dev/zero >"$T/dir/ballast" 2>/dev/null || true
+	dd if=/dev/zero of="$T/dir/more" bs=4k 2>/dev/null || true
+	post host-number-0007.example.com disk critical
+	heard master 'No space left on device'
+	until_true 5 index_has 'service = "satellite/whitelist/file" and state = "critical"'
+	[ "$(wc -l <"$FILE")" = 200 ]
+	rm "$T/dir/ballast" "$T/dir/more"
+	until_true 20 lacks host-number-0007.example.com
+	until_true 5 index_has 'service = "satellite/whitelist/file" and state = "ok"'
+	# it is read-only
+	mount -o remount,ro "$T/dir"
+	post host-number-0008.example.com disk critical
+	heard master 'Read-only file system'
+	[ "$(wc -l <"$FILE")" = 199 ]
+	mount -o remount,rw "$T/dir"
+	until_true 20 lacks host-number-0008.example.com
+	# a folder stands in its place
+	mv "$FILE" "$T/dir/aside" && mkdir "$FILE"
+	post host-number-0009.example.com disk critical
+	heard master 'Is a directory'
+	rmdir "$FILE"
+	until_true 20 test -f "$FILE"
+	[ "$(wc -l <"$FILE")" = 197 ]
+	runs "$MASTER"
+}
+
+lacks() { ! grep -qx "$1" "$FILE"; }
+
+@test "a link stays a link, and modes stay" {
+	mkdir "$T/real"
+	seq -f 'h%g' 1 3 >"$T/real/list"
+	chmod 640 "$T/real/list"
+	ln -s ../real/list "$FILE"
+	master
+	heard master 'imported 3 hosts'
+	post h2 disk critical
+	until_true 3 file_is h1 h3
+	[ -L "$FILE" ]
+	[ "$(stat -c %a "$T/real/list")" = 640 ]
+	[ "$(ls "$T/real")" = list ]
+}
+
+@test "an emptied store takes no work away" {
+	seq -f 'h%g' 1 3 >"$FILE"
+	master
+	heard master 'imported 3 hosts'
+	until_true 5 said_mark imported
+	stops "$MASTER"
+	sqlite3 "$T/state/store.db" "DELETE FROM map WHERE key LIKE 'whitelist/%'"
+	master
+	same 2 file_is h1 h2 h3
+	# and a lost one is imported anew
+	stops "$MASTER"
+	rm "$T/state/store.db"
+	master
+	until_true 5 hosts_on 3
+	file_is h1 h2 h3
+}
+
+hosts_on() { [ "$(get "$URL/whitelist/on" | jq length)" = "$1" ]; }
+
+@test "a dry run decides, and touches nothing" {
+	seq -f 'h%g' 1 3 >"$FILE"
+	cp "$FILE" "$T/was"
+	start dry --dry-run --config "$T/master.cfg"
+	until_true 10 listens "$RIEMANN"
+	says h1 load critical
+	until_true 5 grep -q '"does": *"off-host"' "$T/dry.out"
+	[ "$(curl -s -o /dev/null -w '%{http_code}' -d '{"state":"ok"}' "$URL/whitelist/host/h1/event/e")" = 503 ]
+	cmp "$FILE" "$T/was"
+	[ ! -e "$T/state/store.db" ]
+}
