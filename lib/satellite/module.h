@@ -645,7 +645,7 @@ SAT_API void sat_figure(struct sat_figures *out, const char *name, bool gauge, c
 /* `satellite NAME ARGS…`, run in the living process over the control socket. */
 struct sat_command {
 	uint32_t size;
-	const char *name, *usage, *summary;
+	const char *name, *usage, *summary;	/* usage: "off HOST [--ttl 7day]" */
 	enum sat_role role;
 	/* Answer with sat_command_done(), now or later; before that, sat_stream_*
 	 * may be used for output that goes on. */

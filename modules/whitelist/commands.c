@@ -150,9 +150,9 @@ static int run_forget(void *state, struct sat_request *req, int argc, const char
 	.name = (n), .usage = (u), .summary = (s), .role = (r), .run = (f) }
 
 const struct sat_command *const whitelist_commands[] = {
-	COMMAND("hosts", "[on|off|all|HOST]", "list hosts, their state, and why", SAT_READ, run_hosts),
-	COMMAND("on", "HOST [--reason TEXT] [--ttl 7day]", "turn a host on", SAT_OPERATE, run_on),
-	COMMAND("off", "HOST [--reason TEXT] [--ttl 7day]", "turn a host off", SAT_OPERATE, run_off),
-	COMMAND("forget", "HOST", "take a host out of the inventory", SAT_OPERATE, run_forget),
+	COMMAND("hosts", "hosts [on|off|all|HOST]", "list hosts, their state, and why", SAT_READ, run_hosts),
+	COMMAND("on", "on HOST [--reason TEXT] [--ttl 7day]", "turn a host on", SAT_OPERATE, run_on),
+	COMMAND("off", "off HOST [--reason TEXT] [--ttl 7day]", "turn a host off", SAT_OPERATE, run_off),
+	COMMAND("forget", "forget HOST", "take a host out of the inventory", SAT_OPERATE, run_forget),
 	NULL
 };
