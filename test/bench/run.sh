@@ -60,7 +60,7 @@ measure() {	# NAME PORT PID EVENTS DEPTH CONNECTIONS KEYS
 	awk -v name="$1" -v e="$4" -v d="$5" -v c="$6" -v k="$7" -v rate="$rate" -v ticks="$((after - before))" \
 		-v hz="$ticks" -v secs="$each" -v ref="$reference" -v p50="$p50" -v p99="$p99" -v errors="$errors" -v rss="$(rss "$3")" \
 		'BEGIN { printf "%-8s %6d %5d %5d %7d %10.0f %8.4f %7.2f %7s %7s %7s %6d\n", name, e, d, c, k, rate, \
-		ticks / hz / (rate * secs / 1e6), rate / ref, p50 > 0 ? p50 : "-", p99 > 0 ? p99 : "-", rss, errors }'
+		ticks / hz / (rate * secs / 1e6), rate / ref, (p50 > 0 ? p50 : "-"), (p99 > 0 ? p99 : "-"), rss, errors }'
 }
 
 port=$(free_port)
