@@ -125,9 +125,29 @@ struct event *event_copy(const struct sat_event *from)
 	return ev;
 }
 
+/* An edit of the event itself borrows its strings. */
+static bool borrows(const struct sat_event *from, const struct event *into)
+{
+	const void *const parts[] = { from->host, from->service, from->state, from->description, from->tags,
+				      from->attrs };
+	const char *begin = (const char *)into, *end = (const char *)(into + 1) + into->room;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if ((const char *)parts[i] >= begin && (const char *)parts[i] < end)
+			return true;
+	for (uint32_t i = 0; i < from->n_tags; i++)
+		if (from->tags[i] >= begin && from->tags[i] < end)
+			return true;
+	for (uint32_t i = 0; i < from->n_attrs; i++)
+		if ((from->attrs[i].key >= begin && from->attrs[i].key < end) ||
+		    (from->attrs[i].value >= begin && from->attrs[i].value < end))
+			return true;
+	return false;
+}
+
 bool event_refill(struct event *into, const struct sat_event *from)
 {
-	if (into->refs != 1 || from->size != sizeof(*from) || bytes_behind(from) > into->room)
+	if (into->refs != 1 || from->size != sizeof(*from) || bytes_behind(from) > into->room || borrows(from, into))
 		return false;
 	lay(into, from);
 	return true;
@@ -344,5 +364,23 @@ bool sat_expired(const struct sat_event *ev)
 
 	if (ev->state != NULL && strcmp(ev->state, "expired") == 0)
 		return true;
-	return (ev->has & SAT_HAS_TIME) && (double)(clock_wall() - ev->time) > ttl * 1e6;
+	return (ev->has & SAT_HAS_TIME) && (double)clock_wall() - (double)ev->time > ttl * 1e6;
+}
+
+/* A hundred years either way is enough, and keeps sums in range. */
+int64_t event_deadline(const struct sat_event *ev, double ttl)
+{
+	const double most = 3.2e15;
+	double left = (double)ev->time - (double)clock_wall() + ttl * 1e6;
+
+	if (!(left < most))
+		return INT64_MAX;
+	return clock_steady() + (int64_t)(left > -most ? left : -most);
+}
+
+int64_t sat_expires(const struct sat_event *ev)
+{
+	if (!(ev->has & SAT_HAS_TIME))
+		return INT64_MAX;
+	return event_deadline(ev, ev->has & SAT_HAS_TTL ? ev->ttl : default_ttl);
 }

@@ -37,6 +37,8 @@ struct event *event_copy(const struct sat_event *from);
 bool event_refill(struct event *into, const struct sat_event *from);
 /* End all loans of this push: let go of the lasting copies that they hold. */
 void events_settle(void);
+/* Its time + ttl on the steady clock; INT64_MAX: a hundred years and more. */
+int64_t event_deadline(const struct sat_event *ev, double ttl);
 uint32_t event_hash(const char *host, const char *service);	/* seeded */
 uint32_t event_hash_bytes(const void *p, size_t n);		/* seeded */
 

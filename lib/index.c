@@ -149,7 +149,7 @@ static void name_leave(struct entry *e, int which)
 
 static void due_join(struct entry *e)
 {
-	int64_t second = e->deadline / SAT_SECOND + 1;
+	int64_t second = e->deadline / SAT_SECOND + 1;	/* of INT64_MAX, too */
 
 	/* What is due already must lie where the reaper has yet to look. */
 	if (second <= reaped)
@@ -168,15 +168,7 @@ static void due_leave(struct entry *e)
 
 static int64_t deadline_of(const struct sat_event *ev)
 {
-	double ttl = (ev->has & SAT_HAS_TTL ? ev->ttl : conf.ttl) * 1e6;
-	double left = (double)(ev->time - clock_wall()) + ttl;
-
-	/* A hundred years either way is enough, and keeps sums in range. */
-	if (!(left < 3.2e15))
-		left = 3.2e15;
-	if (left < -3.2e15)
-		left = -3.2e15;
-	return clock_steady() + (int64_t)left;
+	return event_deadline(ev, ev->has & SAT_HAS_TTL ? ev->ttl : conf.ttl);
 }
 
 /* ---- Entries ---- */
@@ -391,13 +383,21 @@ static int collect(struct hits *h, const struct sat_query *q)
 	return rc;
 }
 
+/* nil comes before the empty string. */
+static int compare(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return (a != NULL) - (b != NULL);
+	return strcmp(a, b);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct sat_event *x = *(const struct sat_event *const *)a;
 	const struct sat_event *y = *(const struct sat_event *const *)b;
-	int c = strcmp(x->host != NULL ? x->host : "", y->host != NULL ? y->host : "");
+	int c = compare(x->host, y->host);
 
-	return c != 0 ? c : strcmp(x->service != NULL ? x->service : "", y->service != NULL ? y->service : "");
+	return c != 0 ? c : compare(x->service, y->service);
 }
 
 /* The hits are kept and put in order first: found() may change the index, and
@@ -430,6 +430,19 @@ static bool keeps(const char *name)
 	return false;
 }
 
+/* An attribute may be named by its key. */
+static void keep_attrs(struct sat_event *ev, struct arena *a)
+{
+	struct sat_attr *v = ev->n_attrs != 0 ? arena_raw(a, ev->n_attrs * sizeof(*v)) : NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; v != NULL && i < ev->n_attrs; i++)
+		if (keeps(ev->attrs[i].key))
+			v[n++] = ev->attrs[i];
+	ev->attrs = v;
+	ev->n_attrs = n;
+}
+
 static struct event *expired_event(const struct sat_event *was, struct arena *a)
 {
 	struct event *ev = event_loan(a, was);
@@ -454,7 +467,7 @@ static struct event *expired_event(const struct sat_event *was, struct arena *a)
 		if (!keeps("ttl"))
 			p->has &= ~(uint32_t)SAT_HAS_TTL;
 		if (!keeps("attributes"))
-			p->n_attrs = 0;
+			keep_attrs(p, a);
 	}
 	p->state = "expired";
 	p->time = clock_wall();
@@ -524,7 +537,9 @@ int64_t index_left(const struct sat_event *ev)
 {
 	struct entry **at = find(ev->host, ev->service, event_hash(ev->host, ev->service));
 
-	return at != NULL ? (*at)->deadline - clock_steady() : 0;
+	if (at == NULL)
+		return 0;
+	return (*at)->deadline != INT64_MAX ? (*at)->deadline - clock_steady() : INT64_MAX;
 }
 
 void index_set_left(const struct sat_event *ev, int64_t left)
@@ -534,7 +549,7 @@ void index_set_left(const struct sat_event *ev, int64_t left)
 	if (at == NULL)
 		return;
 	due_leave(*at);
-	(*at)->deadline = clock_steady() + left;
+	(*at)->deadline = left < INT64_MAX - clock_steady() ? clock_steady() + left : INT64_MAX;
 	due_join(*at);
 }
 

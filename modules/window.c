@@ -14,6 +14,7 @@ struct coalesce { int64_t dt; uint32_t max; struct sat_self *self; };
 struct member {
 	struct member *chain, *prev, *next;
 	const struct sat_event *ev;
+	int64_t expires;		/* on the engine's clock */
 	uint32_t hash;
 };
 
@@ -26,7 +27,7 @@ struct members {
 
 static const struct sat_option *const coalesce_options[] = {
 	SAT_OPTION("coalesce", SAT_SECONDS, .fallback = "1", .min = 1e-3, .max = 1e9, .help = "seconds between lists"),
-	SAT_OPTION("max", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 10000000,
+	SAT_OPTION("max", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 1000000,
 		   .help = "hosts and services at most; further ones are dropped and counted"),
 	NULL
 };
@@ -100,7 +101,7 @@ static struct member *find(const struct members *m, const struct sat_event *ev, 
 	return e;
 }
 
-static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev)
+static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev, int64_t expires)
 {
 	uint32_t hash = hash_of(ev);
 	struct member *e = find(m, ev, hash);
@@ -116,6 +117,7 @@ static int put(const struct coalesce *c, struct members *m, const struct sat_eve
 	if (e != NULL) {
 		sat_drop(e->ev);
 		e->ev = kept;
+		e->expires = expires;
 		return 0;
 	}
 	e = room(m) == 0 ? calloc(1, sizeof(*e)) : NULL;
@@ -124,6 +126,7 @@ static int put(const struct coalesce *c, struct members *m, const struct sat_eve
 		return -ENOMEM;
 	}
 	e->ev = kept;
+	e->expires = expires;
 	e->hash = hash;
 	e->chain = m->slots[hash & (m->size - 1)];
 	m->slots[hash & (m->size - 1)] = e;
@@ -155,12 +158,15 @@ static void tend(const struct sat_at *at, struct members *m, const struct sat_ev
 		sat_timer_stop(&m->tick);
 		return;
 	}
-	m->until = INT64_MAX;
-	if ((ev->has & SAT_HAS_TTL) && ev->ttl < 1e9)
-		m->until = sat_clock() + (ev->has & SAT_HAS_TIME ? ev->time - sat_wall() : 0) +
-			   (int64_t)(ev->ttl * 1e6);
+	m->until = ev->has & SAT_HAS_TTL ? sat_expires(ev) : INT64_MAX;
 	if (!sat_timer_armed(&m->tick))
 		sat_timer_set(at, &m->tick, sat_clock());
+}
+
+/* What says that it is expired is so at once. */
+static int64_t expiry(const struct sat_event *ev)
+{
+	return ev->state != NULL && strcmp(ev->state, "expired") == 0 ? INT64_MIN : sat_expires(ev);
 }
 
 static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
@@ -168,7 +174,7 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	int rc = 0;
 
 	for (uint32_t i = 0; i < item->n && rc == 0; i++) {
-		rc = put(def, state, item->evs[i]);
+		rc = put(def, state, item->evs[i], expiry(item->evs[i]));
 		if (rc == 0)
 			tend(at, state, item->evs[i]);
 	}
@@ -194,7 +200,7 @@ static void tick(const struct sat_at *at, void *def, void *state, struct sat_tim
 		evs[n++] = sat_keep(e->ev);
 	for (e = m->first; e != NULL; e = next) {
 		next = e->next;
-		if (sat_expired(e->ev))
+		if (sat_clock() > e->expires)
 			take(m, e);
 	}
 	sat_pass(at, 0, &(struct sat_item){ evs, n, true });
@@ -222,37 +228,54 @@ static void close_fork(const void *def, void *state)
 	m->size = 0;
 }
 
+/* What is left until then: time away does not count. */
+static void write_deadline(struct sat_writer *out, int64_t t)
+{
+	sat_write_int(out, t == INT64_MAX || t == INT64_MIN ? t : t - sat_clock());
+}
+
 static int save(const void *def, const void *state, struct sat_writer *out)
 {
 	const struct members *m = state;
+	int rc = 0;
 
 	(void)def;
 	sat_write_timer(out, &m->tick);
-	sat_write_int(out, m->until == INT64_MAX ? INT64_MAX : m->until - sat_clock());
+	write_deadline(out, m->until);
 	sat_write_int(out, m->n);
-	for (const struct member *e = m->first; e != NULL; e = e->next)
-		sat_write_event(out, e->ev);
-	return 0;
+	for (const struct member *e = m->first; e != NULL && rc == 0; e = e->next) {
+		write_deadline(out, e->expires);
+		rc = sat_write_event(out, e->ev);
+	}
+	return rc;
+}
+
+static int read_deadline(struct sat_reader *in, int64_t *t)
+{
+	int rc = sat_read_int(in, t);
+
+	if (*t != INT64_MAX && *t != INT64_MIN)
+		*t += sat_clock();
+	return rc;
 }
 
 static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
 {
 	struct members *m = state;
 	const struct sat_event *ev;
-	int64_t n;
-	int rc = 0;
+	int64_t n, expires;
+	int rc;
 
 	if (version != 1)
 		return -EBADMSG;
 	sat_read_timer(at, in, &m->tick);
-	sat_read_int(in, &m->until);
-	if (m->until != INT64_MAX)
-		m->until += sat_clock();
+	read_deadline(in, &m->until);
 	rc = sat_read_int(in, &n);
 	while (rc == 0 && n-- > 0) {
+		read_deadline(in, &expires);
 		rc = sat_read_event(in, &ev);
 		if (rc == 0)
-			rc = put(def, m, ev);
+			rc = put(def, m, ev, expires);
 		sat_drop(ev);
 	}
 	return rc;

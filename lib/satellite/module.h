@@ -121,6 +121,10 @@ SAT_API bool sat_tagged(const struct sat_event *ev, const char *tag);
 SAT_API const char *sat_attr(const struct sat_event *ev, const char *key);	/* or NULL */
 /* State "expired", or older than its ttl (60 s where it has none). */
 SAT_API bool sat_expired(const struct sat_event *ev);
+/* When it will be older than its ttl, on the engine's clock (`sat_clock() > this`):
+ * what is kept holds this, since no step of the wall moves it.  INT64_MAX: it has
+ * no time, or a ttl without end. */
+SAT_API int64_t sat_expires(const struct sat_event *ev);
 
 /* Keep an event past the call that brought it: another reference to the one
  * lasting copy.  NULL: out of memory, counted. */
@@ -220,9 +224,10 @@ SAT_API int sat_conf_error(const struct sat_conf *conf, const char *name,
  * and moves it when a reload moves the state.
  */
 struct sat_timer {
-	int64_t due;
+	int64_t due;				/* all of it is the host's */
 	uint64_t order;
 	void *fork;
+	struct sat_timer *prev, *next;		/* others of the fork that are set */
 	uint32_t node, slot;
 };
 
@@ -344,8 +349,8 @@ SAT_API struct sat_query *sat_query_parse(const char *text, char *error, size_t 
 SAT_API bool sat_query_match(const struct sat_query *q, const struct sat_event *ev);
 SAT_API void sat_query_free(struct sat_query *q);
 
-/* The latest event of (host, service); NULL is nil.  Borrowed until the loop
- * turns; sat_keep() it to have it longer.  NULL: none. */
+/* The latest event of (host, service); NULL is nil.  Borrowed until an event
+ * goes on, that may take its place; sat_keep() it to have it longer.  NULL: none. */
 SAT_API const struct sat_event *sat_index_get(const char *host, const char *service);
 SAT_API size_t sat_index_size(void);
 /* Each match in turn; found() may stop with anything but 0, which is returned. */
