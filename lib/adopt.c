@@ -76,30 +76,29 @@ static int find_twins(struct twins *t, const struct streams *next, struct stream
 	return 0;
 }
 
-/* An output that runs goes on running, in its new place. */
+#define SWAP(a, b) do { __typeof__(a) swap_ = (a); (a) = (b); (b) = swap_; } while (0)
+
+/* An output that runs, and whose settings are the same, goes on running in its
+ * new place: with its def, and the settings that def may point to. */
 static void keep_running(const struct twins *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct node *old = t->v[i].old, *new = t->v[i].new;
-		struct sat_node *handle = old->handle;
-		void *def = old->def;
 
-		if (!old->started || old->handle->self != new->handle->self)
+		if (!old->started || old->handle->self != new->handle->self ||
+		    old->settings[0] != new->settings[0] || old->settings[1] != new->settings[1])
 			continue;
-		old->def = new->def;
-		new->def = def;
-		old->handle = new->handle;
-		new->handle = handle;
-		/* Each keeps the path of its own place. */
-		handle = old->handle;
-		{
-			char *path = handle->path;
-
-			handle->path = new->handle->path;
-			new->handle->path = path;
-		}
+		SWAP(old->def, new->def);
+		SWAP(old->options, new->options);
+		SWAP(old->file, new->file);
+		SWAP(old->handle, new->handle);
+		SWAP(old->handle->path, new->handle->path);	/* that of its own place */
 		old->handle->node = old;
 		new->handle->node = new;
+		if (new->within != NULL) {
+			new->within->def = new->def;
+			old->within->def = old->def;
+		}
 		new->started = true;
 		old->started = false;
 	}
@@ -167,35 +166,34 @@ static void open_new(const struct twins *t, struct streams *next)
 	}
 }
 
-/* Timers know their fork, their node and their own place: all three moved. */
-static void move_timers(const struct twins *t)
+/* A timer lies in the state that was copied, or in memory that the state owns. */
+static struct sat_timer *place_of(struct sat_timer *timer, const struct node *from, const struct node *to,
+				  struct fork *old, struct fork *f)
 {
-	size_t n;
-	struct sat_timer **all = timer_all(&n);
+	unsigned char *state = fork_state(old, from), *p = (unsigned char *)timer;
 
-	for (size_t i = 0; all != NULL && i < n; i++) {
-		struct sat_timer *timer = all[i];
-		struct fork *old = timer->fork, *f = old->moved;
-		struct node *from, *to;
-		unsigned char *state;
+	if (p < state || p >= state + from->op->state_size)
+		return timer;
+	return (struct sat_timer *)((unsigned char *)fork_state(f, to) + (p - state));
+}
 
-		if (old->scope->set != t->prev)
-			continue;
-		from = old->scope->nodes.v[timer->node];
-		to = f != NULL ? twin_of(t, from) : NULL;
+/* Timers know their fork, their node and their own place: all three moved. */
+static void move_timers(const struct twins *t, struct fork *old)
+{
+	struct sat_timer *timer, *next;
+
+	for (timer = old->timers; timer != NULL; timer = next) {
+		struct node *from = old->scope->nodes.v[timer->node], *to = twin_of(t, from);
+
+		next = timer->next;
 		if (to == NULL)
 			continue;
-		state = fork_state(old, from);
-		if ((unsigned char *)timer >= state && (unsigned char *)timer < state + from->op->state_size)
-			timer = (struct sat_timer *)((unsigned char *)fork_state(f, to) +
-						     ((unsigned char *)timer - state));
-		timer->fork = f;
+		fork_timer_remove(old, timer);
+		timer = place_of(timer, from, to, old, old->moved);
 		timer->node = to->index;
+		fork_timer_add(old->moved, timer);
 		timer_moved(timer);
-		old->timers--;
-		f->timers++;
 	}
-	free(all);
 }
 
 /* What was moved must not be closed: zero it, which every close() takes. */
@@ -204,9 +202,13 @@ static void forget_moved(const struct twins *t)
 	for (struct fork *f = t->prev->first; f != NULL; f = f->next) {
 		if (f->moved == NULL)
 			continue;
-		for (uint32_t i = 0; i < f->scope->nodes.n; i++)
-			if (twin_of(t, f->scope->nodes.v[i]) != NULL)
-				memset(fork_state(f, f->scope->nodes.v[i]), 0, f->scope->nodes.v[i]->op->state_size);
+		move_timers(t, f);
+		for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
+			struct node *n = f->scope->nodes.v[i];
+
+			if (twin_of(t, n) != NULL)
+				memset(fork_state(f, n), 0, n->op->state_size);
+		}
 	}
 }
 
@@ -242,10 +244,12 @@ void streams_adopt(struct streams *next, struct streams *prev)
 		abort();	/* a few bytes, and nothing can go on without them */
 	if (prev != NULL) {
 		keep_running(&t);
-		move_timers(&t);
 		forget_moved(&t);
 	}
 	open_new(&t, next);
 	start_outputs(next);
+	/* Nothing goes through the old set any more: what nobody took over ends now. */
+	if (prev != NULL)
+		streams_forget(prev);
 	free(t.v);
 }

@@ -47,14 +47,17 @@ struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key
 
 static int open_all(struct fork *f)
 {
-	struct scope *scope = f->scope;
+	const struct scope *scope = f->scope;
 
-	for (uint32_t i = 0; i < scope->nodes.n; i++)
-		if (fork_open_state(f, scope->nodes.v[i]) != 0) {
-			while (i-- > 0)
-				close_state(f, scope->nodes.v[i]);
+	for (uint32_t i = 0; i < scope->nodes.n; i++) {
+		struct node *n = scope->nodes.v[i];
+
+		if (fork_open_state(f, n) != 0) {
+			/* It left nothing behind; close() is to find nothing either. */
+			memset(fork_state(f, n), 0, n->op->state_size);
 			return -ENOMEM;
 		}
+	}
 	return 0;
 }
 
@@ -155,29 +158,23 @@ static void free_table(struct fork *in, const struct node *owner)
 	*slot = NULL;
 }
 
-void fork_release(struct fork *f)
+/* Of one node; NULL: of all. */
+static void stop_timers(struct fork *f, const struct node *n)
 {
-	leave_set(f);
-	free(f);
-}
+	struct sat_timer *t, *next;
 
-static void stop_timers(struct fork *f)
-{
-	struct sat_timer **all;
-	size_t n;
-
-	if (f->timers == 0)
-		return;
-	all = timer_all(&n);
-	for (size_t i = 0; all != NULL && i < n; i++)
-		if (all[i]->fork == f)
-			timer_stop(all[i]);
-	free(all);
-	f->timers = 0;
+	for (t = f->timers; t != NULL; t = next) {
+		next = t->next;
+		if (n != NULL && t->node != n->index)
+			continue;
+		fork_timer_remove(f, t);
+		timer_stop(t);
+	}
 }
 
 void fork_free(struct fork *f)
 {
+	stop_timers(f, NULL);
 	for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
 		struct node *n = f->scope->nodes.v[i];
 
@@ -185,10 +182,19 @@ void fork_free(struct fork *f)
 			free_table(f, n);
 		close_state(f, n);
 	}
-	stop_timers(f);
 	if (f->table != NULL)
 		table_remove(f);
-	fork_release(f);
+	leave_set(f);
+	free(f);
+}
+
+void fork_renew(struct fork *f, struct node *n)
+{
+	stop_timers(f, n);
+	close_state(f, n);
+	memset(fork_state(f, n), 0, n->op->state_size);
+	if (fork_open_state(f, n) != 0)
+		log_line(LOG_WARNING, n->handle->path, "no memory for its state");
 }
 
 /* ---- One key's fork ---- */
@@ -205,6 +211,20 @@ static struct fork *look_up(const struct forks *t, const void *key, uint32_t len
 	return NULL;
 }
 
+/* The oldest goes first, but for those that a pass is in just now. */
+static void make_room(struct forks *t, uint32_t max)
+{
+	struct fork *f = t->oldest, *newer;
+
+	for (; f != NULL && t->n >= max; f = newer) {
+		newer = f->newer;
+		if (f->busy != 0)
+			continue;
+		fork_free(f);
+		self_add(SELF_FORKS_DROPPED, 1);
+	}
+}
+
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len)
 {
 	uint32_t hash = event_hash_bytes(key, len);
@@ -215,15 +235,12 @@ struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint
 		return f;
 	if (fork_table(owner, in, &t) != 0)
 		return NULL;
-	while (t->n >= owner->inner->max) {
-		fork_free(t->oldest);
-		self_add(SELF_FORKS_DROPPED, 1);
-	}
+	make_room(t, owner->inner->max);
 	f = fork_make(owner->inner, in, key, len, hash);
 	if (f == NULL)
 		return NULL;
 	if (open_all(f) != 0) {
-		fork_release(f);
+		fork_free(f);
 		return NULL;
 	}
 	fork_insert(t, f);
@@ -260,7 +277,7 @@ static bool all_zero(const unsigned char *p, size_t n)
 
 static bool as_new(struct fork *f)
 {
-	if (f->timers != 0 || f->inner != 0)
+	if (f->timers != NULL || f->inner != 0)
 		return false;
 	for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
 		const struct node *n = f->scope->nodes.v[i];

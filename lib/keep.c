@@ -52,6 +52,9 @@ int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size
 				continue;
 			if (save_one(f, n, &w) == 0 && !w.b.full)
 				rc = record(arg, w.b.p, w.b.len);
+			else
+				log_line(LOG_WARNING, n->handle->path, "%s: its state is not saved: over %zu bytes, "
+					 "or no memory", n->op->name, w.b.max);
 			w.b.full = false;
 		}
 	sat_buf_free(&w.b);
@@ -111,10 +114,6 @@ int streams_load(struct streams *s, const void *p, size_t n)
 	rc = node->op->load(&at, node->def, fork_state(f, node), (uint32_t)version, &in);
 	if (rc == 0)
 		return 0;
-	/* Refused: it starts fresh. */
-	if (node->op->close != NULL)
-		node->op->close(node->def, fork_state(f, node));
-	memset(fork_state(f, node), 0, node->op->state_size);
-	fork_open_state(f, node);
+	fork_renew(f, node);
 	return -EBADMSG;
 }

@@ -41,8 +41,10 @@ struct node {
 	struct nodes *branches;
 	uint32_t n_branches;
 	uint32_t index, offset;		/* in its scope: number, and bytes into a fork's block */
-	uint64_t key[2];
+	uint64_t key[2], settings[2];	/* settings: a hash of its own parameters */
+	struct conf *file;		/* where its settings are; def may point into it */
 	bool defined, started;
+	bool piped;			/* its last stage passes to what `do` was when it was built */
 	int64_t errors;
 	struct log_limit limit;
 };
@@ -73,7 +75,9 @@ struct fork {
 	struct fork *prev, *next;	/* all of the set, as made */
 	struct fork *moved;		/* during a reload: the one in its place */
 	int64_t last, until;		/* last event; when its ttl has passed (steady) */
-	uint32_t timers, inner;		/* set timers; forks below */
+	struct sat_timer *timers;	/* those that are set */
+	uint32_t inner;			/* forks below */
+	uint32_t busy;			/* passes that are under way in it */
 	uint32_t hash, key_len;
 	const unsigned char *key;
 	_Alignas(16) unsigned char block[];
@@ -99,6 +103,7 @@ struct sat_at {
 	struct node *node;
 	struct fork *fork;
 	const struct sat_at *up;	/* who passed to it; NULL: a top-level node, or a timer */
+	int branch;			/* of up, by which it came */
 	bool timer;
 };
 
@@ -108,6 +113,7 @@ int fork_open_state(struct fork *f, struct node *n);
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len);
 void fork_touch(struct fork *f, const struct sat_event *ev);
 void fork_free(struct fork *f);		/* with all below it; closes their states */
+void fork_renew(struct fork *f, struct node *n);	/* what it knew was refused: as if just opened */
 void fork_release(struct fork *f);	/* the memory alone: its states have moved */
 void fork_insert(struct forks *t, struct fork *f);
 int fork_table(struct node *owner, struct fork *in, struct forks **table);
@@ -120,8 +126,21 @@ static inline struct forks **fork_slot(struct fork *f, const struct node *owner)
 	return (struct forks **)(f->block + owner->offset - sizeof(struct forks *));
 }
 
-
-/* stream.c */
-void node_path(const struct node *n, char *buf, size_t size);
+static inline void fork_timer_add(struct fork *f, struct sat_timer *t)
+{
+	t->fork = f;
+	t->prev = NULL;
+	t->next = f->timers;
+	if (t->next != NULL)
+		t->next->prev = t;
+	f->timers = t;
+}
+static inline void fork_timer_remove(struct fork *f, struct sat_timer *t)
+{
+	*(t->prev != NULL ? &t->prev->next : &f->timers) = t->next;
+	if (t->next != NULL)
+		t->next->prev = t->prev;
+	t->prev = t->next = NULL;
+}
 
 #endif

@@ -75,11 +75,12 @@ static struct event *exception(const struct sat_item *item, int rc, const char *
 	return ev;
 }
 
+/* What fails below its second branch is not its own to catch. */
 static const struct sat_at *catcher(const struct sat_at *at)
 {
-	for (at = at->up; at != NULL; at = at->up)
-		if (at->node->op->flags & SAT_CATCHES)
-			return at;
+	for (; at->up != NULL; at = at->up)
+		if ((at->up->node->op->flags & SAT_CATCHES) && at->branch == 0)
+			return at->up;
 	return NULL;
 }
 
@@ -112,9 +113,9 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 
 /* ---- Passing ---- */
 
-static void run(struct node *n, struct fork *f, const struct sat_at *up, const struct sat_item *item)
+static void run(struct node *n, struct fork *f, const struct sat_at *up, int branch, const struct sat_item *item)
 {
-	struct sat_at at = { .node = n, .up = up };
+	struct sat_at at = { .node = n, .up = up, .branch = branch };
 	int rc;
 
 	while (f->scope != n->scope)	/* a shared node lies further out */
@@ -132,6 +133,8 @@ static void run(struct node *n, struct fork *f, const struct sat_at *up, const s
 	depth--;
 	if (rc < 0)
 		failed(&at, rc, item);
+	else
+		said[0] = '\0';
 }
 
 void sat_pass(const struct sat_at *at, int branch, const struct sat_item *item)
@@ -141,7 +144,7 @@ void sat_pass(const struct sat_at *at, int branch, const struct sat_item *item)
 	if (branch < 0 || (uint32_t)branch >= n->n_branches)
 		return;
 	for (uint32_t i = 0; i < n->branches[branch].n; i++)
-		run(n->branches[branch].v[i], at->fork, at, item);
+		run(n->branches[branch].v[i], at->fork, at, branch, item);
 }
 
 void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event *ev)
@@ -149,55 +152,31 @@ void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event 
 	sat_pass(at, branch, &(struct sat_item){ &ev, 1, false });
 }
 
-/* A key's bytes: of each value its kind, its length and what it is. */
+/* A key's bytes: of each value its kind, its length or count, and what it is.  0: no room. */
 static uint32_t key_bytes(unsigned char *to, size_t room, const struct sat_value *v)
 {
-	const void *p = NULL;
-	uint32_t n = 0;
+	const char *const *texts = v->kind == SAT_TEXTS ? v->texts : &v->text;
+	uint32_t n = v->kind == SAT_TEXTS ? v->n : v->kind == SAT_TEXT, at = 5;
 
-	switch (v->kind) {
-	case SAT_NIL:
-		break;
-	case SAT_BOOL:
-		p = &v->b;
-		n = sizeof(v->b);
-		break;
-	case SAT_INT:
-	case SAT_DOUBLE:
-		p = &v->i;
-		n = sizeof(v->i);
-		break;
-	case SAT_TEXT:
-		p = v->text;
-		n = (uint32_t)strlen(v->text);
-		break;
-	case SAT_TEXTS: {
-		uint32_t at = 1;
-
-		if (room < 1)
-			return 0;
-		to[0] = (unsigned char)v->kind;
-		for (uint32_t i = 0; i < v->n; i++) {
-			uint32_t len = (uint32_t)strlen(v->texts[i]) + 1;
-
-			if (room < at + len)
-				return 0;
-			memcpy(to + at, v->texts[i], len);
-			at += len;
-		}
-		if (room < at + 1)
-			return 0;
-		to[at] = 0xff;
-		return at + 1;
-	}
-	}
-	if (room < n + 5)
+	if (room < at + sizeof(v->i))
 		return 0;
 	to[0] = (unsigned char)v->kind;
-	memcpy(to + 1, &n, 4);
-	if (n != 0)
-		memcpy(to + 5, p, n);
-	return n + 5;
+	memcpy(to + 1, &n, sizeof(n));
+	if (v->kind == SAT_BOOL)
+		to[at++] = v->b;
+	if (v->kind == SAT_INT || v->kind == SAT_DOUBLE) {
+		memcpy(to + at, &v->i, sizeof(v->i));
+		at += sizeof(v->i);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		size_t len = strlen(texts[i]) + 1;
+
+		if (len > room - at)
+			return 0;
+		memcpy(to + at, texts[i], len);
+		at += (uint32_t)len;
+	}
+	return at;
 }
 
 void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *item,
@@ -226,7 +205,9 @@ void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *i
 		return;
 	}
 	fork_touch(in.fork, item->n != 0 ? item->evs[0] : NULL);
+	in.fork->busy++;
 	sat_pass(&in, branch, item);
+	in.fork->busy--;
 }
 
 /* ---- The push itself ---- */
@@ -248,7 +229,7 @@ int streams_push(struct streams *s, struct event *ev)
 	hops = ev->hops;
 	depth = 1;
 	for (uint32_t i = 0; i < s->top.n; i++)
-		run(s->top.v[i], s->root, NULL, &item);
+		run(s->top.v[i], s->root, NULL, 0, &item);
 	depth = 0;
 	end();
 	return top_rc;
@@ -260,7 +241,7 @@ void streams_fire(struct sat_timer *t)
 	struct node *n = f->scope->nodes.v[t->node];
 	struct sat_at at = { .node = n, .fork = f, .timer = true };
 
-	f->timers--;
+	fork_timer_remove(f, t);
 	if (n->op->timer == NULL)
 		return;
 	fired = t->due;
@@ -287,8 +268,12 @@ struct sat_event *sat_edit(const struct sat_at *at, const struct sat_event *ev)
 
 void *sat_scratch(const struct sat_at *at, size_t size)
 {
+	void *p = arena_get(&scratch, size);
+
 	(void)at;
-	return arena_get(&scratch, size);
+	if (p == NULL)
+		self_add(SELF_NO_MEMORY, 1);
+	return p;
 }
 
 const char *sat_scratchf(const struct sat_at *at, const char *fmt, ...)
@@ -331,15 +316,13 @@ const char *sat_at_path(const struct sat_at *at)
 
 void sat_timer_set(const struct sat_at *at, struct sat_timer *timer, int64_t due)
 {
-	if (timer->slot != 0)
-		at->fork->timers--;
+	sat_timer_stop(timer);
 	/* One that arms itself for now or before would fire for ever. */
 	if (due <= fired)
 		due = fired + 1;
-	timer->fork = at->fork;
 	timer->node = at->node->index;
 	if (timer_set(timer, due) == 0)
-		at->fork->timers++;
+		fork_timer_add(at->fork, timer);
 	else
 		self_add(SELF_NO_MEMORY, 1);
 }
@@ -348,7 +331,7 @@ void sat_timer_stop(struct sat_timer *timer)
 {
 	if (timer->slot == 0)
 		return;
-	((struct fork *)timer->fork)->timers--;
+	fork_timer_remove(timer->fork, timer);
 	timer_stop(timer);
 }
 

@@ -123,41 +123,54 @@ static uint32_t siblings_alike(const struct streams *s, const uint64_t key[2])
 	return n;
 }
 
-static int node_key(struct streams *s, struct node *n, const struct place *at, const struct sat_conf *conf)
+/* The key that `id` gives: it outlives a change of the parameters. */
+static int key_of_id(const struct streams *s, struct node *n, const struct sat_conf *id)
 {
-	uint64_t key[2] = { 0xcbf29ce484222325u, 0x84222325cbf29ce4u };
+	const char *name = sat_conf_value(id).text;
+
+	key_mix(n->key, "id", 3);
+	key_mix(n->key, n->op->name, strlen(n->op->name) + 1);
+	key_mix(n->key, name, strlen(name));
+	if (siblings_alike(s, n->key) != 0)
+		return sat_conf_error(id, NULL, "another node has the id \"%s\"", name);
+	return 0;
+}
+
+/* Equal siblings: the first has the plain key, the others a number more. */
+static void key_of_place(const struct streams *s, struct node *n, const struct place *at)
+{
+	uint64_t plain[2];
+
+	key_mix(n->key, at->key, sizeof(at->key));
+	key_mix(n->key, &at->branch, sizeof(at->branch));
+	key_mix(n->key, n->op->name, strlen(n->op->name) + 1);
+	key_mix(n->key, n->settings, sizeof(n->settings));
+	memcpy(plain, n->key, sizeof(plain));
+	for (uint32_t twin = 1; siblings_alike(s, n->key) != 0; twin++) {
+		memcpy(n->key, plain, sizeof(plain));
+		key_mix(n->key, &twin, sizeof(twin));
+	}
+}
+
+static int node_key(const struct streams *s, struct node *n, const struct place *at, const struct sat_conf *conf)
+{
+	static const uint64_t basis[2] = { 0xcbf29ce484222325u, 0x84222325cbf29ce4u };
 	const struct sat_conf *id = conf_find(conf, "id");
 	struct sat_buf text = { .max = 1 << 20 };
-	uint32_t twin = 0;
-	int rc = 0;
+	int rc = canonical(n->op, conf, &text);
 
-	if (id != NULL && sat_conf_value(id).kind == SAT_TEXT) {
-		key_mix(key, "id", 3);
-		key_mix(key, n->op->name, strlen(n->op->name) + 1);
-		key_mix(key, sat_conf_value(id).text, strlen(sat_conf_value(id).text));
-		if (siblings_alike(s, key) != 0)
-			rc = sat_conf_error(id, NULL, "another node has the id \"%s\"", sat_conf_value(id).text);
-	} else {
-		rc = canonical(n->op, conf, &text);
-		key_mix(key, at->key, sizeof(at->key));
-		key_mix(key, &at->branch, sizeof(at->branch));
-		key_mix(key, n->op->name, strlen(n->op->name) + 1);
-		key_mix(key, text.p != NULL ? text.p : "", text.len);
-		n->key[0] = key[0];
-		n->key[1] = key[1];
-		/* Equal siblings: the first has the plain key, the others a number more. */
-		while (rc == 0 && siblings_alike(s, n->key) != 0) {
-			twin++;
-			n->key[0] = key[0];
-			n->key[1] = key[1];
-			key_mix(n->key, &twin, sizeof(twin));
-		}
-		sat_buf_free(&text);
-		return rc;
-	}
-	n->key[0] = key[0];
-	n->key[1] = key[1];
-	return rc;
+	memcpy(n->key, basis, sizeof(basis));
+	memcpy(n->settings, basis, sizeof(basis));
+	key_mix(n->settings, text.p != NULL ? text.p : "", text.len);
+	sat_buf_free(&text);
+	if (rc != 0)
+		return sat_conf_error(conf, NULL, "no memory, or settings over 1 MiB");
+	/* The node of op->within has the same settings; its key comes of its outer node's. */
+	if (id != NULL && sat_conf_value(id).kind == SAT_TEXT &&
+	    (at->scope->owner == NULL || at->scope->owner->op->within != n->op))
+		return key_of_id(s, n, id);
+	key_of_place(s, n, at);
+	return 0;
 }
 
 /* ---- One node ---- */
@@ -174,7 +187,7 @@ static int lay_out(struct node *n, struct scope *scope)
 }
 
 static struct node *node_make(struct streams *s, const struct sat_op *op, struct sat_self *self,
-			      const struct place *at, const struct sat_conf *conf, const char *path)
+			      const struct place *at, const struct sat_conf *conf, const char *path, int *rc)
 {
 	struct node *n = calloc(1, sizeof(*n));
 	struct sat_node *handle = calloc(1, sizeof(*handle));
@@ -189,16 +202,18 @@ static struct node *node_make(struct streams *s, const struct sat_op *op, struct
 	n->set = s;
 	n->n_branches = 2;
 	n->branches = calloc(2, sizeof(*n->branches));
-	if (handle->path == NULL || n->branches == NULL || lay_out(n, at->scope) != 0)
+	if (handle->path == NULL || n->branches == NULL)
 		goto fail;
-	if (node_key(s, n, at, conf) != 0)
-		n->key[0] = n->key[1] = 0;
+	if (op->flags & SAT_FORKS && (n->inner = scope_make(s, at->scope, n)) == NULL)
+		goto fail;
+	if (lay_out(n, at->scope) != 0)
+		goto fail;
+	*rc = node_key(s, n, at, conf);		/* a mistake; the node is there all the same */
 	if (nodes_add(&s->all, n) != 0) {
 		at->scope->nodes.n--;
 		goto fail;
 	}
-	if (op->flags & SAT_FORKS)
-		n->inner = scope_make(s, at->scope, n);
+	n->file = conf_ref(s->file);
 	return n;
 fail:
 	if (handle != NULL)
@@ -257,11 +272,14 @@ static int judge(const struct sat_op *op, const struct sat_conf *conf, struct ho
 static int build_within(struct node *n, const struct place *at, const struct sat_conf *conf)
 {
 	struct place in = *at;
+	int rc = 0;
 
 	in.scope = n->inner;
 	memcpy(in.key, n->key, sizeof(in.key));
-	n->within = node_make(n->set, n->op->within, n->handle->self, &in, conf, n->handle->path);
-	return n->within != NULL ? nodes_add(&n->branches[0], n->within) : -ENOMEM;
+	n->within = node_make(n->set, n->op->within, n->handle->self, &in, conf, n->handle->path, &rc);
+	if (n->within == NULL || nodes_add(&n->branches[0], n->within) != 0)
+		return -ENOMEM;
+	return rc;
 }
 
 static int define_node(struct node *n, const struct place *at, const struct sat_conf *conf)
@@ -290,16 +308,23 @@ static int build_node(struct streams *s, const struct place *at, const struct sa
 	const struct sat_conf *own = option_of(op, op->name) == NULL ? conf_find(conf, op->name) : NULL;
 	struct host_options *options;
 	struct node *n;
-	int rc = judge(op, conf, &options), more;
+	int rc = judge(op, conf, &options), more = 0;
 
-	n = options != NULL ? node_make(s, op, self, at, conf, path) : NULL;
+	n = options != NULL ? node_make(s, op, self, at, conf, path, &more) : NULL;
 	if (n == NULL) {
 		free(options);
 		return -ENOMEM;
 	}
+	rc = rc != 0 ? rc : more;
 	n->options = options;
-	if (nodes_add(out, n) != 0 || (n->inner != NULL && op->within != NULL && build_within(n, at, conf) != 0))
+	if (nodes_add(out, n) != 0)
 		return -ENOMEM;
+	if (n->inner != NULL && op->within != NULL) {
+		more = build_within(n, at, conf);
+		rc = rc != 0 ? rc : more;
+		if (n->within == NULL)
+			return rc;
+	}
 	if (own != NULL && below[0] != NULL)
 		rc = sat_conf_error(below[0], NULL, "%s has its streams as its own value already", op->name);
 	for (uint32_t b = 0; b < 2; b++) {
@@ -323,10 +348,11 @@ static int add_all(struct nodes *out, const struct nodes *from)
 	return 0;
 }
 
-static int use_define(struct streams *s, struct define *d, const struct sat_conf *where, struct nodes *out)
+static int use_define(struct streams *s, struct define *d, unsigned depth, const struct sat_conf *where,
+		      struct nodes *out)
 {
 	char path[300];
-	struct place at = { .scope = s->scopes[0], .path = path };
+	struct place at = { .scope = s->scopes[0], .path = path, .depth = depth };
 	int rc = 0;
 
 	if (d->how == DEFINE_BUILDING)
@@ -358,7 +384,7 @@ static int build_name(struct streams *s, const struct place *at, const char *nam
 		}
 	for (d = s->defines; d != NULL; d = d->next)
 		if (strcmp(sat_conf_name(d->conf), name) == 0)
-			return use_define(s, d, where, out);
+			return use_define(s, d, at->depth + 1, where, out);
 	op = s->finder->find(s->finder->arg, name, where, &self);
 	if (op == NULL)
 		return -EINVAL;
@@ -437,7 +463,7 @@ static int add_branch(struct node *n)
 }
 
 /* Building a branch defines other nodes: what is being defined is put aside. */
-static int branch_with(struct sat_node *handle, const struct sat_conf *conf, struct marker *marker)
+static int branch_with(struct sat_node *handle, const struct sat_conf *conf, size_t clause, struct marker *marker)
 {
 	__typeof__(defining) aside = defining;
 	struct place at = aside.place;
@@ -447,7 +473,7 @@ static int branch_with(struct sat_node *handle, const struct sat_conf *conf, str
 	if (branch < 0)
 		return branch;
 	at.marker = marker != NULL ? marker : at.marker;
-	snprintf(name, sizeof(name), "%s[%d]", parent_of(handle->node)->op->name, branch - 2);
+	snprintf(name, sizeof(name), "%s[%zu]", parent_of(handle->node)->op->name, clause);
 	rc = build_branch(handle->node, (uint32_t)branch, &at, conf, name);
 	defining = aside;
 	if (rc != 0)
@@ -457,7 +483,7 @@ static int branch_with(struct sat_node *handle, const struct sat_conf *conf, str
 
 int sat_branch(struct sat_node *node, const struct sat_conf *nodes)
 {
-	return branch_with(node, nodes, NULL);
+	return branch_with(node, nodes, parent_of(node->node)->n_branches - 2, NULL);
 }
 
 /* A stage that names the marker nowhere passes on by its first branch. */
@@ -465,6 +491,9 @@ static int chain_stage(const struct nodes *stage, const struct nodes *target, co
 		       const struct sat_conf *where)
 {
 	for (uint32_t i = 0; i < stage->n; i++) {
+		if (stage->v[i]->piped)
+			return sat_conf_error(where, NULL, "a pipe as a stage must say where it passes to: give it "
+					      "another marker, and name that of the outer one");
 		for (const struct define *d = s->defines; d != NULL; d = d->next)
 			for (uint32_t k = 0; k < d->nodes.n; k++)
 				if (d->nodes.v[k] == stage->v[i])
@@ -484,13 +513,14 @@ int sat_branch_pipe(struct sat_node *node, const struct sat_conf *stages, const 
 
 	if (n == 0)
 		return sat_conf_error(stages, NULL, "a list of stages is wanted");
+	node->node->piped = true;
 	if (add_all(&target, &parent_of(node->node)->branches[0]) != 0)
 		rc = -ENOMEM;
 	for (size_t i = n; i-- > 0 && rc == 0;) {
 		struct marker m = { defining.place.marker, marker, &target, false };
 		struct nodes *stage;
 
-		branch = branch_with(node, sat_conf_at(stages, i), &m);
+		branch = branch_with(node, sat_conf_at(stages, i), i, &m);
 		if (branch < 0) {
 			rc = branch;
 			break;
@@ -548,7 +578,7 @@ static int build_all(struct streams *s, const struct sat_conf *list, const char 
 
 	for (struct define *d = s->defines; d != NULL; d = d->next)
 		if (d->how == DEFINE_NEW) {
-			more = use_define(s, d, d->conf, NULL);
+			more = use_define(s, d, 0, d->conf, NULL);
 			rc = rc != 0 ? rc : more;
 		}
 	if (list != NULL)
@@ -584,9 +614,17 @@ static void free_node(struct node *n)
 		free(n->branches[i].v);
 	free(n->branches);
 	free(n->options);
+	conf_unref(n->file);
 	free(n->handle->path);
 	free(n->handle);
 	free(n);
+}
+
+void streams_forget(struct streams *s)
+{
+	if (s->root != NULL)
+		fork_free(s->root);
+	s->root = NULL;
 }
 
 void streams_free(struct streams *s)
@@ -595,8 +633,7 @@ void streams_free(struct streams *s)
 
 	if (s == NULL)
 		return;
-	if (s->root != NULL)
-		fork_free(s->root);
+	streams_forget(s);
 	for (uint32_t i = 0; i < s->all.n; i++)
 		free_node(s->all.v[i]);
 	free(s->all.v);

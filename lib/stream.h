@@ -30,6 +30,8 @@ struct streams *streams_build(struct conf *file, const struct sat_conf *list, co
  * version take over their states; outputs with equal settings go on running.
  * Opens and starts what is new.  prev is left with what is to be stopped. */
 void streams_adopt(struct streams *next, struct streams *prev);
+/* End all its forks and their timers: nothing will come to it any more. */
+void streams_forget(struct streams *s);
 /* Begin to stop; done() once all outputs have, maybe from inside; then it may be freed. */
 void streams_stop(struct streams *s, void (*done)(void *arg), void *arg);
 void streams_free(struct streams *s);	/* NULL is fine */

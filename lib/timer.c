@@ -143,26 +143,6 @@ size_t timer_count(void)
 	return count;
 }
 
-struct sat_timer **timer_all(size_t *n)
-{
-	struct sat_timer **all;
-	size_t i;
-
-	*n = 0;
-	for (i = 0; i < count; i++)
-		*n += !heap[i].alarm;
-	if (*n == 0)
-		return NULL;
-	all = malloc(*n * sizeof(*all));
-	if (all == NULL)
-		return NULL;
-	*n = 0;
-	for (i = 0; i < count; i++)
-		if (!heap[i].alarm)
-			all[(*n)++] = heap[i].what;
-	return all;
-}
-
 void timer_free(void)
 {
 	free(heap);

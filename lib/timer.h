@@ -16,9 +16,6 @@ int64_t timer_next(void);				/* the earliest due; INT64_MAX: none */
  * not NULL, and not set any more.  false: none. */
 bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a);
 size_t timer_count(void);
-/* Every fork's timer that is set, for a reload: an array to free, *n of them;
- * NULL: none, or no memory (then *n is not 0). */
-struct sat_timer **timer_all(size_t *n);
 void timer_free(void);
 
 #endif

@@ -169,7 +169,8 @@ static const struct sat_option *const by_options[] = {
 	SAT_OPTION("by", SAT_STRINGS, .required = true, .help = "fields: \"host service\", or a list"),
 	SAT_OPTION("max", SAT_INTEGER, .fallback = "1000000", .min = 1, .max = 100000000,
 		   .help = "forks at most; the one longest without events goes first"),
-	SAT_OPTION("keep", SAT_SECONDS, .fallback = "86400", .help = "seconds without events that a fork lasts"),
+	SAT_OPTION("keep", SAT_SECONDS, .fallback = "86400", .min = 1, .max = 1e9,
+		   .help = "seconds without events that a fork lasts"),
 	NULL
 };
 
