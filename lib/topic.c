@@ -15,16 +15,23 @@ struct hearer {
 	void (*heard)(void *state, const char *topic, const struct sat_item *item);
 };
 
+/* A list of lasting events. */
+struct list {
+	struct list *next;		/* let go while somebody was being told */
+	uint32_t n;
+	bool list;
+	const struct sat_event *evs[];
+};
+
 struct topic {
 	struct topic *next;
 	struct hearer *hearers;
-	const struct sat_event **kept;	/* the retained list */
-	uint32_t n;
-	bool retained, list;
+	struct list *retained;		/* NULL: none */
 	char name[];
 };
 
 static struct topic *topics;
+static struct list *old;
 static unsigned telling, count;
 
 static struct topic *topic_get(const char *name)
@@ -47,40 +54,40 @@ static struct topic *topic_get(const char *name)
 	return t;
 }
 
-static void let_go(struct topic *t)
+static void list_free(struct list *l)
 {
-	for (uint32_t i = 0; i < t->n; i++)
-		sat_drop(t->kept[i]);
-	free(t->kept);
-	t->kept = NULL;
-	t->n = 0;
-	t->retained = false;
+	for (uint32_t i = 0; i < l->n; i++)
+		sat_drop(l->evs[i]);
+	free(l);
 }
 
-static int retain_list(struct topic *t, const struct sat_item *item)
+/* A module's own events are not the host's: always a copy. */
+static struct list *list_copy(const struct sat_item *item)
 {
-	const struct sat_event **kept = calloc(item->n + 1, sizeof(*kept));
+	struct list *l = calloc(1, sizeof(*l) + item->n * sizeof(l->evs[0]));
 
-	if (kept == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < item->n; i++) {
-		/* A module's own events are not the host's: always a copy. */
-		struct event *ev = event_copy(item->evs[i]);
+	if (l == NULL)
+		return NULL;
+	l->list = item->list;
+	for (; l->n < item->n; l->n++) {
+		struct event *ev = event_copy(item->evs[l->n]);
 
 		if (ev == NULL) {
-			while (i-- > 0)
-				sat_drop(kept[i]);
-			free(kept);
-			return -ENOMEM;
+			list_free(l);
+			return NULL;
 		}
-		kept[i] = &ev->pub;
+		l->evs[l->n] = &ev->pub;
 	}
-	let_go(t);
-	t->kept = kept;
-	t->n = item->n;
-	t->list = item->list;
-	t->retained = true;
-	return 0;
+	return l;
+}
+
+/* Those who are being told may still look at it. */
+static void let_go(struct list *l)
+{
+	if (l == NULL)
+		return;
+	l->next = old;
+	old = l;
 }
 
 static void clean(struct topic *t)
@@ -97,22 +104,55 @@ static void clean(struct topic *t)
 	}
 }
 
+static void told(struct topic *t)
+{
+	struct list *l;
+
+	if (--telling != 0)
+		return;
+	clean(t);
+	while ((l = old) != NULL) {
+		old = l->next;
+		list_free(l);
+	}
+}
+
+/* Those who subscribe meanwhile have heard it, if it is retained. */
+static void tell(struct topic *t, const struct sat_item *item)
+{
+	struct hearer *h = t->hearers, *last = h;
+
+	while (last != NULL && last->next != NULL)
+		last = last->next;
+	telling++;
+	for (; h != NULL; h = h != last ? h->next : NULL)
+		if (h->self != NULL)
+			h->heard(h->self->state, t->name, item);
+	told(t);
+}
+
 int sat_publish(struct sat_self *self, const char *name, const struct sat_item *item, bool retain)
 {
 	struct topic *t = topic_get(name);
-	int rc = t != NULL ? 0 : -ENOMEM;
+	struct list *l;
 
-	(void)self;
-	if (rc == 0 && retain)
-		rc = retain_list(t, item);
-	if (rc != 0)
-		return rc;
-	telling++;
-	for (struct hearer *h = t->hearers; h != NULL; h = h->next)
-		if (h->self != NULL)
-			h->heard(h->self->state, t->name, item);
-	if (--telling == 0)
-		clean(t);
+	if (t == NULL)
+		return -ENOMEM;
+	/* What the host publishes are its own events, which hearers may keep. */
+	if (!retain && (self == &self_host || t->hearers == NULL)) {
+		tell(t, item);
+		return 0;
+	}
+	l = list_copy(item);
+	if (l == NULL)
+		return -ENOMEM;
+	if (retain) {
+		let_go(t->retained);
+		t->retained = l;
+	} else {
+		let_go(l);
+	}
+	tell(t, &(struct sat_item){ l->evs, l->n, l->list });
 	return 0;
 }
 
@@ -139,8 +179,11 @@ int sat_subscribe(struct sat_self *self, const char *name,
 	for (at = &t->hearers; *at != NULL; at = &(*at)->next)
 		;
 	*at = h;
-	if (t->retained)
-		heard(self->state, t->name, &(struct sat_item){ t->kept, t->n, t->list });
+	if (t->retained == NULL)
+		return 0;
+	telling++;
+	heard(self->state, t->name, &(struct sat_item){ t->retained->evs, t->retained->n, t->retained->list });
+	told(t);
 	return 0;
 }
 
@@ -164,7 +207,8 @@ void topic_free(void)
 		for (struct hearer *h = t->hearers; h != NULL; h = h->next)
 			h->self = NULL;
 		clean(t);
-		let_go(t);
+		if (t->retained != NULL)
+			list_free(t->retained);
 		free(t);
 	}
 	count = 0;
