@@ -273,6 +273,8 @@ struct streams *engine_swap(struct streams *next)
 
 	if (next != NULL)
 		streams_adopt(next, prev);
+	else if (prev != NULL)
+		streams_forget(prev);
 	streams = next;
 	return prev;
 }
@@ -388,6 +390,8 @@ int sat_message(struct sat_self *self, void *msg, size_t len,
 	int rc;
 
 	(void)self;
+	if (streams_pushing())
+		return -EDEADLK;
 	/* What fires now or waits came before it. */
 	if (timer_next() <= clock_steady() || queue.n > 0)
 		engine_run();

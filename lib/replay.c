@@ -136,6 +136,8 @@ static bool is_command(const struct json *root)
 {
 	static const char *const keys[] = { "start", "query", "expire", "match" };
 
+	if (json_get(root, "event") != NULL)
+		return false;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_get(root, keys[i]) != NULL)
 			return true;

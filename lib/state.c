@@ -151,8 +151,10 @@ int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const 
 	for (p += sizeof(magic); end - p >= (ptrdiff_t)sizeof(h); p += h.len) {
 		memcpy(&h, p, sizeof(h));
 		p += sizeof(h);
-		if (h.len > LIMIT || h.len > (size_t)(end - p))
+		if (h.len > LIMIT || h.len > (size_t)(end - p)) {
+			p = NULL;	/* nothing behind it can be found */
 			break;
+		}
 		if (crc32_of(p, h.len) == h.crc)
 			record(arg, h.kind, p, h.len);
 		else
@@ -347,7 +349,7 @@ int sat_read_timer(const struct sat_at *at, struct sat_reader *in, struct sat_ti
 	if (p == NULL)
 		return in->rc;
 	memcpy(v, p, sizeof(v));
-	if (v[0] != 0)
-		sat_timer_set(at, timer, clock_steady() + v[1]);
+	if (v[0] != 0)		/* overdue: once, now */
+		sat_timer_set(at, timer, clock_steady() + (v[1] > 0 ? v[1] : 0));
 	return 0;
 }
