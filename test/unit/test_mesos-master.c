@@ -844,10 +844,14 @@ static void a_bad_state_is_an_event(void **unused)
 	assert_null(event("mesos/agents/registered"));
 }
 
-/* Ten seconds of silence are not held against a leader; a refused connection is. */
+/* Ten seconds of silence are not held against a leader, more while it writes a state; a refused connection is. */
 static void a_slow_leader_leads_for_a_while(void **unused)
 {
 	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	move(19);
+	assert_true(sat_acting());
+	answer("/state", 200, STATE);
 	answer("/metrics/snapshot", 200, LEADS);
 	move(9);
 	assert_float_equal(metric("mesos/leader"), 1, 0);
