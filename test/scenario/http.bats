@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# http.bats - the doors for people: the HTTP port, the control socket, and the commands that use them.
+
+load common
+
+setup() {
+	common_setup
+	PORT=$(free_port)
+	HTTP=$(free_port)
+	URL=http://127.0.0.1:$HTTP
+	cat >"$T/m.cfg" <<-EOF
+		role = "master";
+		host = "m1";
+		state-dir = "$T/m";
+		leader = "always";
+		http = { port = $HTTP; };
+		modules = ( "riemann" );
+		riemann = { port = $PORT; };
+		streams = ( "index" );
+	EOF
+}
+
+teardown() { common_teardown; }
+
+up() { start m --config "$T/m.cfg" && heard m "runs on m1" && M=$PID; }
+control() { curl -sS --max-time 10 --unix-socket "$T/m/control" "$@"; }
+command() { "$SATELLITE" "$@" --state-dir "$T/m"; }
+send() { riemann-client send -h "$1" -S "$2" -s "${3:-ok}" -i 1 -L 300 127.0.0.1 "$PORT" >/dev/null; }
+# raw TEXT: send it as it is, print what comes back.
+raw() { printf "$1" | timeout 20 socat -t 10 - "TCP:127.0.0.1:$HTTP"; }
+answers() { [ "$(status_of "$1")" = 200 ]; }
+# half TEXT: a connection that stays, with this much of a request sent.
+half() {
+	local fd
+	exec {fd}<>"/dev/tcp/127.0.0.1/$HTTP"
+	printf "$1" >&"$fd"
+}
+
+@test "the host's own pages answer, each with its type" {
+	up
+	[ "$(get "$URL/healthz")" = '{"ok": true}' ]
+	[ "$(get "$URL/readyz")" = '{"ok": true}' ]
+	[ "$(get "$URL/index")" = '[]' ]
+	get "$URL/status" | jq -e '.version and .host == "m1" and .acting and .ready and (.instances | length) > 1'
+	get "$URL/command" | jq -e 'type == "array"'
+	get -D "$T/head" "$URL/" | grep -q '<h1>Satellite'
+	grep -qi '^content-type: text/html' "$T/head"
+	get -D "$T/head" -o /dev/null "$URL/index"
+	grep -qi '^content-type: application/json' "$T/head"
+	stops "$M"
+}
+
+@test "methods: HEAD, OPTIONS, and 405 with Allow" {
+	up
+	get -I "$URL/healthz" | tr -d '\r' >"$T/head"
+	grep -q '^HTTP/1.1 200' "$T/head"
+	grep -q '^Content-Length: 13' "$T/head"
+	[ "$(get -X OPTIONS -o /dev/null -w '%{http_code}' "$URL/healthz")" = 204 ]
+	get -X DELETE -i "$URL/healthz" | tr -d '\r' >"$T/head"
+	grep -q '^HTTP/1.1 405' "$T/head"
+	grep -q '^Allow: GET, HEAD, OPTIONS$' "$T/head"
+	tail -n 1 "$T/head" | jq -e .error
+	[ "$(status_of -X BREW "$URL/healthz")" = 400 ]
+}
+
+@test "a path is taken as it came: encoded, doubled, dotted, cut off" {
+	up
+	for bad in '/a%00' '/a%2fb' '/a%2Fb' '/healthz%0a' '/%' '/%zz' '/%1' '/a%7fb'; do
+		[ "$(status_of --path-as-is "$URL$bad")" = 400 ] || { echo "$bad"; false; }
+	done
+	for none in '//healthz' '/healthz/' '/../healthz' '/./healthz' '/healthz%20' '/nope' '/index%3fquery=true'; do
+		[ "$(status_of --path-as-is "$URL$none")" = 404 ] || { echo "$none"; false; }
+	done
+	[ "$(get --path-as-is "$URL/%68ealthz?x=%2f")" = '{"ok": true}' ]
+	[ "$(status_of "$URL/index?query=%00")" = 400 ]
+	get "$URL/nope" | jq -e '.error == "there is no such path"'
+}
+
+@test "what is no request gets an error, and the next one is served" {
+	up
+	raw 'GET /\r\n\r\n' | grep -q '^HTTP/1.1 400'
+	raw '\026\003\001\002\r\n\r\n' | grep -q '^HTTP/1.1 400'
+	raw 'GET /healthz HTTP/9.9\r\n\r\n' | grep -qE '^HTTP/1.1 (400|505)'
+	raw "GET /healthz HTTP/1.1\r\nX: $(printf 'a%.0s' {1..20000})\r\n\r\n" | grep -qE '^HTTP/1.1 4'
+	raw "GET $URL/healthz HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" | grep -q '^HTTP/1.1 200'
+	[ "$(status_of "$URL/healthz")" = 200 ]
+}
+
+@test "a body over 1 MiB is 413, however it comes" {
+	up
+	head -c 1048577 /dev/zero >"$T/large"
+	[ "$(status_of --data-binary "@$T/large" "$URL/command/x")" = 413 ]
+	[ "$(status_of -H 'Expect:' --data-binary "@$T/large" "$URL/command/x")" = 413 ]
+	[ "$(status_of -H 'Transfer-Encoding: chunked' --data-binary "@$T/large" "$URL/command/x")" = 413 ]
+	[ "$(control -o /dev/null -w '%{http_code}' -H 'Expect:' --data-binary "@$T/large" http://x/command/x)" = 413 ]
+	head -c 1048576 /dev/zero >"$T/large"
+	[ "$(status_of --data-binary "@$T/large" "$URL/command/x")" = 400 ]
+}
+
+@test "64 half-sent requests do not keep /healthz from answering" {
+	up
+	for _ in {1..64}; do half 'GET /healthz HT'; done
+	[ "$(get --max-time 2 "$URL/healthz")" = '{"ok": true}' ]
+	for _ in {1..60}; do half 'POST /command/x HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc'; done
+	until_true 20 answers "$URL/healthz"
+	stops "$M"
+}
+
+@test "/index: queries, their mistakes, and an answer of many slices" {
+	up
+	for i in {1..700}; do send "h$((i % 7))" "s$i"; done
+	get "$URL/index" >"$T/all"
+	jq -e 'length == 700' "$T/all"
+	control http://x/index | jq -e 'length == 700'
+	command query true | jq -e 'length == 700'
+	[ "$(get -G --data-urlencode 'query=host = "h3" and service = "s3"' "$URL/index" | jq -r '.[].service')" = s3 ]
+	get -G --data-urlencode 'query=service = ' "$URL/index" | jq -e '.error | test("at character")'
+	[ "$(status_of -G --data-urlencode 'query=service = ' "$URL/index")" = 400 ]
+}
+
+@test "the commands: status, query, healthz, and what nobody knows" {
+	up
+	run command status
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "satellite "*" on m1, acting, ready, up 0 d 00:00:"* ]]
+	[[ $output == *"riemann"* ]]
+	command status --json | jq -e '.host == "m1"'
+	[ "$(command healthz)" = '{"ok": true}' ]
+	send h1 cpu critical
+	command query 'state = "critical"' | jq -e '.[0].host == "h1"'
+	run command query 'state ='
+	[ "$status" = 1 ]
+	[[ $output == "satellite: query: at character"* ]]
+	run command frobnicate
+	[ "$status" = 2 ]
+	[[ $output == *'there is no command "frobnicate"'*"commands:"*"query QUERY"* ]]
+	run command status --frob
+	[ "$status" = 2 ]
+	stops "$M"
+}
+
+@test "--url reaches it over TCP, and says what it cannot do" {
+	up
+	[ "$("$SATELLITE" healthz --url "$URL")" = '{"ok": true}' ]
+	"$SATELLITE" status --json --url "$URL" | jq -e '.host == "m1"'
+	run "$SATELLITE" status --url https://127.0.0.1
+	[ "$status" = 2 ]
+	[[ $output == *"TLS is not spoken here"* ]]
+	run "$SATELLITE" status --url ftp://x
+	[ "$status" = 2 ]
+	stops "$M"
+	run "$SATELLITE" status --url "$URL"
+	[ "$status" = 3 ]
+	[[ $output == *"Connection refused"* ]]
+	run command status
+	[ "$status" = 3 ]
+	[[ $output == *"no satellite runs there"* ]]
+}
+
+@test "the control socket is its own, and only its group's" {
+	up
+	[ "$(stat -c %a "$T/m/control")" = 660 ]
+	[ "$(control http://x/healthz)" = '{"ok": true}' ]
+	kill -KILL "$M"
+	until_true 5 gone "$M"
+	[ -S "$T/m/control" ]
+	up
+	[ "$(control http://x/healthz)" = '{"ok": true}' ]
+	stops "$M"
+	[ ! -e "$T/m/control" ]
+}
+
+@test "a port in use refuses the start, and a reload" {
+	up
+	sed "s|$T/m\"|$T/n\"|; s/port = $PORT/port = $(free_port)/" "$T/m.cfg" >"$T/n.cfg"
+	start n --config "$T/n.cfg"
+	! ends "$PID"
+	grep -q "Address already in use" "$T/n.log"
+	OTHER=$(free_port)
+	sed -i "s/port = $HTTP/port = $OTHER/" "$T/m.cfg"
+	kill -HUP "$M"
+	heard m "reloaded"
+	until_true 10 answers "http://127.0.0.1:$OTHER/healthz"
+	until_true 10 eval '! listens "$HTTP"'
+	sed -i "s/port = $OTHER/port = $PORT/" "$T/m.cfg"
+	kill -HUP "$M"
+	heard m "reload refused"
+	[ "$(get "http://127.0.0.1:$OTHER/healthz")" = '{"ok": true}' ]
+	stops "$M"
+}
+
+@test "an IPv6 address is refused, in words" {
+	sed -i 's/http = {/http = { host = "::1";/' "$T/m.cfg"
+	start m --config "$T/m.cfg"
+	! ends "$PID"
+	said m "http: ::1 port $HTTP: Address family not supported"
+}
+
+@test "neither civetweb nor libcurl is linked into the executable" {
+	! ldd "$SATELLITE" | grep -E 'civetweb|curl|ssl|sqlite'
+}
