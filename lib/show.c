@@ -43,9 +43,12 @@ static void show_doors(const struct sat_module *m)
 {
 	if (m->store != NULL)
 		show_thing("store", m->store->name, NULL, NULL);
-	for (size_t i = 0; m->commands != NULL && m->commands[i] != NULL; i++)
-		show_thing("command", m->commands[i]->usage != NULL ? m->commands[i]->usage : m->commands[i]->name,
-			   m->commands[i]->summary, NULL);
+	for (size_t i = 0; m->commands != NULL && m->commands[i] != NULL; i++) {
+		const struct sat_command *c = m->commands[i];
+
+		printf("\ncommand %s - %s\n", c->usage != NULL ? c->usage : c->name,
+		       c->summary != NULL ? c->summary : "");
+	}
 	for (size_t i = 0; m->routes != NULL && m->routes[i] != NULL; i++)
 		printf("%sroute %s %s\n", i == 0 ? "\n" : "", m->routes[i]->method, m->routes[i]->path);
 	if (m->http_server != NULL)
