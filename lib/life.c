@@ -4,7 +4,7 @@
  *
  * A setup ends in phases, each of which waits for the one before: checks, doors,
  * outputs, then the other instances that no running setup holds.  What happens
- * next is looked at on a timer, never from inside somebody's callback.
+ * next is looked at on a timer, never from inside an instance's callback.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -308,7 +308,8 @@ void life_swap(struct setup *s)
 	checks_adopt(s->checks, old != NULL ? old->checks : NULL);
 	if (old != NULL)
 		enter(old, PHASE_CHECKS);
-	wake();
+	/* Now, so that old doors take nobody in that they would turn out at once. */
+	turn(&life.timer);
 }
 
 void life_stop(void (*quiet)(void), void (*done)(void))
