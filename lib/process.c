@@ -33,6 +33,8 @@ static void fill_standard_files(void)
 void process_begin(void)
 {
 	fill_standard_files();
+	/* What a careless parent left open is not for commands that we start. */
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 	setlocale(LC_ALL, "C");
