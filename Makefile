@@ -67,12 +67,14 @@ $(O)/modules/$(1).so: $(call module_objs,$(1)) $(O)/satellite
 endef
 $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 
-# A unit test links the host's objects and, where it is named after a module, that module.
+# A unit test links the host's objects and, where it is named after a module, that module:
+# test_x, or, of one of its files, test_x_file.
+tested = $(firstword $(subst _, ,$(1)))
 WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 define unit_rule
-$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) $(call module_objs,$(1),builtin/)
+$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) $(call module_objs,$(call tested,$(1)),builtin/)
 	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
-	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(1)) $(LDLIBS)
+	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(call tested,$(1))) $(LDLIBS)
 endef
 $(foreach u,$(patsubst test/unit/test_%.c,%,$(wildcard test/unit/test_*.c)),$(eval $(call unit_rule,$(u))))
 
