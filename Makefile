@@ -3,6 +3,7 @@
 # make            build; installs nothing
 # make demo       set up a fresh Debian 12, build, show the main job (ONCE=1: end by itself)
 # make test       set up a fresh Debian 12, build, run every test (SAN=asan|tsan: sanitized)
+# make fuzz       throw bytes at the parsers, SECONDS_EACH=20 (clang)
 # make bench      measure; make install DESTDIR=… PREFIX=…; make clean
 
 PREFIX     ?= /usr/local
@@ -115,6 +116,19 @@ demo: setup
 bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
 
+# Objects of their own, since libFuzzer wants them instrumented.
+FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+$(O)/test/fuzz/%: $(O)/test/fuzz/%.o $(LIB)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--dynamic-list=lib/satellite.sym -o $@ $^ $(HOST_LIBS) $(LDLIBS)
+
+fuzz:
+	@$(MAKE) --no-print-directory O=build-fuzz CC=clang SAN_='$(SAN_fuzz)' $(FUZZERS:%=build-fuzz/test/fuzz/%)
+	@for f in $(FUZZERS); do echo "fuzz $$f"; mkdir -p build-fuzz/corpus/$$f; d=test/fuzz/$$f.dict; \
+	  build-fuzz/test/fuzz/$$f -max_total_time=$${SECONDS_EACH:-20} -timeout=5 \
+	  -artifact_prefix=build-fuzz/$$f- $$([ ! -e $$d ] || echo -dict=$$d) build-fuzz/corpus/$$f \
+	  > build-fuzz/$$f.log 2>&1 || { tail -n 60 build-fuzz/$$f.log; exit 1; }; done
+
 install: all
 	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(INCLUDEDIR)/satellite' \
 	  '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(SYSCONFDIR)' \
@@ -129,10 +143,10 @@ install: all
 	  install -m 644 $$f '$(DESTDIR)$(MANDIR)'/man$$s; done; done
 
 clean:
-	$(RM) -r build build-asan build-tsan
+	$(RM) -r build build-asan build-tsan build-fuzz
 
 FORCE:
-.PHONY: all setup test check demo bench install clean FORCE
+.PHONY: all setup test check demo bench fuzz install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifeq ($(V),)
