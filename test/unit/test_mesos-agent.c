@@ -359,6 +359,29 @@ static void odd_texts_are_read(void **unused)
 	assert_int_equal(f.known, 1u << FAILED);
 }
 
+/* Here nobody has the "http-client" that it needs in the end. */
+static void creating_survives_every_failure(void **unused)
+{
+	struct conf *file = conf_text("mesos-agent = { url = \"https://m:5051/\"; user = \"u\"; password = \"p\";"
+				      " ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };", "test");
+	const struct sat_conf *group = conf_find(conf_root(file), "mesos-agent");
+	struct sat_self self = { .name = (char *)"mesos-agent", .conf = group };
+	void *state = NULL;
+	int nth = 0, rc;
+
+	(void)unused;
+	assert_int_equal(instance_judge(&sat_module_mesos_agent, group), 0);
+	do {
+		fault_arm(++nth);
+		rc = sat_module_mesos_agent.create(&self, group, &state);
+		assert_int_equal(rc, fault_fired() ? -ENOMEM : -EINVAL);
+		assert_null(state);
+	} while (fault_fired());
+	fault_arm(0);
+	assert_int_equal(nth, 8);	/* itself and six texts, then none */
+	conf_unref(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_stops_while_checks_wait, begin, end),
 		cmocka_unit_test_setup_teardown(every_failure_is_survived, begin, end),
 		cmocka_unit_test(odd_texts_are_read),
+		cmocka_unit_test(creating_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

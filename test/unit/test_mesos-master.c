@@ -950,6 +950,29 @@ static void polling_survives_every_failure(void **unused)
 	assert_float_equal(metric("mesos/frameworks/f/cpu"), 2, 0);
 }
 
+/* Here nobody has the "http-client" that it needs in the end. */
+static void creating_survives_every_failure(void **unused)
+{
+	struct conf *file = conf_text("mesos-master = { url = \"https://m:5050/\"; user = \"u\"; password = \"p\";"
+				      " ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };", "test");
+	const struct sat_conf *group = conf_find(conf_root(file), "mesos-master");
+	struct sat_self self = { .name = (char *)"mesos-master", .conf = group };
+	void *state = NULL;
+	int nth = 0, rc;
+
+	(void)unused;
+	assert_int_equal(instance_judge(&sat_module_mesos_master, group), 0);
+	do {
+		fault_arm(++nth);
+		rc = sat_module_mesos_master.create(&self, group, &state);
+		assert_int_equal(rc, fault_fired() ? -ENOMEM : -EINVAL);
+		assert_null(state);
+	} while (fault_fired());
+	fault_arm(0);
+	assert_int_equal(nth, 8);	/* itself and six texts, then none */
+	conf_unref(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -982,6 +1005,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_figures_outweigh_a_state_that_does_not_say, begin, end),
 		cmocka_unit_test_setup_teardown(it_stops_with_calls_under_way, begin, end),
 		cmocka_unit_test_setup_teardown(polling_survives_every_failure, begin, end),
+		cmocka_unit_test(creating_survives_every_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
