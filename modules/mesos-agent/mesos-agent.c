@@ -16,7 +16,8 @@
 
 #define FRESH		SAT_SECOND
 
-static const char *const paths[] = { "/metrics/snapshot", "/stats.json" };	/* the latter until Mesos 0.22 */
+/* The second is that of Mesos before 0.23. */
+static const char *const paths[] = { "/metrics/snapshot", "/stats.json" };
 
 /* ---- What the checks say ---- */
 
@@ -240,10 +241,12 @@ static const struct sat_check *const checks[] = {
 /* ---- Life ---- */
 
 static const struct sat_option *const options[] = {
-	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5051", .help = "the Mesos agent of this host"),
+	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5051",
+		   .help = "the Mesos agent of this host"),
 	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
 	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 3600, .help = "for an answer"),
+	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 3600,
+		   .help = "for an answer"),
 	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the agent's certificate"),
 	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
 	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),

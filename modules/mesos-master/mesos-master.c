@@ -41,7 +41,8 @@ static const struct sat_counter *const counters[] = {
 	GAUGE(GAUGE_BYTES_PER_MINUTE, "bytes-per-minute", "bytes of its answers in the last minute"),
 	GAUGE(GAUGE_AGENTS, "agents", "agents in the last state"),
 	GAUGE(GAUGE_LEADS, "leads", "whether the Mesos master leads"),
-	GAUGE(GAUGE_SNAPSHOT_SUCCESS, "snapshot-last-success", "time of the last figures, in seconds since 1970"),
+	GAUGE(GAUGE_SNAPSHOT_SUCCESS, "snapshot-last-success",
+	      "time of the last figures, in seconds since 1970"),
 	GAUGE(GAUGE_STATE_SUCCESS, "state-last-success", "time of the last state, in seconds since 1970"),
 	NULL,
 };

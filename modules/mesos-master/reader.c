@@ -110,7 +110,9 @@ static int on_number(void *ctx, const char *text, size_t len)
 
 static int on_string(void *ctx, const unsigned char *text, size_t len)
 {
-	return value(ctx, &(struct reader_value){ .kind = READER_TEXT, .text = (const char *)text, .len = len });
+	struct reader_value v = { .kind = READER_TEXT, .text = (const char *)text, .len = len };
+
+	return value(ctx, &v);
 }
 
 /* A key that does not fit, or holds a NUL, is nobody's. */

@@ -109,7 +109,8 @@ static void refused(struct source *s, const struct sat_answer *a)
 		hint = ": this principal may not see it; allow it in the Mesos master's ACLs";
 	else if (a->status == 404)
 		hint = ": it has none of the paths of a Mesos master (setting: url)";
-	source_trouble(s, a->status, "answers %d%s%s%.*s", a->status, hint, i > 0 ? ": " : "", (int)i, s->words);
+	source_trouble(s, a->status, "answers %d%s%s%.*s", a->status, hint, i > 0 ? ": " : "", (int)i,
+		       s->words);
 }
 
 /* ---- Asking ---- */

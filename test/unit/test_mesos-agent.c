@@ -19,8 +19,9 @@
 
 extern const struct sat_module sat_module_mesos_agent;
 
-#define BODY	"{\"slave/tasks_failed\":21.0,\"slave/tasks_finished\":9.0,\"slave/tasks_killed\":4.0,\"slave/tasks_lost\":2.0," \
-		"\"slave/tasks_running\":8.0,\"slave/tasks_staging\":3.0,\"slave/tasks_starting\":3.0,\"x\":{\"slave/tasks_failed\":7}}"
+#define BODY	"{\"slave/tasks_failed\":21.0,\"slave/tasks_finished\":9.0,\"slave/tasks_killed\":4.0," \
+		"\"slave/tasks_lost\":2.0,\"slave/tasks_running\":8.0,\"slave/tasks_staging\":3.0," \
+		"\"slave/tasks_starting\":3.0,\"x\":{\"slave/tasks_failed\":7}}"
 
 static const char settings_text[] =
 	"streams = ( \"index\" );\n"
@@ -85,7 +86,8 @@ static int put(const struct sat_at *at, void *def, void *state, const struct sat
 
 static const struct sat_op index_op = { .size = sizeof(index_op), .name = "index", .item = put };
 
-static const struct sat_op *find_op(void *arg, const char *name, const struct sat_conf *where, struct sat_self **self)
+static const struct sat_op *find_op(void *arg, const char *name, const struct sat_conf *where,
+				    struct sat_self **self)
 {
 	(void)arg;
 	(void)name;
@@ -96,8 +98,8 @@ static const struct sat_op *find_op(void *arg, const char *name, const struct sa
 
 static struct instance instance;
 
-static const struct sat_check *find_check(void *arg, const char *name, bool own_key, const struct sat_conf *where,
-					  struct sat_self **self)
+static const struct sat_check *find_check(void *arg, const char *name, bool own_key,
+					  const struct sat_conf *where, struct sat_self **self)
 {
 	const struct sat_check *const *c = sat_module_mesos_agent.checks;
 
@@ -132,7 +134,8 @@ static int begin(void **unused)
 	call.used = false;
 	calls = 0;
 	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {
-		.name = (char *)"mesos-agent", .module = &sat_module_mesos_agent, .state = agent, .instance = &instance } };
+		.name = (char *)"mesos-agent", .module = &sat_module_mesos_agent, .state = agent,
+		.instance = &instance } };
 	agent->self = &instance.self;
 	agent->url = strdup("http://a:5051");
 	agent->timeout = 5 * SAT_SECOND;
@@ -282,10 +285,12 @@ static void an_old_agent_has_another_path(void **unused)
 static void trouble_is_unknown_never_critical(void **unused)
 {
 	static const struct { int rc, status; const char *body, *words; } all[] = {
-		{ -ECONNREFUSED, 0, "", "does a Mesos agent run there" }, { -ETIMEDOUT, 0, "", "no answer in time" },
-		{ -EIO, 0, "", "it broke" }, { 0, 401, "", "credentials" }, { 0, 403, "", "403" }, { 0, 404, "", "url" },
-		{ 0, 503, "Agent has not finished recovery", "answers 503" }, { 0, 200, "<html>", "not JSON" },
-		{ 0, 200, "", "not JSON" }, { 0, 200, "{\"a\":", "cut short" }, { 0, 200, "[]", "not JSON" },
+		{ -ECONNREFUSED, 0, "", "does a Mesos agent run there" },
+		{ -ETIMEDOUT, 0, "", "no answer in time" }, { -EIO, 0, "", "it broke" },
+		{ 0, 401, "", "credentials" }, { 0, 403, "", "403" }, { 0, 404, "", "url" },
+		{ 0, 503, "Agent has not finished recovery", "answers 503" },
+		{ 0, 200, "<html>", "not JSON" }, { 0, 200, "", "not JSON" }, { 0, 200, "{\"a\":", "cut short" },
+		{ 0, 200, "[]", "not JSON" },
 		{ 0, 200, "7", "not JSON" }, { 0, 200, "{}", "lacks" },
 	};
 	size_t i;
@@ -362,7 +367,8 @@ static void odd_texts_are_read(void **unused)
 /* Here nobody has the "http-client" that it needs in the end. */
 static void creating_survives_every_failure(void **unused)
 {
-	struct conf *file = conf_text("mesos-agent = { url = \"https://m:5051/\"; user = \"u\"; password = \"p\";"
+	struct conf *file = conf_text("mesos-agent = { url = \"https://m:5051/\";"
+				      " user = \"u\"; password = \"p\";"
 				      " ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };", "test");
 	const struct sat_conf *group = conf_find(conf_root(file), "mesos-agent");
 	struct sat_self self = { .name = (char *)"mesos-agent", .conf = group };
