@@ -186,6 +186,8 @@ void engine_run(void)
 
 void engine_move(int64_t t)
 {
+	if (t <= clock_steady())
+		return;
 	while (timer_next() <= t) {
 		clock_set(timer_next());
 		engine_run();
@@ -194,14 +196,16 @@ void engine_move(int64_t t)
 	engine_run();
 }
 
+/* Lines of one time are one turn, as the events of a message are: what they
+ * arm for now fires when the clock goes on. */
 int engine_input(struct event *ev)
 {
 	int rc;
 
-	engine_run();
 	self_add(SELF_EVENTS, 1);
 	rc = push(ev);
-	engine_run();
+	while (queue.n > 0)
+		push_first();
 	return rc;
 }
 

@@ -26,9 +26,10 @@ int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host);
 /* Timers due at or before the clock, then the inputs that wait: all of them in
  * replay, a slice of them live. */
 void engine_run(void);
-/* Replay: move the clock to t, firing timers in order on the way. */
+/* Replay: move the clock to t, firing timers in order on the way, those that are
+ * due at t, too; at the end engine_run() fires what is left for now. */
 void engine_move(int64_t t);
-/* Replay: this event now, ahead of what it causes.  0 or a top-level stream's error. */
+/* Replay: this event now, then what it caused.  0 or a top-level stream's error. */
 int engine_input(struct event *ev);
 /* One turn of the reaper now. */
 void engine_reap(void);

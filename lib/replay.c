@@ -345,6 +345,7 @@ int replay_main(struct streams *streams, const char *path, bool reap)
 		one_line(&waiting, path, ++n, text, (size_t)len);
 	if (waiting != NULL)
 		start(waiting, &none);
+	engine_run();
 	if (ferror(f)) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		mistakes++;

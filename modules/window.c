@@ -190,7 +190,7 @@ static void tick(const struct sat_at *at, void *def, void *state, struct sat_tim
 	struct member *e, *next;
 	uint32_t n = 0;
 
-	if (sat_clock() >= m->until)
+	if (sat_clock() > m->until)
 		return;
 	sat_timer_set(at, timer, timer->due + c->dt);
 	evs = sat_scratch(at, (m->n + 1) * sizeof(*evs));
