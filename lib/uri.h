@@ -18,10 +18,10 @@ struct uri_param { const char *name, *value; };
  * one more).  How many there are; -EINVAL: no path, too many segments, a broken
  * %XX, a control character, an encoded `/`. */
 int uri_path(const char *raw, char *room, const char **segments);
-/* A raw query into decoded pairs, likewise. -EINVAL: a broken %XX, a NUL. */
+/* A raw query into decoded pairs; room is as large as the query, uri_params() and
+ * one more.  -EINVAL: too many pairs, a broken %XX, a NUL. */
 int uri_query(const char *raw, char *room, struct uri_param *params);
-/* How many pairs uri_query() would give at most. */
-size_t uri_params(const char *raw);
+size_t uri_params(const char *raw);	/* how many pairs it has at most */
 /*
  * Whether the segments fit a pattern such as "/whitelist/{flag}": how many
  * names it has, with values[i] the segment that the ith stands for; -1: no.

@@ -17,6 +17,7 @@
 #include "instance.h"
 #include "log.h"
 #include "request.h"
+#include "unit/fault.h"
 #include "work.h"
 
 extern const struct sat_module sat_module_http_civetweb;
@@ -462,6 +463,68 @@ static void a_websocket_may_be_refused(void **unused)
 	assert_int_equal(closed, 0);
 }
 
+/* ---- Faults ------------------------------------------------------------- */
+
+#ifndef __SANITIZE_THREAD__	/* fault.c counts without a lock */
+
+/* Some answer comes, whatever fails on whichever thread; the next request is served. */
+static void every_failure_is_survived(void **unused)
+{
+	static const char *const asks[] = {
+		"POST /echo/y?q=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+		"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		int nth = 0, fired;
+
+		do {
+			fault_arm(++nth);
+			expect(asks[i], "HTTP/1.1 ", "\r\n\r\n");
+			fired = fault_fired();
+			fault_arm(0);
+			expect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ", "true");
+		} while (fired);
+		assert_true(nth > 3);
+	}
+}
+
+/* A stream begins, or is refused. */
+static void every_failure_of_a_stream_is_survived(void **unused)
+{
+	int nth = 0, fired, begun = 0;
+	char text[1000];
+
+	(void)unused;
+	do {
+		int fd;
+
+		fault_arm(++nth);
+		fd = say(nth % 2 ? "GET /talk HTTP/1.1\r\n" UPGRADE : "GET /talk HTTP/1.1\r\nHost: x\r\n\r\n");
+		hear(fd, text, sizeof(text), "\r\n\r\n");
+		fired = fault_fired();
+		fault_arm(0);
+		begun += strstr(text, " 101 ") != NULL || strstr(text, " 200 ") != NULL;
+		close(fd);
+	} while (fired || nth < 20);
+	assert_true(begun > 0);
+	stop();
+	assert_int_equal(closed, begun);
+}
+
+static void a_server_without_memory(void **unused)
+{
+	void *state;
+
+	(void)unused;
+	fault_arm(1);
+	assert_int_equal(sat_module_http_civetweb.create(&instance.self, NULL, &state), -ENOMEM);
+	fault_arm(0);
+}
+
+#endif
+
 /* ---- The port ----------------------------------------------------------- */
 
 static void a_port_in_use_is_known_at_once(void **unused)
@@ -506,6 +569,11 @@ int main(void)
 		TEST(a_websocket_talks),
 		TEST(a_websocket_may_end_from_both_sides),
 		TEST(a_websocket_may_be_refused),
+#ifndef __SANITIZE_THREAD__
+		TEST(every_failure_is_survived),
+		TEST(every_failure_of_a_stream_is_survived),
+		TEST(a_server_without_memory),
+#endif
 		TEST(a_port_in_use_is_known_at_once),
 		TEST(it_may_run_again_at_once),
 	};
