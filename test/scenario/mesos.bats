@@ -180,6 +180,25 @@ well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 	until_true 5 is m0 mesos/agents/registered '.metric == 5'
 }
 
+@test "a reload with other settings, in the middle of a request, loses nothing" {
+	simulate --masters 1 --agents 3
+	watch_mesos m0 0 'timeout = 1;'
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	for mode in hang ok; do
+		order master/0/mode "$mode"
+		polls=$(requests /metrics/snapshot)
+		asks_again() { [ "$(requests /metrics/snapshot)" -gt "$polls" ]; }
+		until_true 5 asks_again
+		sed -i "s/interval = 0.5;/interval = 0.6;/; s/host = \"m0[^\"]*\"/host = \"m0-$mode\"/" "$T/m0.cfg"
+		kill -HUP "$PID"
+	done
+	sed -i 's/host = "m0[^"]*"/host = "m9"/' "$T/m0.cfg"
+	kill -HUP "$PID"
+	until_true 8 is m0 mesos/leader '.host == "m9" and .metric == 1'
+	until_true 8 is m0 mesos/agents/registered '.host == "m9" and .metric == 3'
+	stops "$PID"
+}
+
 @test "mistakes in its settings are refused where they stand" {
 	cat >"$T/bad.cfg" <<-END
 		role = "master";

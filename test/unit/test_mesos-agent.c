@@ -289,8 +289,8 @@ static void trouble_is_unknown_never_critical(void **unused)
 		{ -ETIMEDOUT, 0, "", "no answer in time" }, { -EIO, 0, "", "it broke" },
 		{ 0, 401, "", "credentials" }, { 0, 403, "", "403" }, { 0, 404, "", "url" },
 		{ 0, 503, "Agent has not finished recovery", "answers 503" },
-		{ 0, 200, "<html>", "not JSON" }, { 0, 200, "", "not JSON" }, { 0, 200, "{\"a\":", "cut short" },
-		{ 0, 200, "[]", "not JSON" },
+		{ 0, 200, "<html>", "not JSON" }, { 0, 200, "", "not JSON" },
+		{ 0, 200, "{\"a\":", "cut short" }, { 0, 200, "[]", "not JSON" },
 		{ 0, 200, "7", "not JSON" }, { 0, 200, "{}", "lacks" },
 	};
 	size_t i;
@@ -369,7 +369,8 @@ static void creating_survives_every_failure(void **unused)
 {
 	struct conf *file = conf_text("mesos-agent = { url = \"https://m:5051/\";"
 				      " user = \"u\"; password = \"p\";"
-				      " ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };", "test");
+				      " ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };",
+				      "test");
 	const struct sat_conf *group = conf_find(conf_root(file), "mesos-agent");
 	struct sat_self self = { .name = (char *)"mesos-agent", .conf = group };
 	void *state = NULL;

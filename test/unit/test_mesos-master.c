@@ -983,7 +983,9 @@ static void polling_survives_every_failure(void **unused)
 static void creating_survives_every_failure(void **unused)
 {
 	struct conf *file = conf_text("mesos-master = { url = \"https://m:5050/\";"
-				      " user = \"u\"; password = \"p\"; ca = \"/ca\"; cert = \"/cert\"; key = \"/key\"; };", "test");
+				      " user = \"u\"; password = \"p\"; ca = \"/ca\";"
+				      " cert = \"/cert\"; key = \"/key\"; };",
+				      "test");
 	const struct sat_conf *group = conf_find(conf_root(file), "mesos-master");
 	struct sat_self self = { .name = (char *)"mesos-master", .conf = group };
 	void *state = NULL;
