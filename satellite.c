@@ -70,13 +70,13 @@ static const struct setup_role *find_role(const struct top *top)
 	return &roles[0];
 }
 
-static void settle(const struct top *top, const char *setting, char **now, char *next)
+static void fix(const struct top *top, const char *setting, char **now, char *next)
 {
 	if (*now == NULL && next == NULL)
 		sat_conf_error(conf_root(top_file(top)), setting, "%s", strerror(ENOMEM));
 	else if (*now == NULL)
 		*now = next;
-	else if (next == NULL || strcmp(*now, next) != 0)
+	else if (top_get(top, setting) != NULL && (next == NULL || strcmp(*now, next) != 0))
 		sat_conf_error(conf_root(top_file(top)), setting, "cannot change in a running satellite (now %s)", *now);
 	if (*now != next)
 		free(next);
@@ -85,9 +85,9 @@ static void settle(const struct top *top, const char *setting, char **now, char 
 /* Who and where this process is: settled at the start. */
 static void identify(const struct top *top)
 {
-	settle(top, "host", &self_process.host, top_host(top));
+	fix(top, "host", &self_process.host, top_host(top));
 	if (options.state_dir == NULL)
-		settle(top, "state-dir", &self_process.state_dir, top_state_dir(top));
+		fix(top, "state-dir", &self_process.state_dir, top_state_dir(top));
 	else if (self_process.state_dir == NULL)
 		self_process.state_dir = top_absolute(options.state_dir);
 }
@@ -119,8 +119,9 @@ static struct setup *configure(void)
 static int open_log(const struct top *top)
 {
 	const char *file = options.log != NULL ? options.log : top != NULL ? top_log_file(top) : NULL;
-	int level = options.verbose ? LOG_DEBUG : top != NULL ? top_log_level(top) : LOG_INFO;
-	int rc = log_open(file, level);
+	int usual = options.check || self_process.replay ? LOG_WARNING : LOG_INFO;
+	int level = options.verbose ? LOG_DEBUG : top != NULL ? top_log_level(top) : usual;
+	int rc = log_open(options.check ? NULL : file, level);
 
 	if (rc != 0)
 		fprintf(stderr, "satellite: %s: %s\n", file, strerror(-rc));
@@ -226,7 +227,7 @@ static void reload(uv_signal_t *signal, int number)
 	log_line(LOG_WARNING, NULL, "reload refused: all goes on as before");
 }
 
-static void quiet(void)
+static void settled(void)
 {
 	engine_run();
 	save(false);
@@ -268,7 +269,7 @@ static void stop(uv_signal_t *signal, int number)
 	uv_timer_start(&watchdog, give_up, STOP_MS, 0);
 	http_end();
 	control_close();
-	life_stop(quiet, stopped);
+	life_stop(settled, stopped);
 }
 
 static void open_handles(void)
@@ -345,13 +346,14 @@ static int run(void)
 static int check(void)
 {
 	struct setup *s;
+	char where[512];
 	int status = 1;
 
 	if (open_log(NULL) != 0 || begin() != 0)
 		return 1;
 	s = configure();
 	if (s != NULL) {
-		printf("%s: ok\n", options.config != NULL ? options.config : options.role);
+		printf("%s: ok\n", conf_where(conf_root(top_file(s->top)), where, sizeof(where)));
 		status = 0;
 	}
 	setup_free(s);
