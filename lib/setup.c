@@ -313,6 +313,15 @@ static void build_streams(struct setup *s, const struct setup_role *role)
 		s->refused = true;
 }
 
+/* What is listed was looked at already, whatever came of it. */
+static bool listed(const struct setup *s, const char *name)
+{
+	for (const char *const *names = top_modules(s->top); *names != NULL; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
 /* A group that nothing uses starts nothing, but must be right. */
 static void judge_rest(struct setup *s)
 {
@@ -320,11 +329,13 @@ static void judge_rest(struct setup *s)
 
 	for (size_t k = 0; k < sat_conf_count(root); k++) {
 		const struct sat_conf *group = sat_conf_at(root, k);
+		const char *name = sat_conf_name(group);
 		const struct sat_module *m;
 
-		if (!sat_conf_is_group(group) || top_own(sat_conf_name(group)) || top_known(s->top, group) || setup_find(s, sat_conf_name(group)))
+		if (!sat_conf_is_group(group) || top_own(name) || top_known(s->top, group) ||
+		    setup_find(s, name) != NULL || listed(s, name))
 			continue;
-		m = module_of(s, sat_conf_name(group), group, NULL);
+		m = module_of(s, name, group, NULL);
 		if (m != NULL)
 			instance_judge(m, group);
 	}
