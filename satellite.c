@@ -318,6 +318,7 @@ static int run(void)
 {
 	struct setup *s;
 
+	signal(SIGHUP, SIG_IGN);	/* until it can be obeyed */
 	if (open_log(NULL) != 0 || begin() != 0)
 		return 1;
 	s = configure();
@@ -336,8 +337,10 @@ static int run(void)
 	log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
 		 self_process.state_dir);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	if (overdue)
-		_exit(1);	/* something of it may still be in use */
+	if (overdue) {		/* something of it may still be in use */
+		log_close();
+		_exit(1);
+	}
 	return finish(0);
 }
 

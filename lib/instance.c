@@ -131,6 +131,21 @@ int instance_start(struct instance *i)
 	return rc;
 }
 
+void instance_serve(struct instance *i, bool on)
+{
+	int rc = 0;
+
+	if (on == i->served)
+		return;
+	if (on)
+		rc = http_add(&i->self);
+	else
+		http_remove(&i->self);
+	i->served = on && rc == 0;
+	if (rc != 0)
+		log_line(LOG_ERR, i->self.name, "HTTP routes: %s", strerror(-rc));
+}
+
 /* Its last job may still be in work. */
 static void drained(void *arg)
 {
@@ -156,7 +171,7 @@ void instance_stop(struct instance *i, void (*stopped)(struct instance *i))
 	i->stopped = stopped;
 	i->stage = INSTANCE_STOPPING;
 	http_ready(i->self.name, NULL);
-	http_remove(&i->self);
+	instance_serve(i, false);
 	if (runs && i->self.module->stop != NULL)
 		i->self.module->stop(i->self.state);
 	else

@@ -39,6 +39,7 @@ struct instance {
 	char *text;			/* its settings, canonically */
 	struct instance_tie *ties;
 	bool failed;			/* create() did, and said why */
+	bool served;			/* its routes and commands are in the table */
 	uint64_t retry;			/* uv_now() of the next start() */
 	void (*stopped)(struct instance *i);
 };
@@ -55,6 +56,7 @@ struct instance_tie *instance_tie(struct instance *i, int kind, const char *name
 int instance_create(struct instance *i);	/* -errno: something was reported */
 int instance_open(struct instance *i);
 int instance_start(struct instance *i);
+void instance_serve(struct instance *i, bool on);	/* its routes and commands */
 /* stopped() comes from inside, or later. */
 void instance_stop(struct instance *i, void (*stopped)(struct instance *i));
 /* Undo everything; not while it runs or stops.  NULL is fine. */

@@ -63,7 +63,8 @@ static void tell(bool acts)
 	lead.acts = acts;
 	if (acts)
 		begin_epoch();
-	log_line(LOG_NOTICE, NULL, acts ? "this satellite acts now" : "this satellite does not act any more");
+	if (lead.mode == LEAD_MESOS)
+		log_line(LOG_NOTICE, NULL, acts ? "acts: the local Mesos master leads" : "does not act any more");
 	for (struct listener *l = lead.listeners; l != NULL; l = next) {
 		next = l->next;
 		l->changed(l->self->state, acts);

@@ -12,7 +12,6 @@
 
 #include "client.h"
 #include "engine.h"
-#include "http.h"
 #include "life.h"
 #include "log.h"
 #include "store.h"
@@ -183,12 +182,12 @@ static bool end(struct setup *s)
 static void log_overdue(const struct setup *s)
 {
 	if (s->phase == PHASE_CHECKS)
-		log_line(LOG_ERR, NULL, "checks: still running after %d s", END_MS / 1000);
+		log_line(LOG_ERR, NULL, "checks: still running");
 	if (s->phase == PHASE_STREAMS)
-		log_line(LOG_ERR, NULL, "streams: outputs are not drained after %d s", END_MS / 1000);
+		log_line(LOG_ERR, NULL, "streams: outputs have not stopped");
 	for (size_t k = 0; k < s->n; k++)
 		if (s->list[k]->stage == INSTANCE_STOPPING)
-			log_line(LOG_ERR, s->list[k]->self.name, "has not stopped after %d s", END_MS / 1000);
+			log_line(LOG_ERR, s->list[k]->self.name, "has not stopped");
 }
 
 void life_overdue(void)
@@ -256,21 +255,10 @@ static void keep_own(struct setup *s)
 			s->list[k]->users--;
 			continue;
 		}
-		http_remove(&s->list[k]->self);
+		instance_serve(s->list[k], false);
 		s->list[n++] = s->list[k];
 	}
 	s->n = n;
-}
-
-static void add_routes(struct setup *s)
-{
-	for (size_t k = 0; k < s->n; k++) {
-		struct instance *i = s->list[k];
-		int rc = i->stage == INSTANCE_OPEN && i->retry == 0 ? http_add(&i->self) : 0;
-
-		if (rc != 0)
-			log_line(LOG_ERR, i->self.name, "HTTP routes: %s", strerror(-rc));
-	}
 }
 
 /* From here on it counts as ending; enter() begins. */
@@ -300,7 +288,8 @@ void life_swap(struct setup *s)
 		keep_own(old);
 		retire(old);
 	}
-	add_routes(s);
+	for (size_t k = 0; k < s->n; k++)
+		instance_serve(s->list[k], true);
 	client_use(http_client(s));
 	start(s);
 	run_streams(s);

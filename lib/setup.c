@@ -59,7 +59,8 @@ static struct instance *ensure(struct setup *s, const char *name, const struct s
 			       const struct sat_conf *where);
 
 /* The instance of this module: the first, or one named after it. */
-static struct instance *ensure_module(struct setup *s, const struct sat_module *m, const struct sat_conf *where)
+static struct instance *ensure_module(struct setup *s, const struct sat_module *m,
+				      const struct sat_conf *where)
 {
 	for (size_t k = 0; k < s->n; k++)
 		if (strcmp(s->list[k]->self.module->name, m->name) == 0)
@@ -256,13 +257,14 @@ int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *ser
 
 /* A group may say which module it is for; else it is the one of its name. */
 static const struct sat_module *module_of(const struct setup *s, const char *name,
-					  const struct sat_conf *where, const char *setting)
+					  const struct sat_conf *where)
 {
-	const struct sat_conf *group = top_get(s->top, name);
-	const struct sat_conf *module = group != NULL && sat_conf_is_group(group) ? conf_find(group, "module") : NULL;
+	const struct sat_conf *group = top_get(s->top, name), *module = NULL;
 
+	if (group != NULL && sat_conf_is_group(group))
+		module = conf_find(group, "module");
 	if (module == NULL)
-		return locate(LOADER_MODULE, "name", name, where, setting);
+		return locate(LOADER_MODULE, "name", name, where, NULL);
 	if (sat_conf_value(module).kind == SAT_TEXT)
 		return locate(LOADER_MODULE, "name", sat_conf_value(module).text, module, NULL);
 	sat_conf_error(module, NULL, "is not a string");
@@ -271,7 +273,7 @@ static const struct sat_module *module_of(const struct setup *s, const char *nam
 
 static void build_module(struct setup *s, const char *name, const struct sat_conf *where)
 {
-	const struct sat_module *m = module_of(s, name, where, NULL);
+	const struct sat_module *m = module_of(s, name, where);
 
 	if (m != NULL)
 		ensure(s, name, m, where);
@@ -335,7 +337,7 @@ static void judge_rest(struct setup *s)
 		if (!sat_conf_is_group(group) || top_own(name) || top_known(s->top, group) ||
 		    setup_find(s, name) != NULL || listed(s, name))
 			continue;
-		m = module_of(s, name, group, NULL);
+		m = module_of(s, name, group);
 		if (m != NULL)
 			instance_judge(m, group);
 	}

@@ -24,7 +24,8 @@ static const struct sat_option *const index_options[] = {
 		   .help = "seconds that an event without ttl is good for"),
 	SAT_OPTION("reap", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 86400,
 		   .help = "seconds between two looks for what expired"),
-	SAT_OPTION("keep-keys", SAT_STRINGS, .fallback = "host service", .help = "fields that an expired event keeps, or all"),
+	SAT_OPTION("keep-keys", SAT_STRINGS, .fallback = "host service",
+		   .help = "fields that an expired event keeps, or all"),
 	SAT_OPTION("max", SAT_INTEGER, .fallback = "4000000", .min = 1, .max = 1e9, .help = "entries at most"),
 	NULL
 };
@@ -39,7 +40,8 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("role", SAT_STRING, .help = "master or slave"),
 	SAT_OPTION("state-dir", SAT_STRING, .help = "folder for what must survive a restart"),
 	SAT_OPTION("host", SAT_STRING, .help = "this host, as Mesos knows it; default: its host name"),
-	SAT_OPTION("service-prefix", SAT_STRING, .fallback = "mesos/slave/", .help = "before the service of every check"),
+	SAT_OPTION("service-prefix", SAT_STRING, .fallback = "mesos/slave/",
+		   .help = "before the service of every check"),
 	SAT_OPTION("http", SAT_GROUP, .inner = http_options, .help = "where HTTP is served"),
 	SAT_OPTION("modules", SAT_STRINGS, .help = "what is to run"),
 	SAT_OPTION("streams", SAT_NODES, .help = "where events go"),

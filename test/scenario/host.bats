@@ -22,6 +22,14 @@ setup() {
 teardown() { common_teardown; }
 
 send() { riemann-client send -h "$1" -S "$2" -s ok -i 1 -L 300 127.0.0.1 "$PORT" >/dev/null; }
+# unprivileged ARGS...: as somebody who may nothing, where the tests run as root.
+unprivileged() {
+	local as="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all"
+	if [ "$(id -u)" = 0 ] && $as test -r "$SATELLITE"; then
+		exec $as "$SATELLITE" "$@"
+	fi
+	exec "$SATELLITE" "$@"
+}
 # fails PID: it ends by itself, with status 1.
 fails() {
 	local status=0
@@ -100,9 +108,16 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 		run "$SATELLITE" --check --config "$ROOT/etc/$role.cfg"
 		[ "$status" = 0 ]
 	done
-	start slave --config "$T/slave.cfg"
-	heard slave "runs on"
-	stops "$PID"
+	sed -i "s/port = 5001/port = $HTTP/; s/port = 5555/port = $PORT/" "$T/master.cfg"
+	chmod 777 "$T"
+	for role in master slave; do
+		unprivileged --config "$T/$role.cfg" >/dev/null 2>"$T/$role.log" 3>&- &
+		PIDS+=($!)
+		heard "$role" "runs on"
+		"$SATELLITE" --state-dir "$T/$role" status >/dev/null
+	done
+	until_true 5 test "$(status_of "http://127.0.0.1:$HTTP/whitelist/all")" != 000
+	for p in "${PIDS[@]}"; do stops "$p"; done
 }
 
 @test "the role: the command line wins, agent is slave, and without one nothing runs" {
