@@ -172,7 +172,9 @@ half() {
 	kill -KILL "$M"
 	until_true 5 gone "$M"
 	[ -S "$T/m/control" ]
-	up
+	start again --config "$T/m.cfg"
+	heard again "runs on m1"
+	M=$PID
 	[ "$(control http://x/healthz)" = '{"ok": true}' ]
 	stops "$M"
 	[ ! -e "$T/m/control" ]
