@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event.h"
 #include "query.h"
 #include "query_parse.h"
 #include "self.h"
@@ -55,11 +56,15 @@ static bool equal(const struct sat_value *a, const struct sat_value *b)
 /* The first piece from the start, the last at the end, the others where they come first. */
 static bool like(const struct query_like *l, const char *s)
 {
-	size_t len = strlen(s), head = l->pieces[0].len, tail = l->pieces[l->n - 1].len;
-	const char *end = s + len - tail;
+	size_t head = l->pieces[0].len, tail = l->pieces[l->n - 1].len, len;
+	const char *end;
 
+	if (l->n == 2 && tail == 0)
+		return strncmp(s, l->pieces[0].text, head) == 0;
+	len = strlen(s);
 	if (l->n == 1)
 		return len == head && memcmp(s, l->pieces[0].text, len) == 0;
+	end = s + len - tail;
 	if (len < head + tail || memcmp(s, l->pieces[0].text, head) != 0 ||
 	    memcmp(end, l->pieces[l->n - 1].text, tail) != 0)
 		return false;
@@ -73,6 +78,29 @@ static bool like(const struct query_like *l, const char *s)
 	return true;
 }
 
+static const char *text_of(const struct sat_field *field, const struct sat_event *ev)
+{
+	switch (field->id) {
+	case FIELD_HOST:
+		return ev->host;
+	case FIELD_SERVICE:
+		return ev->service;
+	case FIELD_STATE:
+		return ev->state;
+	case FIELD_DESCRIPTION:
+		return ev->description;
+	default:
+		return sat_attr(ev, field->name);
+	}
+}
+
+static bool same_text(const struct query_test *t, const struct sat_event *ev)
+{
+	const char *s = text_of(&t->left.field, ev), *text = t->right.value.text;
+
+	return s != NULL && *s == *text && strcmp(s, text) == 0;
+}
+
 static struct sat_value value_of(const struct query_operand *o, const struct sat_event *ev)
 {
 	return o->is_field ? sat_get(ev, &o->field) : o->value;
@@ -80,11 +108,16 @@ static struct sat_value value_of(const struct query_operand *o, const struct sat
 
 static bool test(const struct query_test *t, const struct sat_event *ev)
 {
-	struct sat_value v = value_of(&t->left, ev), w;
+	struct sat_value v, w;
 
+	if (t->what == QUERY_SAME_TEXT)
+		return same_text(t, ev);
+	v = value_of(&t->left, ev);
 	switch (t->what) {
 	case QUERY_VALUE:
 		return v.kind != SAT_NIL && (v.kind != SAT_BOOL || v.b);
+	case QUERY_SAME_TEXT:
+		break;
 	case QUERY_EXPIRED:
 		return sat_expired(ev);
 	case QUERY_TAGGED:

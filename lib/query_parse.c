@@ -181,6 +181,22 @@ static void demand(struct part *part, const struct query_operand *field, const s
 		part->service = o->value.text;
 }
 
+/* A text field against a text, as most comparisons are, goes without values. */
+static void make_short(struct query_test *t)
+{
+	struct query_operand left = t->left;
+	uint32_t id;
+
+	if (!t->left.is_field) {
+		t->left = t->right;
+		t->right = left;
+	}
+	id = t->left.field.id;
+	if (t->left.is_field && !t->right.is_field && t->right.value.kind == SAT_TEXT &&
+	    (id <= FIELD_DESCRIPTION || id == FIELD_ATTR))
+		t->what = QUERY_SAME_TEXT;
+}
+
 /* FIELD, VALUE, or one of these compared with what follows. */
 static int comparison(struct parser *p, struct query_test *t, struct part *part)
 {
@@ -207,10 +223,10 @@ static int comparison(struct parser *p, struct query_test *t, struct part *part)
 
 		part->yes = part->no;
 		part->no = yes;
-	} else {
-		demand(part, &t->left, &t->right);
-		demand(part, &t->right, &t->left);
 	}
+	make_short(t);
+	if (sign == TOKEN_EQUAL)
+		demand(part, &t->left, &t->right);
 	return 0;
 }
 
