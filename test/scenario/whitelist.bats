@@ -366,3 +366,20 @@ hosts_on() { [ "$(get "$URL/whitelist/on" | jq length)" = "$1" ]; }
 	cmp "$FILE" "$T/was"
 	[ ! -e "$T/state/store.db" ]
 }
+
+@test "in replay, a host whose checks go silent one by one leaves, and stays off until they speak" {
+	cat >"$T/events" <<-'END'
+	{"start": 1000}
+	{"at": 1000, "host": "h1", "service": "mesos/slave/load", "state": "ok", "ttl": 30}
+	{"at": 1000, "host": "h1", "service": "mesos/slave/mem", "state": "ok", "ttl": 60}
+	{"at": 1040, "expire": true}
+	{"at": 1065, "expire": true}
+	{"at": 1070, "host": "h1", "service": "mesos/slave/load", "state": "ok", "ttl": 300}
+	{"at": 1140, "host": "h1", "service": "mesos/slave/mem", "state": "ok", "ttl": 300}
+	{"at": 1205}
+	END
+	run "$SATELLITE" replay --config "$ROOT/etc/master.cfg" "$T/events"
+	[ "$status" = 0 ]
+	[ "$(jq -r 'select(.does | endswith("-host")) | "\(.clock) \(.does)"' <<<"$output" | tr '\n' ',')" = \
+		'1000 on-host,1040 off-host,1065 off-host,1070 off-host,1130 off-host,1190 on-host,' ]
+}

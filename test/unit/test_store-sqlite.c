@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_store-sqlite - a mirrored map that takes all of a commit or nothing, and tells the truth about it. */
+#include "instance.h"
 #include "unit/bed.h"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@ extern const struct sat_module sat_module_store_sqlite;
 static const struct sat_store *vt;
 static char folder[] = "/tmp/satellite-store-XXXXXX", path[80];
 static void *state;
+static struct instance instance;	/* which never stops, so the test says when all is over */
 
 struct seen { char log[4096]; };	/* "put a=x/0 synced gone a lost " */
 
@@ -70,6 +72,7 @@ static int open_store(void)
 	int rc;
 
 	bed_up(&sat_module_store_sqlite);
+	bed.self.instance = &instance;
 	vt = sat_module_store_sqlite.store;
 	self_process.state_dir = folder;
 	snprintf(text, sizeof(text), "own = { path = \"%s\"; };", path);
