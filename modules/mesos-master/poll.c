@@ -45,9 +45,16 @@ static void forget_model(struct mesos *m)
 	m->has_model = false;
 }
 
+static int64_t believed_until(const struct mesos *m)
+{
+	if (m->leads != 1 || m->state.call == NULL)
+		return m->elected_until;
+	return most(m->elected_until, m->state.asked + least(BELIEF_WRITING, m->state.timeout));
+}
+
 static void settle_leader(struct mesos *m, int64_t now)
 {
-	bool leads = m->elected == 1 && now < m->elected_until;
+	bool leads = m->elected == 1 && now < believed_until(m);
 
 	sat_mesos_leads(m->self, leads);
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
@@ -95,9 +102,6 @@ static void ask_state(struct mesos *m)
 	sat_count(m->self, COUNT_STATES, 1);
 	if (!source_ask(&m->state))
 		state_free(&m->reading);
-	else if (m->leads == 1)
-		m->elected_until = most(m->elected_until,
-					sat_clock() + least(BELIEF_WRITING, m->state.timeout));
 }
 
 static int state_data(struct mesos *m, const void *p, size_t n)
