@@ -211,3 +211,44 @@ half() {
 	[ "$status" = 0 ]
 	[[ ! $output =~ civetweb|curl|libssl|sqlite ]]
 }
+
+# plays: a server on $HTTP that hears a request out and answers with $T/answer, whatever it was.
+plays() {
+	socat "TCP-LISTEN:$HTTP,reuseaddr,fork" SYSTEM:"timeout 0.2 cat >/dev/null; cat $T/answer" 3>&- &
+	PIDS+=("$!")
+	until_true 5 listens "$HTTP"
+}
+
+# says ANSWER ARGS…: what the command line makes of it.
+says() {
+	printf "$1" >"$T/answer"
+	shift
+	run "$SATELLITE" "$@" --url "$URL"
+	echo "$status: $output"
+}
+
+@test "a command's exit status and text, and answers that are none" {
+	plays
+	says 'HTTP/1.1 200 OK\r\nX-Exit-Status: 4\r\nContent-Length: 5\r\n\r\nwhy\n\n' on h1
+	[ "$status" = 4 ]
+	[ "$("$SATELLITE" on h1 --url "$URL" 2>/dev/null)" = "" ]
+	says 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n2\r\n\0003\r\n0\r\n\r\n' watch x
+	[ "$status" = 3 ]
+	[ "$output" = hello ]
+	says 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n' watch x
+	[ "$status" = 0 ]
+	says 'HTTP/1.1 503 No\r\n\r\n{"error": "the store is away"}\n' on h1
+	[ "$status" = 1 ]
+	[ "$output" = "satellite: the store is away" ]
+	says 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel' watch x
+	[ "$status" = 3 ]
+	[[ $output == *"the answer is cut off"* ]]
+	says 'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhel' status
+	[ "$status" = 3 ]
+	says 'garbage\r\n\r\n' status
+	[ "$status" = 3 ]
+	says '' status
+	[ "$status" = 3 ]
+	says 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a": [' status
+	[ "$status" = 1 ]
+}
