@@ -615,6 +615,7 @@ int work_init(struct uv_loop_s *loop)
 	pthread_mutex_lock(&lock);
 	ending = false;
 	open_for_posts = true;
+	uv_async_send(&async);		/* what was left behind may have ended meanwhile */
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
