@@ -17,6 +17,7 @@
 #include "work.h"
 
 enum {
+	REPLY_KEPT = 65536,	/* bytes of memory for replies that stay */
 	QUEUE = 1 << 20,	/* inputs that may wait */
 	HOPS = 8,		/* emits in a row that came of one another */
 	SLICE = 4096,		/* inputs or expiries of one turn, then sockets again */
@@ -25,6 +26,7 @@ enum {
 static struct streams *streams;
 static struct { struct event **v; size_t first, n, size; } queue;	/* a ring, size a power of 2 */
 static struct arena message;	/* of the message, or the reaper's turn, under way */
+static struct sat_buf reply = { .max = 256 << 20 };	/* to the message; its memory stays for the next */
 static struct index_conf index_settings = { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
 static int64_t swept;
 
@@ -315,6 +317,7 @@ void engine_stop(void)
 	timer_free();
 	topic_free();
 	arena_free(&message);
+	sat_buf_free(&reply);
 	streams_free_scratch();
 	if (live) {
 		uv_close((uv_handle_t *)&prepare, NULL);
@@ -375,12 +378,15 @@ static int push_all(struct wire_msg *m)
 	for (i = 0; i < m->n && rc == 0; i++) {
 		struct event *ev = &m->events[i];
 
+		if (i % INDEX_AHEAD == 0)
+			index_expect(ev, m->n - i < INDEX_AHEAD ? m->n - i : INDEX_AHEAD);
 		if (!(ev->pub.has & SAT_HAS_TIME)) {
 			ev->pub.time = now;
 			ev->pub.has |= SAT_HAS_TIME;
 		}
 		rc = push(ev);
 	}
+	index_expect(NULL, 0);
 	self_add(SELF_EVENTS, i);
 	return rc;
 }
@@ -388,7 +394,6 @@ static int push_all(struct wire_msg *m)
 int sat_message(struct sat_self *self, void *msg, size_t len,
 		void (*answer)(void *arg, const void *p, size_t n), void *arg)
 {
-	struct sat_buf b = { .max = 256 << 20 };
 	unsigned char *bytes = msg, behind = bytes[len];
 	struct wire_msg m;
 	int rc;
@@ -400,23 +405,25 @@ int sat_message(struct sat_self *self, void *msg, size_t len,
 	if (timer_next() <= clock_steady() || queue.n > 0)
 		engine_run();
 	rc = wire_decode(msg, len, &message, &m);
+	reply.len = 0;
 	if (rc == 0) {
 		rc = push_all(&m);
 		if (rc != 0)
-			wire_error(&b, streams_error());
+			wire_error(&reply, streams_error());
 		else if (m.query != NULL)
-			answer_query(m.query, &b);
+			answer_query(m.query, &reply);
 		else
-			wire_ok(&b);
-		rc = b.full ? -ENOMEM : 0;
+			wire_ok(&reply);
+		rc = reply.full ? -ENOMEM : 0;
 	} else {
 		self_add(SELF_MALFORMED, 1);
 	}
 	bytes[len] = behind;
 	arena_reset(&message);
 	if (rc == 0 && answer != NULL)
-		answer(arg, b.p, b.len);
-	sat_buf_free(&b);
+		answer(arg, reply.p, reply.len);
+	if (reply.full || reply.size > REPLY_KEPT)
+		sat_buf_free(&reply);
 	return rc;
 }
 

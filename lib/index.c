@@ -291,9 +291,43 @@ kept:
 	return 0;
 }
 
+static struct { const struct event *events; uint32_t n, hash[INDEX_AHEAD]; } ahead;
+
+void index_expect(const struct event *events, uint32_t n)
+{
+	const struct entry *e;
+	const char *ev;
+
+	ahead.events = events;
+	ahead.n = size != 0 ? n : 0;
+	for (uint32_t i = 0; i < ahead.n; i++) {
+		ahead.hash[i] = event_hash(events[i].pub.host, events[i].pub.service);
+		__builtin_prefetch(&slots[ahead.hash[i] & (size - 1)]);
+	}
+	for (uint32_t i = 0; i < ahead.n; i++)
+		__builtin_prefetch(slots[ahead.hash[i] & (size - 1)]);
+	for (uint32_t i = 0; i < ahead.n; i++) {
+		e = slots[ahead.hash[i] & (size - 1)];
+		if (e == NULL)
+			continue;
+		ev = (const char *)e->ev;
+		for (size_t line = 0; line < sizeof(struct event) + 64; line += 64)
+			__builtin_prefetch(ev + line, 1);
+	}
+}
+
+static uint32_t hash_of(const struct sat_event *ev)
+{
+	uintptr_t at = (uintptr_t)ev - (uintptr_t)ahead.events;
+
+	if (at < ahead.n * sizeof(struct event))
+		return ahead.hash[at / sizeof(struct event)];
+	return event_hash(ev->host, ev->service);
+}
+
 int index_put(const struct sat_event *ev)
 {
-	uint32_t hash = event_hash(ev->host, ev->service);
+	uint32_t hash = hash_of(ev);
 	struct entry **at = find(ev->host, ev->service, hash), *e;
 
 	if (ev->state != NULL && strcmp(ev->state, "expired") == 0) {

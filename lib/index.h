@@ -16,6 +16,11 @@ struct index_conf { double ttl; int64_t reap; const char *const *keep; bool keep
 int index_init(const struct index_conf *c);	/* again: new settings, entries stay */
 /* Put, or delete where state is "expired".  Takes nothing.  -ENOBUFS: full. */
 int index_put(const struct sat_event *ev);
+/* These events (of one array) are likely to be put next: hash them and fetch
+ * their entries ahead, since a large index lies in no cache.  No more than
+ * INDEX_AHEAD; n 0 before they go. */
+#define INDEX_AHEAD 32u
+void index_expect(const struct event *events, uint32_t n);
 int index_delete(const char *host, const char *service);
 const struct sat_event *index_get(const char *host, const char *service);
 size_t index_size(void);
