@@ -143,7 +143,8 @@ static void dispatch(struct sat_request *req)
 		run_route(req, &m);
 }
 
-int http_request(const struct sat_http_server *door, void *conn, const struct sat_http_head *head, void **req)
+int http_request(const struct sat_http_server *door, void *conn, const struct sat_http_head *head,
+		 void **req)
 {
 	struct sat_request *r;
 	int rc = request_post(&self_host, door, conn, head, &r);

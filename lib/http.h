@@ -18,7 +18,8 @@ int http_init(void);		/* with the host's own routes: routes.h */
 void http_end(void);		/* answers all that wait with 503 */
 
 /* [loop] A request of a door on the loop: as sat_http_request(), with the door's vtable. */
-int http_request(const struct sat_http_server *door, void *conn, const struct sat_http_head *head, void **req);
+int http_request(const struct sat_http_server *door, void *conn, const struct sat_http_head *head,
+		 void **req);
 
 /* Every instance that was added, the host's own first. */
 void http_each(void (*fn)(void *arg, struct sat_self *self), void *arg);

@@ -61,6 +61,9 @@ int request_post(struct sat_self *server, const struct sat_http_server *door, vo
 		 const struct sat_http_head *head, struct sat_request **out);
 /* Answer 503, or end the stream and tell its owner now: `going` goes.  NULL: everyone does. */
 void request_abandon(const struct sat_self *going);
+void request_finish(struct sat_request *req);	/* it is answered */
+int request_send(struct sat_request *req, const void *p, size_t len);	/* as sat_stream_send() */
+void request_end_stream(struct sat_request *req);
 void request_release(struct sat_request *req);	/* out of its route: free it if it is done */
 size_t request_count(void);			/* [any thread] */
 

@@ -345,7 +345,8 @@ static int get_commands(void *state, struct sat_request *req)
 }
 
 /* {"args": ["…", …]} as an argv; how many, or -EINVAL. */
-static int read_args(struct arena *a, const struct sat_request *req, const char **argv, char *error, size_t size)
+static int read_args(struct arena *a, const struct sat_request *req, const char **argv,
+		     char *error, size_t size)
 {
 	size_t len;
 	const char *body = sat_request_body(req, &len);

@@ -12,7 +12,7 @@ engine topic
 check probe
 stream node state push fork adopt keep
 index
-http routes request client store control control_parse listen lead
+http routes request reply client store control control_parse listen lead
 query query_parse query_lex query_regex
 wire wire_write json json_event
 conf conf_text loader timer work

@@ -254,7 +254,8 @@ static void a_request_is_taken_apart(void **unused)
 	(void)unused;
 	ask(&d, "POST", "/a/h%2e%31/event/e%20e", "x=&q=a%26b+c&y", "body");
 	assert_int_equal(d.status, 200);
-	assert_string_equal(d.text, "POST /a/h%2e%31/event/e%20e host=h.1 event=e e q=a&b c test=yes who=uid:me body=body");
+	assert_string_equal(d.text, "POST /a/h%2e%31/event/e%20e host=h.1 event=e e q=a&b c test=yes "
+			    "who=uid:me body=body");
 	ask(&d, "GET", "/a/special", NULL, NULL);	/* fits better than {host} */
 	assert_int_equal(d.status, 201);
 	assert_string_equal(d.extra, "X-Good: 1|");
@@ -262,7 +263,9 @@ static void a_request_is_taken_apart(void **unused)
 
 static void what_is_not_well_encoded_is_refused(void **unused)
 {
-	static const char *const bad[] = { "/a/%", "/a/%2", "/a/%zz", "/a/%00", "/a/x%2fy", "/a/%0a", "/a/%7F", "a", "*", "" };
+	static const char *const bad[] = {
+		"/a/%", "/a/%2", "/a/%zz", "/a/%00", "/a/x%2fy", "/a/%0a", "/a/%7F", "a", "*", "",
+	};
 	struct door d;
 
 	(void)unused;
@@ -299,7 +302,9 @@ static void many_segments_and_parameters_are_refused(void **unused)
 
 static void paths_that_are_not_there(void **unused)
 {
-	static const char *const none[] = { "/nope", "/a", "/a/", "/a/x/", "//a/x", "/a/x/event", "/healthz/", "/../healthz" };
+	static const char *const none[] = {
+		"/nope", "/a", "/a/", "/a/x/", "//a/x", "/a/x/event", "/healthz/", "/../healthz",
+	};
 	struct door d;
 
 	(void)unused;
@@ -501,7 +506,9 @@ static void a_door_may_have_no_place(void **unused)
 
 static void a_websocket_is_heard(void **unused)
 {
-	const struct sat_http_head head = { .size = sizeof(head), .method = "GET", .path = "/stream", .websocket = true };
+	const struct sat_http_head head = {
+		.size = sizeof(head), .method = "GET", .path = "/stream", .websocket = true,
+	};
 	struct door d = { 0 };
 
 	(void)unused;
@@ -562,7 +569,8 @@ static void commands_run(void **unused)
 	ask(&d, "POST", "/command/nope", NULL, NULL);
 	assert_int_equal(d.status, 404);
 	ask(&d, "GET", "/command", NULL, NULL);
-	assert_string_equal(d.text, "[\n {\"name\": \"say\", \"usage\": \"say WORDS\", \"summary\": \"says \\\"it\\\"\"}\n]\n");
+	assert_string_equal(d.text, "[\n {\"name\": \"say\", \"usage\": \"say WORDS\", "
+			    "\"summary\": \"says \\\"it\\\"\"}\n]\n");
 	ask(&d, "POST", "/command/say", NULL, "{\"args\": [\"later\"]}");
 	assert_int_equal(d.answers, 0);
 	sat_buf_printf(&b, "done");
@@ -572,7 +580,9 @@ static void commands_run(void **unused)
 
 static void arguments_that_are_none(void **unused)
 {
-	static const char *const bad[] = { "{", "[]", "{}", "{\"args\": 1}", "{\"args\": [1]}", "{\"args\": [\"a\\u0000b\"]}", "\xff" };
+	static const char *const bad[] = {
+		"{", "[]", "{}", "{\"args\": 1}", "{\"args\": [1]}", "{\"args\": [\"a\\u0000b\"]}", "\xff",
+	};
 	struct door d;
 
 	(void)unused;
