@@ -201,23 +201,34 @@ static uint64_t seed(void)
 	return s;
 }
 
-static uint64_t mix(uint64_t h, const void *p, size_t n)
+static inline uint64_t load(const unsigned char *p, size_t n)
 {
-	const unsigned char *c = p;
-	uint64_t w;
+	uint64_t w = 0;
 
-	for (; n >= 8; n -= 8, c += 8) {
-		memcpy(&w, c, 8);
-		h = (h ^ w) * 0x9E3779B97F4A7C15u;
-		h ^= h >> 32;
+	memcpy(&w, p, n);
+	return w;
+}
+
+static inline uint64_t stir(uint64_t h, uint64_t w)
+{
+	h = (h ^ w) * 0x9E3779B97F4A7C15u;
+	return h ^ h >> 32;
+}
+
+/* The last word overlaps the one before, which is cheaper than a copy of 1 to 7 bytes. */
+static inline uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+	const unsigned char *c = p, *last;
+
+	h ^= (uint64_t)n << 56;
+	if (n >= 8) {
+		for (last = c + n - 8; c < last; c += 8)
+			h = stir(h, load(c, 8));
+		return stir(h, load(last, 8));
 	}
-	if (n != 0) {
-		w = 0;
-		memcpy(&w, c, n);
-		h = (h ^ w ^ (uint64_t)n << 56) * 0x9E3779B97F4A7C15u;
-		h ^= h >> 32;
-	}
-	return h;
+	if (n >= 4)
+		return stir(h, load(c, 4) | load(c + n - 4, 4) << 32);
+	return n == 0 ? stir(h, 0) : stir(h, c[0] | (uint64_t)c[n / 2] << 8 | (uint64_t)c[n - 1] << 16);
 }
 
 static uint32_t finish(uint64_t h)
