@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * work - jobs that may block, on threads of the host's own: serial per instance,
- * with deadlines; and sat_post(), the only door into the loop from elsewhere.
+ * work - jobs that may block, on threads of the host's own: serial per instance
+ * and lane, with deadlines; and sat_post(), the only door into the loop from elsewhere.
  *
  * The loop decides which job runs; the threads only take what lies in `todo`
  * and put it into `finished`.  So all but what `lock` guards belongs to the
@@ -54,14 +54,21 @@ struct task {
 
 struct queue { struct task *first, **last; unsigned n; };
 
-struct work {			/* the jobs of one instance */
+/*
+ * The jobs of one lane.  An instance has one without a name, from which its
+ * other lanes hang while they have jobs.
+ */
+struct work {
+	const void *lane;	/* NULL: the instance's own */
+	struct work *main;	/* that one */
+	struct work *next;	/* of the main one: its lanes */
 	struct queue waits;
 	struct task *now;	/* the one that is with the threads, overdue or not */
 	bool overdue;		/* it is */
 	bool ready;		/* in the list of those that could go on */
 	struct work *next_ready;
 	char *name;
-	void (*drained)(void *arg);
+	void (*drained)(void *arg);	/* of the main one, for all lanes */
 	void *drained_arg;
 };
 
@@ -298,14 +305,37 @@ static void land(struct task *t)
 	*f = t->next_flight;
 }
 
-static void tell_drained(struct work *w)
+static void tell_drained(struct work *first)
 {
-	void (*drained)(void *arg) = w->drained;
+	void (*drained)(void *arg) = first->drained;
 
-	if (drained == NULL || w->waits.first != NULL || (w->now != NULL && !w->overdue))
-		return;
-	w->drained = NULL;
-	drained(w->drained_arg);
+	for (const struct work *w = first; w != NULL; w = w->next)
+		if (w->waits.first != NULL || (w->now != NULL && !w->overdue))
+			return;
+	first->drained = NULL;
+	if (drained != NULL)
+		drained(first->drained_arg);
+}
+
+static void free_work(struct work *w)
+{
+	free(w->name);
+	free(w);
+}
+
+/* A lane has become free: its next job may go, or it goes itself. */
+static void go_on(struct work *w)
+{
+	struct work *first = w->main, **at = &first->next;
+
+	make_ready(w);
+	if (w != first && w->waits.first == NULL) {
+		while (*at != w)
+			at = &(*at)->next;
+		*at = w->next;
+		free_work(w);
+	}
+	tell_drained(first);
 }
 
 /* A job is over, on time. */
@@ -321,8 +351,7 @@ static void finish(struct task *t)
 	if (w == NULL)
 		return;
 	w->now = NULL;
-	make_ready(w);
-	tell_drained(w);
+	go_on(w);
 }
 
 /* An overdue job has ended after all. */
@@ -334,6 +363,7 @@ static void finish_late(struct task *t)
 		log_line(LOG_NOTICE, t->work->name, "a job that was overdue has ended");
 		t->work->now = NULL;
 		t->work->overdue = false;
+		go_on(t->work);
 	}
 	if (t->job.late != NULL)
 		t->job.late(t->job.arg);
@@ -383,7 +413,7 @@ static void give_up(struct task *t)
 	}
 	t->job.done(t->job.arg, -ETIMEDOUT);
 	if (t->work != NULL)
-		tell_drained(t->work);
+		tell_drained(t->work->main);
 }
 
 static void take_finished(void)
@@ -463,13 +493,10 @@ static void woken(uv_async_t *unused)
 
 /* ---- For modules -------------------------------------------------------- */
 
-static struct work *work_of(struct sat_self *self)
+static struct work *new_work(struct sat_self *self, const void *lane)
 {
-	struct work *w = self->work;
+	struct work *w = calloc(1, sizeof(*w));
 
-	if (w != NULL)
-		return w;
-	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return NULL;
 	w->name = strdup(self->name);
@@ -477,34 +504,51 @@ static struct work *work_of(struct sat_self *self)
 		free(w);
 		return NULL;
 	}
-	self->work = w;
+	w->lane = lane;
+	return w;
+}
+
+static struct work *work_of(struct sat_self *self, const void *lane)
+{
+	struct work *first = self->work, *w;
+
+	if (first == NULL) {
+		first = new_work(self, NULL);
+		if (first == NULL)
+			return NULL;
+		first->main = first;
+		self->work = first;
+	}
+	for (w = first; w != NULL; w = w->next)
+		if (w->lane == lane)
+			return w;
+	w = new_work(self, lane);
+	if (w == NULL)
+		return NULL;
+	w->main = first;
+	w->next = first->next;
+	first->next = w;
 	return w;
 }
 
 int sat_work(struct sat_self *self, const struct sat_job *job)
 {
-	struct work *w = work_of(self);
-	struct task *t;
-	int rc;
+	struct task *t = calloc(1, sizeof(*t));
+	struct work *w = NULL;
+	int rc = t == NULL ? -ENOMEM : open_for_posts ? 0 : -ECANCELED;
 
-	if (w == NULL)
-		return -ENOMEM;
-	if (!open_for_posts)
-		return -ECANCELED;
-	if (w->overdue)
-		return -EBUSY;
-	if (w->waits.n >= JOBS_MAX)
-		return -ENOBUFS;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		return -ENOMEM;
-	memcpy(&t->job, job, job->size < sizeof(t->job) ? job->size : sizeof(t->job));
-	t->work = w;
-	rc = n_workers == 0 ? start_thread() : 0;
-	if (rc != 0) {		/* without any, nobody would take it */
+	if (rc == 0 && n_workers == 0)	/* without any, nobody would take it */
+		rc = start_thread();
+	if (rc == 0) {
+		memcpy(&t->job, job, job->size < sizeof(t->job) ? job->size : sizeof(t->job));
+		w = work_of(self, t->job.lane);
+		rc = w == NULL ? -ENOMEM : w->overdue ? -EBUSY : w->waits.n >= JOBS_MAX ? -ENOBUFS : 0;
+	}
+	if (rc != 0) {
 		free(t);
 		return rc;
 	}
+	t->work = w;
 	queue_add(&w->waits, t);
 	make_ready(w);
 	dispatch();
@@ -579,25 +623,31 @@ static void forget_ready(struct work *gone)
 		last_ready = r;
 }
 
-void work_forget(struct sat_self *self)
+static void forget(struct work *w)
 {
-	struct work *w = self->work;
 	struct task *t;
 
-	pthread_mutex_lock(&lock);
-	last_post = drop_posts_of(&posts, self);
-	pthread_mutex_unlock(&lock);
-	drop_posts_of(&posts_now, self);
-	if (w == NULL)
-		return;
-	self->work = NULL;
 	forget_ready(w);
 	while ((t = queue_take(&w->waits)) != NULL)
 		free(t);
 	if (w->now != NULL)
 		w->now->work = NULL;
-	free(w->name);
-	free(w);
+	free_work(w);
+}
+
+void work_forget(struct sat_self *self)
+{
+	struct work *w = self->work, *next;
+
+	pthread_mutex_lock(&lock);
+	last_post = drop_posts_of(&posts, self);
+	pthread_mutex_unlock(&lock);
+	drop_posts_of(&posts_now, self);
+	self->work = NULL;
+	for (; w != NULL; w = next) {
+		next = w->next;
+		forget(w);
+	}
 }
 
 unsigned work_written_off(void)

@@ -313,7 +313,8 @@ static void run_job(struct check *c, bool disk, void (*report)(struct check *c, 
 	c->job = j;
 	c->waiting = true;
 	rc = sat_work(sat_probe_self(c->probe), &(struct sat_job){ .size = sizeof(struct sat_job), .work = ask,
-		      .done = asked, .late = came_late, .deadline = sat_probe_timeout(c->probe), .arg = j });
+		      .done = asked, .late = came_late, .deadline = sat_probe_timeout(c->probe), .arg = j,
+		      .lane = j });	/* one that hangs holds up no other */
 	if (rc != 0) {
 		c->waiting = false;
 		free_job(j);

@@ -598,9 +598,9 @@ SAT_API struct uv_loop_s *sat_loop(struct sat_self *self);
  * rc is work's, or -ETIMEDOUT after `deadline` microseconds (0: 60 s): then work
  * is still running, and arg must not be freed before it ends: `late(arg)`, if
  * given, is called on the loop when it does, even after destroy(), so it may
- * touch nothing but arg.  Jobs of one instance run one after the other; those
- * that wait behind an overdue one are done with -EBUSY, and were not run.
- * -EBUSY: its last job is overdue; -ENOMEM. */
+ * touch nothing but arg.  Jobs of one instance and lane run one after the other;
+ * those that wait behind an overdue one are done with -EBUSY, and were not run.
+ * -EBUSY: the lane's last job is overdue; -ENOMEM. */
 struct sat_job {
 	uint32_t size;
 	int (*work)(void *arg);			/* on another thread */
@@ -608,6 +608,7 @@ struct sat_job {
 	void (*late)(void *arg);
 	int64_t deadline;
 	void *arg;
+	const void *lane;	/* what it waits in line with; NULL: the instance's other jobs */
 };
 SAT_API int sat_work(struct sat_self *self, const struct sat_job *job);
 /* [any thread] Run fn(arg) on the loop, soon, in the order posted. */

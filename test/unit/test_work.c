@@ -127,6 +127,47 @@ static void a_blocked_instance_does_not_hold_another(void **unused)
 	assert_int_equal(slow.rc, 5);
 }
 
+static int give_in(const void *lane, struct job *j, int (*work)(void *), int64_t deadline)
+{
+	return sat_work(&a, &(struct sat_job){ .size = sizeof(struct sat_job), .work = work, .done = done,
+		.late = late, .deadline = deadline, .arg = j, .lane = lane });
+}
+
+static void set(void *arg)
+{
+	*(int *)arg = 1;
+}
+
+/* Lanes of one instance are held up by what is in them, overdue or not; draining minds them all. */
+static void a_blocked_lane_does_not_hold_another(void **unused)
+{
+	static struct job slow;
+	struct job fast = { 0 }, same = { 0 }, own = { 0 }, again = { 0 };
+	int drained = 0;
+
+	(void)unused;
+	sem_init(&slow.gate, 0, 0);
+	assert_int_equal(give_in(&slow, &slow, stuck, 50 * SAT_MS), 0);
+	assert_int_equal(give_in(&slow, &same, quick, 0), 0);
+	assert_int_equal(give_in(&fast, &fast, quick, 0), 0);
+	assert_int_equal(give(&a, &own, quick, 0), 0);
+	turn_until(&fast.done, 1);
+	turn_until(&own.done, 1);
+	assert_int_equal(slow.done, 0);
+	work_drain(&a, set, &drained);
+	assert_int_equal(drained, 0);
+	turn_until(&slow.done, 1);
+	assert_int_equal(same.rc, -EBUSY);
+	turn_until(&drained, 1);
+	assert_int_equal(give_in(&slow, &again, quick, 0), -EBUSY);
+	assert_int_equal(give_in(&fast, &again, quick, 0), 0);
+	sem_post(&slow.gate);
+	turn_until(&slow.late, 1);
+	turn_until(&again.done, 1);
+	assert_int_equal(give_in(&slow, &same, quick, 0), 0);
+	turn_until(&same.done, 2);
+}
+
 static void an_overdue_job_is_given_up(void **unused)
 {
 	struct job slow = { 0 }, waits = { 0 }, refused = { 0 }, next = { .answer = 3 };
@@ -332,6 +373,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(jobs_of_one_instance_run_in_order, begin, end),
 		cmocka_unit_test_setup_teardown(a_blocked_instance_does_not_hold_another, begin, end),
+		cmocka_unit_test_setup_teardown(a_blocked_lane_does_not_hold_another, begin, end),
 		cmocka_unit_test_setup_teardown(an_overdue_job_is_given_up, begin, end),
 		cmocka_unit_test_setup_teardown(a_ninth_instance_waits_its_turn, begin, end),
 		cmocka_unit_test_setup_teardown(eight_overdue_jobs_leave_room_for_more, begin, end),
