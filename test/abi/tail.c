@@ -36,7 +36,7 @@ static int show(const struct sat_at *at, void *def, void *state, const struct sa
 	(void)state;
 	if (kept == NULL)
 		return -ENOMEM;
-	sat_log(NULL, LOG_NOTICE, "state %s, tail %s, kept %s", item->evs[0]->state,
+	sat_log(NULL, LOG_WARNING, "state %s, tail %s, kept %s", item->evs[0]->state,
 		item->evs[0]->test_tail, kept->test_tail != NULL ? kept->test_tail : "nothing");
 	sat_drop(kept);
 	sat_pass(at, 0, item);
