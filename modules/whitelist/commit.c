@@ -33,10 +33,8 @@ struct batch {
 	struct entry entries[BATCH_HOSTS];
 };
 
-static void queue_put(struct whitelist *wl, struct host *h)
+static void queue_put(struct whitelist *wl, enum who who, struct host *h)
 {
-	enum who who = h->orders != NULL ? PERSON : AUTOMATION;
-
 	/* What automation wants is compared anew, all of it, when this process begins to act. */
 	if (h->queued[who] || (who == AUTOMATION && !sat_acting()))
 		return;
@@ -70,7 +68,7 @@ void commit_dirty(struct whitelist *wl, struct host *h)
 		h->again = true;
 		return;
 	}
-	queue_put(wl, h);
+	queue_put(wl, AUTOMATION, h);
 	wake(wl, sat_clock());
 }
 
@@ -99,7 +97,9 @@ int commit_order(struct whitelist *wl, struct host *h, struct order *o)
 		o->next = NULL;
 		*at = o;
 		wl->n_orders++;
-		commit_dirty(wl, h);
+		if (!h->flying)
+			queue_put(wl, PERSON, h);
+		wake(wl, sat_clock());
 		return 0;
 	}
 	hosts_tidy(wl, h);
@@ -218,11 +218,13 @@ static void entry_end(struct whitelist *wl, struct entry *e)
 	record_free(e->rec);
 	sat_buf_free(&e->text);
 	h->flying = false;
-	if (h->again || h->orders != NULL) {
-		h->again = false;
-		queue_put(wl, h);
+	if (h->orders != NULL)
+		queue_put(wl, PERSON, h);
+	if (h->again)
+		queue_put(wl, AUTOMATION, h);
+	if (h->again || h->orders != NULL)
 		wake(wl, sat_clock());
-	}
+	h->again = false;
 	hosts_tidy(wl, h);
 }
 
@@ -429,7 +431,7 @@ static void flush(struct sat_alarm *alarm)
 	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, flush));
 	int64_t later = INT64_MAX;
 
-	if (!wl->synced || wl->stopping)
+	if (!wl->synced || wl->stopping || sat_dry_run())
 		return;
 	for (enum who who = PERSON; who < WHO_N; who++)
 		while (wl->n_batches < BATCHES_MAX && wl->dirty[who].first != NULL && send(wl, who, &later))

@@ -39,9 +39,20 @@ static int down(void **unused)
 	return 0;
 }
 
-static struct sat_event event(const char *service, const char *state)
+/* An event of the host, as streams have it. */
+static int keep_event(const char *service, const char *state, const char *more)
 {
-	return (struct sat_event){ .size = sizeof(struct sat_event), .host = "h", .service = service, .state = state };
+	char json[200], error[100];
+	const struct sat_event *ev;
+	int rc;
+
+	snprintf(json, sizeof(json), "{\"host\":\"h\",\"service\":\"%s\",\"state\":\"%s\"%s}", service, state, more);
+	ev = sat_event_parse(json, strlen(json), error, sizeof(error));
+	if (ev == NULL)
+		return -ENOMEM;
+	rc = wishes_event(wl, "h", service, ev);
+	sat_drop(ev);
+	return rc;
 }
 
 static void the_last_word_counts_and_any_hold_holds(void **unused)
@@ -68,24 +79,20 @@ static void the_last_word_counts_and_any_hold_holds(void **unused)
 
 static void events_are_written_once_and_figures_wait(void **unused)
 {
-	struct sat_event ev = event("s", "critical");
 	struct record *rec = NULL;
 	struct host *h;
 
 	(void)unused;
 	assert_int_equal(record_parse(&rec, NULL, 0), 0);
-	assert_int_equal(wishes_event(wl, "h", "s", &ev), 0);
+	assert_int_equal(keep_event("s", "critical", ""), 0);
 	h = hosts_find(wl, "h");
 	assert_string_equal(wishes_failing(h), "s");
 	assert_int_equal(wishes_apply(wl, h, rec), 1);
 	assert_int_equal(wishes_apply(wl, h, rec), 0);
-	ev.has = SAT_HAS_INT;
-	ev.metric.i = 7;
-	assert_int_equal(wishes_event(wl, "h", "s", &ev), 0);
+	assert_int_equal(keep_event("s", "critical", ",\"metric\":7"), 0);
 	assert_int_equal(wishes_apply(wl, h, rec), 0);	/* a figure waits a minute */
 	assert_true(h->soft);
-	ev.state = "expired";
-	assert_int_equal(wishes_event(wl, "h", "s", &ev), 0);
+	assert_int_equal(keep_event("s", "expired", ",\"metric\":7"), 0);
 	assert_int_equal(wishes_apply(wl, h, rec), 1);	/* a state does not */
 	assert_non_null(strstr(rec->managed->text, "\"metric\":7"));
 	h->rec = rec;
@@ -105,11 +112,8 @@ static void nothing_grows_without_end(void **unused)
 
 	(void)unused;
 	for (int i = 0; i < 200; i++) {
-		struct sat_event ev;
-
 		snprintf(service, sizeof(service), "s%d", i);
-		ev = event(service, "critical");
-		assert_int_equal(wishes_event(wl, "h", service, &ev), 0);
+		assert_int_equal(keep_event(service, "critical", ""), 0);
 	}
 	h = hosts_find(wl, "h");
 	assert_int_equal(record_parse(&rec, NULL, 0), 0);
@@ -121,10 +125,9 @@ static void nothing_grows_without_end(void **unused)
 
 static int live(void)
 {
-	struct sat_event ev = event("s", "critical");
 	struct record *rec = NULL;
 	struct host *h;
-	int rc = wishes_event(wl, "h", "s", &ev);
+	int rc = keep_event("s", "critical", "");
 
 	if (rc == 0)
 		rc = wishes_hold(wl, "h", "", true, 0, &cause);
