@@ -157,7 +157,7 @@ peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 	[ "$(frames "$EVENT" | talk)" = $OK ]
 	turned_out() { [ "$(ss -Htn state established "sport = :$PORT" | wc -l)" = 0 ]; }
 	until_true 15 turned_out
-	[ $(($(peak) - before)) -lt 16384 ]		# of 200 MiB of answers
+	[ $(($(peak) - before)) -lt 65536 ]		# of 220 MiB of answers
 	wait "$writer" || true
 	exec 5>&-
 	[ "$(frames "$EVENT" | talk)" = $OK ]
