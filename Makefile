@@ -69,11 +69,14 @@ endef
 $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 
 # A unit test links the host's objects and, where it is named after a module, that module:
-# test_x, or, of one of its files, test_x_file.
+# test_x, or, of one of its files, test_x_file.  Those that use unit/flow.h have operators.
 tested = $(firstword $(subst _, ,$(1)))
+FLOW := flow change limit window index shape
+linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
 WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 define unit_rule
-$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) $(call module_objs,$(call tested,$(1)),builtin/)
+$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) \
+  $(foreach m,$(call linked,$(1)),$(call module_objs,$(m),builtin/))
 	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
 	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(call tested,$(1))) $(LDLIBS)
 endef

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arena - memory that is given back all at once, in chunks that are reused. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,9 @@ static int more(struct arena *a, size_t size)
 	struct arena_chunk *c;
 
 	if (*at == NULL || (*at)->size < size) {
-		if (a->total + want > (a->max != 0 ? a->max : MAX))
+		size_t max = a->max != 0 ? a->max : MAX;
+
+		if (want > max || a->total > max - want)
 			return -1;
 		c = malloc(sizeof(*c) + want);
 		if (c == NULL)
@@ -40,6 +43,8 @@ void *arena_raw(struct arena *a, size_t size)
 {
 	void *p;
 
+	if (size > SIZE_MAX / 2)
+		return NULL;
 	size = (size + 15) & ~(size_t)15;
 	if ((a->now == NULL || a->now->size - a->used < size) && more(a, size) != 0)
 		return NULL;
@@ -57,7 +62,7 @@ void *arena_get(struct arena *a, size_t size)
 
 char *arena_text(struct arena *a, const char *s, size_t n)
 {
-	char *p = arena_raw(a, n + 1);
+	char *p = n < SIZE_MAX ? arena_raw(a, n + 1) : NULL;
 
 	if (p != NULL) {
 		memcpy(p, s, n);

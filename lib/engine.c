@@ -463,9 +463,9 @@ static int record_event(void *arg, const struct sat_event *ev)
 
 	s->w.b.len = 0;
 	sat_write_int(&s->w, index_left(ev));
-	if (sat_write_event(&s->w, ev) == 0)
-		state_record(&s->file, STATE_EVENT, s->w.b.p, s->w.b.len);
-	s->w.b.full = false;
+	if (sat_write_event(&s->w, ev) != 0)
+		return -ENOMEM;
+	state_record(&s->file, STATE_EVENT, s->w.b.p, s->w.b.len);
 	return s->file.full ? -ENOMEM : 0;
 }
 
