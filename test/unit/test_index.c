@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_index - one entry a host and service, found by either, expired in time, whatever comes in. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "clock.h"
+#include "index.h"
+#include "query.h"
+#include "unit/fault.h"
+
+#define S SAT_SECOND
+
+static struct index_conf conf = { .ttl = 60, .reap = 10 * S, .max = 5000 };
+static struct arena arena;
+static char seen[4096];
+static int expired_n;
+
+static int begin(void **unused)
+{
+	(void)unused;
+	clock_virtual(1000 * S);
+	index_init(&conf);
+	seen[0] = '\0';
+	expired_n = 0;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	fault_arm(0);
+	index_free();
+	events_settle();
+	arena_free(&arena);
+	clock_live();
+	return 0;
+}
+
+static int put(const char *host, const char *service, const char *state, double ttl)
+{
+	const struct sat_event ev = { .size = sizeof(ev), .host = host, .service = service, .state = state,
+				      .time = clock_wall(), .ttl = ttl,
+				      .has = SAT_HAS_TIME | (ttl != 0 ? SAT_HAS_TTL : 0) };
+
+	return index_put(&ev);
+}
+
+static void expired(void *arg, struct event *ev, const struct sat_event *was)
+{
+	(void)arg;
+	(void)was;
+	expired_n++;
+	if (strlen(seen) < sizeof(seen) - 100)
+		sprintf(seen + strlen(seen), "%s/%s/%s/%u ", ev->pub.host != NULL ? ev->pub.host : "-",
+			ev->pub.service != NULL ? ev->pub.service : "-", ev->pub.state, ev->pub.n_attrs);
+	assert_int_equal(ev->pub.time, clock_wall());
+}
+
+static bool reap(double seconds, uint32_t most)
+{
+	bool more;
+
+	clock_set((int64_t)(seconds * 1e6));
+	more = index_reap(clock_steady(), most, &arena, expired, NULL);
+	arena_reset(&arena);
+	return more;
+}
+
+static int found(void *arg, const struct sat_event *ev)
+{
+	(void)arg;
+	sprintf(seen + strlen(seen), "%s/%s ", ev->host != NULL ? ev->host : "-", ev->service != NULL ? ev->service : "-");
+	return 0;
+}
+
+static void search(const char *text, const char *wanted)
+{
+	char error[200];
+	struct sat_query *q = sat_query_parse(text, error, sizeof(error));
+
+	assert_non_null(q);
+	seen[0] = '\0';
+	assert_int_equal(index_search(q, found, NULL), 0);
+	assert_string_equal(seen, wanted);
+	seen[0] = '\0';
+	sat_query_free(q);
+}
+
+static void the_latest_of_each_is_there(void **unused)
+{
+	(void)unused;
+	assert_int_equal(put("a", "s", "ok", 0), 0);
+	assert_int_equal(put("a", "s", "a longer state than before", 0), 0);
+	assert_int_equal(put(NULL, "s", "ok", 0), 0);
+	assert_int_equal(put("", "s", "ok", 0), 0);
+	assert_int_equal(put("a", NULL, "ok", 0), 0);
+	assert_int_equal(index_size(), 4);
+	assert_string_equal(index_get("a", "s")->state, "a longer state than before");
+	assert_null(index_get("a", "t"));
+	search("true", "-/s /s a/- a/s ");
+	search("host = \"a\"", "a/- a/s ");
+	search("service = \"s\" and host = \"a\"", "a/s ");
+	search("host = \"x\"", "");
+	search("host = nil", "-/s ");
+	assert_int_equal(put("a", "s", "expired", 0), 0);
+	assert_int_equal(put("never", "s", "expired", 0), 0);
+	assert_int_equal(index_delete("a", NULL), 0);
+	assert_int_equal(index_delete("a", NULL), -ENOENT);
+	search("true", "-/s /s ");
+}
+
+static void it_has_a_maximum_and_wants_a_time(void **unused)
+{
+	const struct sat_event timeless = { .size = sizeof(timeless), .host = "a", .service = "s" };
+	char host[16];
+
+	(void)unused;
+	assert_int_equal(index_put(&timeless), -EINVAL);
+	for (int i = 0; i < 5000; i++) {
+		sprintf(host, "h%d", i);
+		assert_int_equal(put(host, "s", "ok", 1 + i % 2000), 0);
+	}
+	assert_int_equal(put("one more", "s", "ok", 0), -ENOBUFS);
+	assert_int_equal(put("h7", "s", "ok", 100), 0);
+	assert_int_equal(index_size(), 5000);
+}
+
+static void each_expires_in_its_time(void **unused)
+{
+	char host[16];
+
+	(void)unused;
+	for (int i = 0; i < 3000; i++) {
+		sprintf(host, "h%d", i);
+		assert_int_equal(put(host, "s", "ok", i + 0.5), 0);
+	}
+	/* More seconds than the ring has buckets, in turns of any length. */
+	for (double t = 1000; t < 4100; t += t < 2000 ? 1 : t < 3000 ? 7 : 10) {
+		int due = (int)(t - 1000) + (t - 1000 - (int)(t - 1000) > .5);
+
+		assert_false(reap(t, UINT32_MAX));
+		assert_int_equal(expired_n, due > 3000 ? 3000 : due);
+	}
+	assert_int_equal(index_size(), 0);
+}
+
+static void an_update_puts_it_off_and_may_bring_it_forward(void **unused)
+{
+	(void)unused;
+	put("a", "s", "ok", 10);
+	put("b", "s", "ok", 1000);
+	put("c", "s", "ok", 10);
+	clock_set(1005 * S);
+	put("a", "s", "ok", 10);
+	put("b", "s", "ok", 1);
+	reap(1006, UINT32_MAX);
+	assert_string_equal(seen, "");
+	reap(1010, UINT32_MAX);
+	assert_string_equal(seen, "b/s/expired/0 ");
+	reap(1011, UINT32_MAX);
+	assert_string_equal(seen, "b/s/expired/0 c/s/expired/0 ");
+	reap(1015, UINT32_MAX);
+	assert_int_equal(expired_n, 2);
+	reap(1015.000001, UINT32_MAX);
+	assert_int_equal(expired_n, 3);
+}
+
+static void no_more_than_asked_for_at_once(void **unused)
+{
+	char host[16];
+	int turns = 1;
+
+	(void)unused;
+	for (int i = 0; i < 100; i++) {
+		sprintf(host, "h%d", i);
+		put(host, "s", "ok", 1 + i % 5);
+	}
+	for (; reap(1100, 9); turns++)
+		assert_int_equal(expired_n, 9 * turns);
+	assert_int_equal(expired_n, 100);
+	assert_int_equal(index_size(), 0);
+}
+
+static void what_an_expired_event_keeps(void **unused)
+{
+	static const struct sat_attr attrs[] = { { "rack", "1" }, { "zone", "2" } };
+	static const char *const keys[] = { "host", "zone", NULL };
+	struct index_conf c = conf;
+	struct sat_event ev = { .size = sizeof(ev), .host = "a", .service = "s", .time = 1000 * S, .attrs = attrs,
+				.n_attrs = 2, .has = SAT_HAS_TIME };
+
+	(void)unused;
+	index_put(&ev);
+	reap(1061, UINT32_MAX);
+	assert_string_equal(seen, "a/s/expired/0 ");
+	c.keep = keys;
+	index_init(&c);
+	index_put(&ev);
+	reap(1062, UINT32_MAX);
+	assert_string_equal(seen, "a/s/expired/0 a/-/expired/1 ");
+	c.keep_all = true;
+	index_init(&c);
+	index_put(&ev);
+	reap(1063, UINT32_MAX);
+	assert_string_equal(seen, "a/s/expired/0 a/-/expired/1 a/s/expired/2 ");
+}
+
+static void what_is_left_is_set_again(void **unused)
+{
+	(void)unused;
+	put("a", "s", "ok", 10);
+	clock_set(1004 * S);
+	assert_int_equal(index_left(index_get("a", "s")), 6 * S);
+	index_set_left(index_get("a", "s"), 100 * S);
+	reap(1103, UINT32_MAX);
+	assert_int_equal(expired_n, 0);
+	index_set_left(index_get("a", "s"), INT64_MAX);
+	assert_int_equal(index_left(index_get("a", "s")), INT64_MAX);
+	index_set_left(index_get("a", "s"), -5 * S);
+	reap(1103, UINT32_MAX);
+	assert_int_equal(expired_n, 1);
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	int nth = 0, fired;
+
+	(void)unused;
+	do {
+		size_t had;
+		int rc = 0;
+
+		fault_arm(++nth);
+		for (int i = 0; i < 3; i++) {
+			had = index_size();
+			rc = put(i < 2 ? "a" : "b", i == 1 ? "t" : "s", i == 2 ? "a rather longer state" : "ok", 10);
+			assert_int_equal(index_size(), had + (rc == 0));
+		}
+		index_search(NULL, found, NULL);
+		fired = fault_fired();
+		fault_arm(0);
+		reap(1000 + nth * 100, UINT32_MAX);
+		assert_int_equal(index_size(), 0);
+		index_free();
+		seen[0] = '\0';
+	} while (fired);
+	assert_true(nth > 8);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(the_latest_of_each_is_there),
+		TEST(it_has_a_maximum_and_wants_a_time),
+		TEST(each_expires_in_its_time),
+		TEST(an_update_puts_it_off_and_may_bring_it_forward),
+		TEST(no_more_than_asked_for_at_once),
+		TEST(what_an_expired_event_keeps),
+		TEST(what_is_left_is_set_again),
+		TEST(every_failure_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
