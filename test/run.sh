@@ -27,13 +27,14 @@ case ${TESTS:-unit scenario} in *scenario*)
 	for t in ${SCENARIOS:-test/scenario/*.bats}; do
 		[ -f "$t" ] || continue
 		log=$(mktemp)
+		began=$(date +%s)
 		timeout 900 bats --tap "$t" </dev/null >"$log" 2>&1
 		rc=$?
 		ok=$(grep -c '^ok ' "$log"); bad=$(grep -c '^not ok ' "$log"); skip=$(grep -c '^ok .*# skip' "$log")
 		[ "$rc" = 0 ] || [ "$bad" != 0 ] || bad=1
 		passed=$((passed + ok - skip)); failed=$((failed + bad)); skipped=$((skipped + skip))
 		if [ "$bad" = 0 ]; then
-			printf 'ok   %s (%d)\n' "${t##*/}" "$ok"
+			printf 'ok   %s (%d, %d s)\n' "${t##*/}" "$ok" $(($(date +%s) - began))
 			grep '# skip' "$log"
 		else
 			printf 'FAIL %s\n' "${t##*/}"; cat "$log"
