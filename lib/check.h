@@ -24,7 +24,6 @@ struct checks *checks_build(struct conf *file, const struct sat_conf *list, cons
 void checks_adopt(struct checks *next, struct checks *prev);
 void checks_stop(struct checks *c, bool retire, void (*done)(void *arg), void *arg);
 void checks_free(struct checks *c);
-/* --dry-run without a loop's end: run each once. */
 size_t checks_count(const struct checks *c);
 
 #endif

@@ -58,11 +58,6 @@ void clock_virtual(int64_t now)
 	steady = wall = now;
 }
 
-bool clock_is_virtual(void)
-{
-	return is_virtual;
-}
-
 void clock_set(int64_t now)
 {
 	if (is_virtual && now > steady)

@@ -16,7 +16,6 @@
 
 void clock_live(void);
 void clock_virtual(int64_t now);
-bool clock_is_virtual(void);
 void clock_turn(void);			/* a new loop turn: read anew when next asked */
 void clock_expect(int64_t next);	/* before the loop sleeps: until when, steady */
 void clock_set(int64_t now);		/* virtual only; never goes back */

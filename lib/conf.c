@@ -3,7 +3,7 @@
  * conf - the settings: libconfig's tree, judged by options that are data.
  *
  * libconfig parses; then its tree is copied into nodes of our own, which know
- * their file, and it is gone.  Includes are put in place by conf-text.c before.
+ * their file, and it is gone.  Includes are put in place by conf_text.c before.
  */
 #include <ctype.h>
 #include <errno.h>

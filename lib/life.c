@@ -50,13 +50,6 @@ struct setup *life_setup(void)
 	return life.running;
 }
 
-struct sat_self *life_instance(const char *name)
-{
-	struct instance *i = life.running != NULL ? setup_find(life.running, name) : NULL;
-
-	return i != NULL ? &i->self : NULL;
-}
-
 /* ---- Starting ----------------------------------------------------------- */
 
 /* One of the same name must be gone first, if it goes in time. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * life - the setup that runs: started, replaced by the next, stopped.
- */
+/* life - the setup that runs: started, replaced by the next, stopped. */
 #ifndef LIFE_H
 #define LIFE_H
 
@@ -20,7 +18,6 @@ void life_stop(void (*quiet)(void), void (*done)(void));
 /* Log the name of everything that has not stopped. */
 void life_overdue(void);
 
-struct setup *life_setup(void);				/* the running one, or NULL */
-struct sat_self *life_instance(const char *name);	/* of the running one, or NULL */
+struct setup *life_setup(void);	/* the running one, or NULL */
 
 #endif

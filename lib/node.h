@@ -114,7 +114,6 @@ struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint
 void fork_touch(struct fork *f, const struct sat_event *ev);
 void fork_free(struct fork *f);		/* with all below it; closes their states */
 void fork_renew(struct fork *f, struct node *n);	/* what it knew was refused: as if just opened */
-void fork_release(struct fork *f);	/* the memory alone: its states have moved */
 void fork_insert(struct forks *t, struct fork *f);
 int fork_table(struct node *owner, struct fork *in, struct forks **table);
 static inline void *fork_state(struct fork *f, const struct node *n)

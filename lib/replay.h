@@ -10,8 +10,9 @@ void replay_show(const char *path, const char *does, const char *tap, const stru
 		 const char *error, bool top);
 
 /* Reads JSON lines from path ("-": standard input), after engine_init(NULL);
- * the streams are swapped in once the first line has told the time.  prefix
- * may be NULL.  Exit status: 0, or 1 after a mistake that was reported. */
+ * the streams are swapped in once the first line has told the time.  reap: the
+ * reaper takes its turns, as it does live.  Exit status: 0, or 1 after a mistake
+ * that was reported. */
 int replay_main(struct streams *streams, const char *path, bool reap);
 
 #endif

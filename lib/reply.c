@@ -74,7 +74,7 @@ static bool one_line(const char *s)
 }
 
 void sat_reply(struct sat_request *req, int status, const char *type,
-		       const void *body, size_t len, const char *const *extra)
+	       const void *body, size_t len, const char *const *extra)
 {
 	const char *lines[17] = { NULL };
 	size_t n = 0;
@@ -120,7 +120,7 @@ void sat_reply_error(struct sat_request *req, int status, const char *fmt, ...)
 }
 
 int sat_stream_begin(struct sat_request *req, int status, const char *type,
-			     const struct sat_stream *cb, void *arg)
+		     const struct sat_stream *cb, void *arg)
 {
 	static const char *const none[] = { NULL };
 	int rc = 0;

@@ -113,7 +113,7 @@ struct whitelist {
 	/* file */
 	struct sat_alarm file_alarm;
 	struct file_job file_job;
-	bool file_changed, file_ill, file_deferred;
+	bool file_changed, file_deferred;
 	int64_t file_backoff;
 	int file_error;
 	/* import */
