@@ -104,29 +104,6 @@ struct host *hosts_get(struct whitelist *wl, const char *name)
 	return h;
 }
 
-/* Names in events are interned, so the pointer nearly always tells the host. */
-struct host *hosts_known(struct whitelist *wl, const char *name)
-{
-	size_t slot = ((uintptr_t)name >> 4) & (HOST_CACHE - 1);
-	struct host *h = wl->cache[slot].p == name ? wl->cache[slot].host : NULL;
-
-	if (h != NULL && strcmp(h->name, name) == 0)
-		return h;
-	h = hosts_find(wl, name);
-	if (h != NULL) {
-		wl->cache[slot].p = name;
-		wl->cache[slot].host = h;
-	}
-	return h;
-}
-
-static void uncache(struct whitelist *wl, const struct host *h)
-{
-	for (size_t i = 0; i < HOST_CACHE; i++)
-		if (wl->cache[i].host == h)
-			wl->cache[i].host = NULL;
-}
-
 static void destroy(struct host *h)
 {
 	record_free(h->rec);
@@ -151,7 +128,6 @@ void hosts_tidy(struct whitelist *wl, struct host *h)
 	if (wl->silence_next == h)
 		wl->silence_next = h->after;
 	wl->n_all--;
-	uncache(wl, h);
 	destroy(h);
 }
 

@@ -140,7 +140,7 @@ static bool failing(const struct sat_event *ev)
 /* The events of one host: off if one fails, or one of its record does. */
 static int judge(const struct sat_at *at, struct def *d, const struct sat_event **evs, uint32_t n)
 {
-	struct host *h = hosts_known(d->wl, evs[0]->host);
+	struct host *h = hosts_find(d->wl, evs[0]->host);
 	struct sat_item item = { .evs = evs, .n = n, .list = true };
 	struct sat_event kept = { .size = sizeof(kept), .host = evs[0]->host, .state = "failing" };
 	const struct sat_event *cause = NULL;

@@ -4,8 +4,8 @@
  *
  * A host is heard when an event of it is indexed, or reaches persist-event or
  * delete-event; not the others, since windows in front of them say old things
- * again.  What this master says itself about a host does not count.  That costs
- * one look-up by pointer an event.  Times are saved every minute.
+ * again.  What this master says itself about a host does not count.  Times are
+ * saved every minute.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ void silence_heard(struct whitelist *wl, const struct sat_event *ev)
 
 	if (!from_host(ev))
 		return;
-	h = hosts_known(wl, ev->host);
+	h = hosts_find(wl, ev->host);
 	if (h != NULL)
 		mark(h, sat_clock());
 }

@@ -17,7 +17,7 @@
 
 enum {
 	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, BATCH_HOSTS = 32, BATCHES_MAX = 4,
-	ORDERS_MAX = 4096, ORDER_TRIES = 8, HOST_CACHE = 4096,
+	ORDERS_MAX = 4096, ORDER_TRIES = 8,
 };
 
 enum count {
@@ -90,7 +90,6 @@ struct whitelist {
 	/* hosts */
 	struct host **buckets, *first, *last;
 	size_t n_buckets, n_all, n_hosts, n_on;
-	struct { const char *p; struct host *host; } cache[HOST_CACHE];
 	struct mirror { struct whitelist *wl; enum mirrored of; bool on, synced; } mirrors[OF_N];
 	bool synced, settled;		/* now; ever */
 	bool stopping, stopped;
@@ -138,8 +137,6 @@ bool name_legal(const char *name);
 bool name_like(const char *pattern, const char *name);	/* % is any run, _ any byte */
 struct host *hosts_find(struct whitelist *wl, const char *name);
 struct host *hosts_get(struct whitelist *wl, const char *name);	/* made if need be; NULL: no memory, or too many */
-/* The same for a name whose place in memory stays, as in events: cheaper. */
-struct host *hosts_known(struct whitelist *wl, const char *name);
 void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_t version);	/* takes rec */
 void hosts_gone(struct whitelist *wl, struct host *h);
 void hosts_tidy(struct whitelist *wl, struct host *h);	/* frees one that nobody needs; h may be gone */

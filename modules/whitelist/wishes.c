@@ -60,7 +60,7 @@ static void stranger(struct whitelist *wl, const char *name)
  * read, and in replay, nobody knows the inventory. */
 static struct host *subject(struct whitelist *wl, const char *name)
 {
-	struct host *h = hosts_known(wl, name);
+	struct host *h = hosts_find(wl, name);
 
 	if (h == NULL && !wl->settled && name_legal(name)) {
 		h = hosts_get(wl, name);
