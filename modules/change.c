@@ -276,5 +276,5 @@ static const struct sat_op changed_state = {
 };
 
 SAT_MODULE(change,
-	.name = "change", .version = "1.0", .summary = "operators that pass on changes",
+	.name = "change", .version = SAT_VERSION, .summary = "operators that pass on changes",
 	.ops = (const struct sat_op *const[]){ &changed, &changed_state, NULL });

@@ -548,7 +548,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 }
 
 SAT_MODULE(client_curl,
-	.name = "client-curl", .version = "1.0", .summary = "HTTP client",
+	.name = "client-curl", .version = SAT_VERSION, .summary = "HTTP client",
 	.options = options,
 	.create = create, .start = start, .stop = stop, .destroy = destroy,
 	.http_client = &(const struct sat_http_client){

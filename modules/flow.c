@@ -281,6 +281,6 @@ static const struct sat_op pipe_op = {
 };
 
 SAT_MODULE(flow,
-	.name = "flow", .version = "1.0", .summary = "operators that choose the way of events",
+	.name = "flow", .version = SAT_VERSION, .summary = "operators that choose the way of events",
 	.ops = (const struct sat_op *const[]){ &where, &expired, &not_expired, &sdo, &over, &under, &by, &pipe_op,
 					       NULL });

@@ -678,7 +678,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 }
 
 SAT_MODULE(http_civetweb,
-	.name = "http-civetweb", .version = "1.0", .summary = "HTTP server",
+	.name = "http-civetweb", .version = SAT_VERSION, .summary = "HTTP server",
 	.create = create, .start = start, .stop = stop, .destroy = destroy,
 	.http_server = &(const struct sat_http_server){
 		.size = sizeof(struct sat_http_server),

@@ -49,5 +49,5 @@ static const struct sat_op again = {
 };
 
 SAT_MODULE(index,
-	.name = "index", .version = "1.0", .summary = "operators over the index and the inputs",
+	.name = "index", .version = SAT_VERSION, .summary = "operators over the index and the inputs",
 	.ops = (const struct sat_op *const[]){ &put, &take, &again, NULL });

@@ -98,5 +98,5 @@ static const struct sat_op throttle = {
 };
 
 SAT_MODULE(limit,
-	.name = "limit", .version = "1.0", .summary = "operators that limit how much passes",
+	.name = "limit", .version = SAT_VERSION, .summary = "operators that limit how much passes",
 	.ops = (const struct sat_op *const[]){ &throttle, NULL });

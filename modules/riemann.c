@@ -668,6 +668,6 @@ static void destroy(void *state)
 }
 
 SAT_MODULE(riemann,
-	.name = "riemann", .version = "1.0", .summary = "takes in events and queries of Riemann's clients, over TCP",
+	.name = "riemann", .version = SAT_VERSION, .summary = "takes in events and queries of Riemann's clients, over TCP",
 	.options = options, .create = create, .open = open_door, .start = start, .stop = stop,
 	.destroy = destroy, .counters = counters);

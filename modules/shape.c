@@ -337,5 +337,5 @@ static const struct sat_op untag = {
 };
 
 SAT_MODULE(shape,
-	.name = "shape", .version = "1.0", .summary = "operators that change events",
+	.name = "shape", .version = SAT_VERSION, .summary = "operators that change events",
 	.ops = (const struct sat_op *const[]){ &with, &default_op, &unset, &tag, &untag, NULL });

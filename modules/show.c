@@ -120,5 +120,5 @@ static const struct sat_op print_op = {
 };
 
 SAT_MODULE(show,
-	.name = "show", .version = "1.0", .summary = "operators that let people see events",
+	.name = "show", .version = SAT_VERSION, .summary = "operators that let people see events",
 	.ops = (const struct sat_op *const[]){ &log_op, &print_op, NULL });

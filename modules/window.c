@@ -302,5 +302,5 @@ static const struct sat_op coalesce = {
 };
 
 SAT_MODULE(window,
-	.name = "window", .version = "1.0", .summary = "operators that pass on lists of events",
+	.name = "window", .version = SAT_VERSION, .summary = "operators that pass on lists of events",
 	.ops = (const struct sat_op *const[]){ &coalesce, NULL }, .counters = counters);

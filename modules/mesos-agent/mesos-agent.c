@@ -333,6 +333,6 @@ static void stop(void *state)
 }
 
 SAT_MODULE(mesos_agent,
-	.name = "mesos-agent", .version = "1.0", .summary = "the Mesos agent's totals of tasks",
+	.name = "mesos-agent", .version = SAT_VERSION, .summary = "the Mesos agent's totals of tasks",
 	.options = options, .checks = checks,
 	.create = create, .stop = stop, .destroy = destroy);

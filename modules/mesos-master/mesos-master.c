@@ -151,6 +151,6 @@ static void stop(void *state)
 }
 
 SAT_MODULE(mesos_master,
-	.name = "mesos-master", .version = "1.0", .summary = "observes a Mesos master",
+	.name = "mesos-master", .version = SAT_VERSION, .summary = "observes a Mesos master",
 	.options = options, .counters = counters,
 	.create = create, .start = start, .stop = stop, .destroy = destroy);
