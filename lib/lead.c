@@ -11,10 +11,11 @@
 #include <time.h>
 #include <uv.h>
 
+#include "clock.h"
 #include "lead.h"
 #include "log.h"
 
-#define LEASE_MS 2000
+#define LEASE	(2 * SAT_SECOND)
 
 struct listener {
 	struct listener *next;
@@ -25,25 +26,17 @@ struct listener {
 static struct {
 	enum lead_mode mode;
 	bool acts;			/* as it was last told to listeners */
-	int64_t confirmed;		/* CLOCK_BOOTTIME in ms; 0: never, or denied since */
+	int64_t confirmed;		/* clock_boot(); 0: never, or denied since */
 	uint64_t epoch;
 	struct listener *listeners;
 	uv_timer_t timer;
 	bool has_timer;
 } lead;
 
-static int64_t boottime(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static bool leased(void)
 {
 	return lead.mode == LEAD_ALWAYS ||
-	       (lead.confirmed != 0 && boottime() - lead.confirmed < LEASE_MS);
+	       (lead.confirmed != 0 && clock_boot() - lead.confirmed < LEASE);
 }
 
 /* Wall seconds, so that the epochs of one process after another grow. */
@@ -73,17 +66,17 @@ static void tell(bool acts)
 
 static void look(uv_timer_t *timer)
 {
-	int64_t left = lead.confirmed + LEASE_MS - boottime();
+	int64_t left = lead.confirmed + LEASE - clock_boot();
 
 	tell(leased());
 	if (lead.mode == LEAD_MESOS && lead.acts)
-		uv_timer_start(timer, look, left > 0 ? (uint64_t)left : 1, 0);
+		uv_timer_start(timer, look, left > 0 ? (uint64_t)(left / SAT_MS + 1) : 1, 0);
 }
 
 static void wait_for_end(void)
 {
 	if (lead.has_timer && lead.mode == LEAD_MESOS)
-		uv_timer_start(&lead.timer, look, LEASE_MS, 0);
+		uv_timer_start(&lead.timer, look, LEASE / SAT_MS, 0);
 }
 
 int lead_init(enum lead_mode mode)
@@ -114,7 +107,7 @@ void sat_mesos_leads(struct sat_self *self, bool leads)
 	(void)self;
 	/* A lease that ran out unseen has ended first. */
 	tell(lead.acts && leased());
-	lead.confirmed = leads ? boottime() : 0;
+	lead.confirmed = leads ? clock_boot() : 0;
 	tell(leased());
 	if (lead.acts)
 		wait_for_end();

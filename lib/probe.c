@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event.h"
 #include "log.h"
 #include "probe.h"
 #include "self.h"
@@ -77,17 +78,6 @@ static int by_key(const void *a, const void *b)
 	return strcmp(((const struct sat_attr *)a)->key, ((const struct sat_attr *)b)->key);
 }
 
-static bool is_field(const char *name)
-{
-	static const char *const fields[] = { "host", "service", "state", "description", "metric",
-					      "tags", "time", "ttl" };
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-		if (strcmp(fields[i], name) == 0)
-			return true;
-	return false;
-}
-
 static int attributes(struct sat_probe *p, const struct sat_conf *group)
 {
 	size_t n = sat_conf_count(group);
@@ -100,7 +90,7 @@ static int attributes(struct sat_probe *p, const struct sat_conf *group)
 		const struct sat_conf *s = sat_conf_at(group, i);
 		struct sat_value v = sat_conf_value(s);
 
-		if (is_field(sat_conf_name(s)))
+		if (sat_field(sat_conf_name(s)).id != FIELD_ATTR)
 			rc = sat_conf_error(s, NULL, "is a field of the event, not an attribute");
 		else if (v.kind != SAT_TEXT)
 			rc = sat_conf_error(s, NULL, "is not a string");
