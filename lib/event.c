@@ -2,7 +2,6 @@
 /* event - loans, lasting copies, fields. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "clock.h"
 #include "event.h"
@@ -188,68 +187,6 @@ void events_settle(void)
 		sat_drop(&ev->kept->pub);
 		ev->kept = ev->next = NULL;
 	}
-}
-
-/* A seeded FNV-1a over words with a strong finish: short keys, no table games from outside. */
-static uint64_t seed(void)
-{
-	static uint64_t s;
-
-	if (s == 0 && getrandom(&s, sizeof(s), GRND_NONBLOCK) != (ssize_t)sizeof(s))
-		s = (uint64_t)clock_boot();
-	s |= 1;
-	return s;
-}
-
-static inline uint64_t load(const unsigned char *p, size_t n)
-{
-	uint64_t w = 0;
-
-	memcpy(&w, p, n);
-	return w;
-}
-
-static inline uint64_t stir(uint64_t h, uint64_t w)
-{
-	h = (h ^ w) * 0x9E3779B97F4A7C15u;
-	return h ^ h >> 32;
-}
-
-/* The last word overlaps the one before, which is cheaper than a copy of 1 to 7 bytes. */
-static inline uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const unsigned char *c = p, *last;
-
-	h ^= (uint64_t)n << 56;
-	if (n >= 8) {
-		for (last = c + n - 8; c < last; c += 8)
-			h = stir(h, load(c, 8));
-		return stir(h, load(last, 8));
-	}
-	if (n >= 4)
-		return stir(h, load(c, 4) | load(c + n - 4, 4) << 32);
-	return n == 0 ? stir(h, 0) : stir(h, c[0] | (uint64_t)c[n / 2] << 8 | (uint64_t)c[n - 1] << 16);
-}
-
-static uint32_t finish(uint64_t h)
-{
-	h ^= h >> 29;
-	h *= 0xBF58476D1CE4E5B9u;
-	return (uint32_t)(h >> 32);
-}
-
-uint32_t event_hash_bytes(const void *p, size_t n)
-{
-	return finish(mix(seed(), p, n));
-}
-
-uint32_t event_hash(const char *host, const char *service)
-{
-	uint64_t h = seed();
-
-	h = host != NULL ? mix(h, host, strlen(host)) : h * 3;
-	h = service != NULL ? mix(h + 1, service, strlen(service)) : h * 5;
-	return finish(h);
 }
 
 /* ---- Fields ---- */

@@ -39,7 +39,5 @@ bool event_refill(struct event *into, const struct sat_event *from);
 void events_settle(void);
 /* Its time + ttl on the steady clock; INT64_MAX: a hundred years and more. */
 int64_t event_deadline(const struct sat_event *ev, double ttl);
-uint32_t event_hash(const char *host, const char *service);	/* seeded */
-uint32_t event_hash_bytes(const void *p, size_t n);		/* seeded */
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "node.h"
 
 int fork_open_state(struct fork *f, struct node *n)
@@ -227,7 +228,7 @@ static void make_room(struct forks *t, uint32_t max)
 
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len)
 {
-	uint32_t hash = event_hash_bytes(key, len);
+	uint32_t hash = hash_bytes(key, len);
 	struct fork *f = look_up(*fork_slot(in, owner), key, len, hash);
 	struct forks *t;
 

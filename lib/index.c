@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "index.h"
 #include "query.h"
 #include "self.h"
@@ -52,7 +53,7 @@ static bool same(const char *a, const char *b)
 
 static uint32_t name_hash(const char *s)
 {
-	return s != NULL ? event_hash_bytes(s, strlen(s)) : 1;
+	return s != NULL ? hash_bytes(s, strlen(s)) : 1;
 }
 
 static struct name *name_find(const struct names *t, const char *s)
@@ -301,7 +302,7 @@ void index_expect(const struct event *events, uint32_t n)
 	ahead.events = events;
 	ahead.n = size != 0 ? n : 0;
 	for (uint32_t i = 0; i < ahead.n; i++) {
-		ahead.hash[i] = event_hash(events[i].pub.host, events[i].pub.service);
+		ahead.hash[i] = hash_pair(events[i].pub.host, events[i].pub.service);
 		__builtin_prefetch(&slots[ahead.hash[i] & (size - 1)]);
 	}
 	for (uint32_t i = 0; i < ahead.n; i++)
@@ -322,7 +323,7 @@ static uint32_t hash_of(const struct sat_event *ev)
 
 	if (at < ahead.n * sizeof(struct event))
 		return ahead.hash[at / sizeof(struct event)];
-	return event_hash(ev->host, ev->service);
+	return hash_pair(ev->host, ev->service);
 }
 
 int index_put(const struct sat_event *ev)
@@ -345,7 +346,7 @@ int index_put(const struct sat_event *ev)
 
 int index_delete(const char *host, const char *service)
 {
-	struct entry **at = find(host, service, event_hash(host, service)), *e;
+	struct entry **at = find(host, service, hash_pair(host, service)), *e;
 
 	if (at == NULL)
 		return -ENOENT;
@@ -357,7 +358,7 @@ int index_delete(const char *host, const char *service)
 
 const struct sat_event *index_get(const char *host, const char *service)
 {
-	struct entry **at = find(host, service, event_hash(host, service));
+	struct entry **at = find(host, service, hash_pair(host, service));
 
 	return at != NULL ? &(*at)->ev->pub : NULL;
 }
@@ -569,7 +570,7 @@ int64_t index_next(void)
 
 int64_t index_left(const struct sat_event *ev)
 {
-	struct entry **at = find(ev->host, ev->service, event_hash(ev->host, ev->service));
+	struct entry **at = find(ev->host, ev->service, hash_pair(ev->host, ev->service));
 
 	if (at == NULL)
 		return 0;
@@ -578,7 +579,7 @@ int64_t index_left(const struct sat_event *ev)
 
 void index_set_left(const struct sat_event *ev, int64_t left)
 {
-	struct entry **at = find(ev->host, ev->service, event_hash(ev->host, ev->service));
+	struct entry **at = find(ev->host, ev->service, hash_pair(ev->host, ev->service));
 
 	if (at == NULL)
 		return;

@@ -58,31 +58,9 @@ static bool same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * 0x9E3779B97F4A7C15u;
-	return h ^ h >> 32;
-}
-
-/* Eight bytes at a time; what comes from outside is bounded by max. */
 static uint32_t hash_of(const struct sat_event *ev)
 {
-	const char *parts[2] = { ev->host, ev->service };
-	uint64_t h = 1, word;
-
-	for (int i = 0; i < 2; i++) {
-		const char *s = parts[i] != NULL ? parts[i] : "";
-		size_t n = strlen(s);
-
-		for (h = mix(h, n); n >= 8; n -= 8, s += 8) {
-			memcpy(&word, s, 8);
-			h = mix(h, word);
-		}
-		for (word = 0; n > 0; n--)
-			word = word << 8 | (unsigned char)s[n - 1];
-		h = mix(h, word);
-	}
-	return (uint32_t)(h >> 32 ^ h);
+	return (uint32_t)sat_hash(sat_hash(0, ev->host), ev->service);
 }
 
 static int room(struct members *m)

@@ -126,6 +126,11 @@ SAT_API bool sat_expired(const struct sat_event *ev);
  * no time, or a ttl without end. */
 SAT_API int64_t sat_expires(const struct sat_event *ev);
 
+/* A hash of a text (of NULL, too) for a table's slots or to compare by, good in this
+ * process only: its seed is another in each, so that nobody outside can choose what
+ * collides.  h: 0, or the hash of what goes before. */
+SAT_API uint64_t sat_hash(uint64_t h, const char *text);
+
 /* Keep an event past the call that brought it: another reference to the one
  * lasting copy.  NULL: out of memory, counted. */
 SAT_API const struct sat_event *sat_keep(const struct sat_event *ev);

@@ -56,12 +56,7 @@ static bool is_watched(const char *key)
 
 static uint64_t print(const char *key, const struct sat_value *v)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *key != '\0'; key++)
-		h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
-	h = (h ^ (uint64_t)v->i) * UINT64_C(0x9e3779b97f4a7c15);	/* v->d lies in the same place */
-	return h ^ h >> 31;
+	return sat_hash((uint64_t)v->i, key);	/* v->d lies in the same place */
 }
 
 static int value(void *arg, unsigned level, const char *key, const struct reader_value *v)

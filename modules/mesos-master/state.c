@@ -69,17 +69,9 @@ static void *room(void *array, size_t n, size_t size)
 	return realloc(array, (n < 16 ? 16 : n * 2) * size);
 }
 
-static uint64_t hash(uint64_t h, const char *text)
-{
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
 static int add_agent(struct state *s)
 {
 	struct state_agent *a = &s->agent, *grown;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	if (s->n_agents >= AGENTS_MAX || s->text >= TEXT_MAX) {
 		s->over++;
@@ -95,8 +87,7 @@ static int add_agent(struct state *s)
 	s->agents = grown;
 	s->agents[s->n_agents++] = *a;
 	s->active += a->active;
-	h = hash(hash(hash(h, a->host), a->id), a->pid) + a->active;
-	s->print += h ^ h >> 29;
+	s->print += sat_hash(sat_hash(sat_hash(a->active, a->host), a->id), a->pid);
 	return 0;
 }
 

@@ -47,18 +47,15 @@ bool name_like(const char *pattern, const char *name)
 
 /* ---- The table ------------------------------------------------------------ */
 
-static uint32_t hash(const char *s)
+/* Where a name's host is, or would be; there are buckets. */
+static struct host **bucket_of(const struct whitelist *wl, const char *name)
 {
-	uint32_t h = 2166136261u;
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
-	return h;
+	return &wl->buckets[sat_hash(0, name) & (wl->n_buckets - 1)];
 }
 
 struct host *hosts_find(struct whitelist *wl, const char *name)
 {
-	struct host *h = wl->n_buckets == 0 ? NULL : wl->buckets[hash(name) & (wl->n_buckets - 1)];
+	struct host *h = wl->n_buckets == 0 ? NULL : *bucket_of(wl, name);
 
 	while (h != NULL && strcmp(h->name, name) != 0)
 		h = h->bucket;
@@ -73,7 +70,7 @@ static int grow(struct whitelist *wl)
 	if (buckets == NULL)
 		return wl->n_buckets == 0 ? -ENOMEM : 0;	/* a crowded table still works */
 	for (struct host *h = wl->first; h != NULL; h = h->after) {
-		struct host **at = &buckets[hash(h->name) & (n - 1)];
+		struct host **at = &buckets[sat_hash(0, h->name) & (n - 1)];
 
 		h->bucket = *at;
 		*at = h;
@@ -94,7 +91,7 @@ struct host *hosts_get(struct whitelist *wl, const char *name)
 	if (h == NULL)
 		return NULL;
 	strcpy(h->name, name);
-	at = &wl->buckets[hash(name) & (wl->n_buckets - 1)];
+	at = bucket_of(wl, name);
 	h->bucket = *at;
 	*at = h;
 	h->before = wl->last;
@@ -119,7 +116,7 @@ void hosts_tidy(struct whitelist *wl, struct host *h)
 	if (h->rec != NULL || h->deleted != NULL || h->queued[0] || h->queued[1] || h->flying || h->orders != NULL ||
 	    h->create != FLAG_NONE || h->holds != NULL || h->wishes != NULL || h->heard_ever)
 		return;
-	at = &wl->buckets[hash(h->name) & (wl->n_buckets - 1)];
+	at = bucket_of(wl, h->name);
 	while (*at != h)
 		at = &(*at)->bucket;
 	*at = h->bucket;

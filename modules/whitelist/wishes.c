@@ -18,22 +18,15 @@
 #define wl_of(alarm, member) \
 	((struct whitelist *)((char *)(alarm) - offsetof(struct whitelist, member)))
 
-static uint64_t mix(uint64_t sig, const char *s)
-{
-	for (; s != NULL && *s != '\0'; s++)
-		sig = (sig ^ (unsigned char)*s) * UINT64_C(1099511628211);
-	return (sig ^ 0xff) * UINT64_C(1099511628211);
-}
-
 /* Of all but time, metric, ttl and description. */
 static uint64_t signature(const struct sat_event *ev)
 {
-	uint64_t sig = mix(UINT64_C(14695981039346656037), ev->state);
+	uint64_t sig = sat_hash(0, ev->state);
 
 	for (uint32_t i = 0; i < ev->n_tags; i++)
-		sig = mix(sig, ev->tags[i]);
+		sig = sat_hash(sig, ev->tags[i]);
 	for (uint32_t i = 0; i < ev->n_attrs; i++)
-		sig = mix(mix(sig, ev->attrs[i].key), ev->attrs[i].value);
+		sig = sat_hash(sat_hash(sig, ev->attrs[i].key), ev->attrs[i].value);
 	return sig;
 }
 
@@ -42,7 +35,7 @@ static uint64_t signature(const struct sat_event *ev)
 /* Log a name once; a full table forgets, and logs no more. */
 static void stranger(struct whitelist *wl, const char *name)
 {
-	uint32_t id = (uint32_t)mix(0, name) | 1;
+	uint32_t id = (uint32_t)sat_hash(0, name);
 
 	sat_count(wl->self, COUNT_STRANGERS, 1);
 	if (wl->n_hosts == 0)
