@@ -40,11 +40,6 @@ static const struct sat_option *const named[] = {
 static const struct sat_option *const *const common = named + 1;
 #define COMMON	(sizeof(named) / sizeof(*named) - 2)
 
-static struct sat_probe *owner(struct sat_alarm *alarm, size_t offset)
-{
-	return (struct sat_probe *)((char *)alarm - offset);
-}
-
 /* ---- When each runs ----------------------------------------------------- */
 
 /* The same on every start, and spread over all hosts and services. */
@@ -105,7 +100,7 @@ static void report_overdue(struct sat_probe *p)
 
 static void timed_out(struct sat_alarm *alarm)
 {
-	struct sat_probe *p = owner(alarm, offsetof(struct sat_probe, limit));
+	struct sat_probe *p = SAT_OWNER(alarm, struct sat_probe, limit);
 
 	p->overdue = true;
 	if (p->check->timeout != NULL)
@@ -130,7 +125,7 @@ static void run(struct sat_probe *p, int64_t now)
 
 static void fall_due(struct sat_alarm *alarm)
 {
-	struct sat_probe *p = owner(alarm, offsetof(struct sat_probe, due));
+	struct sat_probe *p = SAT_OWNER(alarm, struct sat_probe, due);
 	int64_t now = sat_clock();
 
 	schedule(p, next_due(p, now));

@@ -386,17 +386,14 @@ static int post_command(void *state, struct sat_request *req)
 	return 0;
 }
 
-#define ROUTE(m, p, r, fn) &(const struct sat_route){ .size = sizeof(struct sat_route), \
-	.method = (m), .path = (p), .role = (r), .request = (fn) }
-
 static const struct sat_route *const routes[] = {
-	ROUTE("GET", "/", SAT_READ, get_front),
-	ROUTE("GET", "/healthz", SAT_ANYONE, get_healthz),
-	ROUTE("GET", "/readyz", SAT_ANYONE, get_readyz),
-	ROUTE("GET", "/status", SAT_READ, get_status),
-	ROUTE("GET", "/index", SAT_READ, get_index),
-	ROUTE("GET", "/command", SAT_READ, get_commands),
-	ROUTE("POST", "/command/{name}", SAT_OPERATE, post_command),
+	SAT_ROUTE("GET", "/", SAT_READ, get_front),
+	SAT_ROUTE("GET", "/healthz", SAT_ANYONE, get_healthz),
+	SAT_ROUTE("GET", "/readyz", SAT_ANYONE, get_readyz),
+	SAT_ROUTE("GET", "/status", SAT_READ, get_status),
+	SAT_ROUTE("GET", "/index", SAT_READ, get_index),
+	SAT_ROUTE("GET", "/command", SAT_READ, get_commands),
+	SAT_ROUTE("POST", "/command/{name}", SAT_OPERATE, post_command),
 	NULL
 };
 

@@ -28,16 +28,16 @@
 
 enum count { CONNECTIONS, ACCEPTED, MESSAGES, BYTES, MALFORMED, TOO_LARGE, REFUSED, TIMED_OUT };
 static const struct sat_counter *const counters[] = {
-#define COUNTER(n, ...) &(const struct sat_counter){ \
-	.size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
-	[CONNECTIONS] = COUNTER("connections", .gauge = true, .help = "clients that are connected"),
-	[ACCEPTED] = COUNTER("accepted", .help = "connections accepted"),
-	[MESSAGES] = COUNTER("messages", .help = "messages run and answered"),
-	[BYTES] = COUNTER("bytes", .help = "bytes read"),
-	[MALFORMED] = COUNTER("malformed", .help = "messages that are not Riemann's; the connection is closed"),
-	[TOO_LARGE] = COUNTER("too-large", .help = "frames over frame-limit; the connection is closed"),
-	[REFUSED] = COUNTER("refused", .help = "connections closed at once: too many, or out of files or memory"),
-	[TIMED_OUT] = COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
+	[CONNECTIONS] = SAT_COUNTER("connections", .gauge = true, .help = "clients that are connected"),
+	[ACCEPTED] = SAT_COUNTER("accepted", .help = "connections accepted"),
+	[MESSAGES] = SAT_COUNTER("messages", .help = "messages run and answered"),
+	[BYTES] = SAT_COUNTER("bytes", .help = "bytes read"),
+	[MALFORMED] = SAT_COUNTER("malformed",
+		.help = "messages that are not Riemann's; the connection is closed"),
+	[TOO_LARGE] = SAT_COUNTER("too-large", .help = "frames over frame-limit; the connection is closed"),
+	[REFUSED] = SAT_COUNTER("refused",
+		.help = "connections closed at once: too many, or out of files or memory"),
+	[TIMED_OUT] = SAT_COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
 	NULL
 };
 

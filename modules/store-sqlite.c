@@ -570,7 +570,7 @@ static void turn(struct store *s)
 
 static void retry(struct sat_alarm *alarm)
 {
-	struct store *s = (struct store *)((char *)alarm - offsetof(struct store, retry));
+	struct store *s = SAT_OWNER(alarm, struct store, retry);
 
 	s->resting = false;
 	turn(s);
@@ -656,13 +656,11 @@ static const struct sat_option *const options[] = {
 	NULL
 };
 
-#define COUNTER(n, h) &(const struct sat_counter){ .size = sizeof(struct sat_counter), .name = (n), .help = (h) }
-
 static const struct sat_counter *const counters[] = {
-	[COUNT_TRANSACTIONS] = COUNTER("transactions", "groups of commits that went to the file"),
-	[COUNT_COMMITS] = COUNTER("commits", "commits made"),
-	[COUNT_REFUSED] = COUNTER("refused", "commits that did not fit what was there"),
-	[COUNT_ERRORS] = COUNTER("errors", "times the file was ill"),
+	[COUNT_TRANSACTIONS] = SAT_COUNTER("transactions", .help = "groups of commits that went to the file"),
+	[COUNT_COMMITS] = SAT_COUNTER("commits", .help = "commits made"),
+	[COUNT_REFUSED] = SAT_COUNTER("refused", .help = "commits that did not fit what was there"),
+	[COUNT_ERRORS] = SAT_COUNTER("errors", .help = "times the file was ill"),
 	NULL
 };
 

@@ -34,8 +34,8 @@ static const struct sat_option *const coalesce_options[] = {
 
 enum { COALESCE_DROPPED };
 static const struct sat_counter *const counters[] = {
-	[COALESCE_DROPPED] = &(const struct sat_counter){ .size = sizeof(struct sat_counter),
-		.name = "coalesce-dropped", .help = "events of hosts and services beyond coalesce's max" },
+	[COALESCE_DROPPED] = SAT_COUNTER("coalesce-dropped",
+		.help = "events of hosts and services beyond coalesce's max"),
 	NULL
 };
 

@@ -164,6 +164,8 @@ struct sat_alarm {
 };
 SAT_API int sat_alarm_set(struct sat_self *self, struct sat_alarm *alarm, int64_t due);
 SAT_API void sat_alarm_stop(struct sat_alarm *alarm);	/* fine when not set */
+/* What it is a member of: struct peer *p = SAT_OWNER(alarm, struct peer, flush); */
+#define SAT_OWNER(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
 /* ---- Settings ----------------------------------------------------------- */
 
@@ -483,6 +485,8 @@ struct sat_route {
 	int (*request)(void *state, struct sat_request *req);
 };
 #define SAT_WEBSOCKET	1u
+#define SAT_ROUTE(m, p, r, fn, ...) &(const struct sat_route){ .size = sizeof(struct sat_route), \
+	.method = (m), .path = (p), .role = (r), .request = (fn), __VA_ARGS__ }
 
 SAT_API const char *sat_request_method(const struct sat_request *req);
 SAT_API const char *sat_request_path(const struct sat_request *req);	/* raw, without the query */
@@ -644,6 +648,8 @@ struct sat_counter {
 	bool gauge;		/* goes down, too */
 	const char *help;
 };
+#define SAT_COUNTER(n, ...) &(const struct sat_counter){ \
+	.size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
 SAT_API void sat_count(struct sat_self *self, unsigned which, int64_t more);	/* [any thread] index in the table */
 SAT_API void sat_gauge(struct sat_self *self, unsigned which, int64_t value);	/* [any thread] */
 SAT_API int64_t sat_counted(struct sat_self *self, unsigned which);		/* [any thread] */

@@ -176,11 +176,10 @@ static const struct sat_check command_check = {
 	.undefine = undefine,
 };
 
-#define COUNTER(id, ...) [id] = &(const struct sat_counter){ .size = sizeof(struct sat_counter), __VA_ARGS__ }
 static const struct sat_counter *const counters[] = {
-	COUNTER(COUNT_RUNS, .name = "runs", .help = "commands started"),
-	COUNTER(COUNT_TIMEOUTS, .name = "timeouts", .help = "commands killed since their time was up"),
-	COUNTER(COUNT_OUTPUT_DROPPED, .name = "output-dropped", .help = "bytes printed beyond what is kept"),
+	[COUNT_RUNS] = SAT_COUNTER("runs", .help = "commands started"),
+	[COUNT_TIMEOUTS] = SAT_COUNTER("timeouts", .help = "commands killed since their time was up"),
+	[COUNT_OUTPUT_DROPPED] = SAT_COUNTER("output-dropped", .help = "bytes printed beyond what is kept"),
 	NULL
 };
 

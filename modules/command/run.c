@@ -126,7 +126,7 @@ static void close_outputs(struct run *r)
 
 static void rang(struct sat_alarm *alarm)
 {
-	struct run *r = (struct run *)((char *)alarm - offsetof(struct run, alarm));
+	struct run *r = SAT_OWNER(alarm, struct run, alarm);
 
 	if (r->exited)
 		close_outputs(r);

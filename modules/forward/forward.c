@@ -197,15 +197,14 @@ static const struct sat_op op = {
 	.options = op_options, .define = define, .start = start, .stop = stop, .undefine = undefine, .item = item,
 };
 
-#define COUNTER(id, ...) [id] = &(const struct sat_counter){ .size = sizeof(struct sat_counter), __VA_ARGS__ }
 static const struct sat_counter *const counters[] = {
-	COUNTER(COUNT_QUEUED, .name = "queued", .gauge = true, .help = "events that wait, summed over masters"),
-	COUNTER(COUNT_SENT, .name = "sent", .help = "events sent, those sent again too"),
-	COUNTER(COUNT_ACKNOWLEDGED, .name = "acknowledged", .help = "events that a master took"),
-	COUNTER(COUNT_REFUSED, .name = "refused", .help = "events that a master answered with an error"),
-	COUNTER(COUNT_DROPPED, .name = "dropped", .help = "events that went since a queue was full, or at the end"),
-	COUNTER(COUNT_EXPIRED, .name = "expired", .help = "events whose ttl passed while they waited"),
-	COUNTER(COUNT_RECONNECTS, .name = "reconnects", .help = "connections tried after the first"),
+	[COUNT_QUEUED] = SAT_COUNTER("queued", .gauge = true, .help = "events that wait, summed over masters"),
+	[COUNT_SENT] = SAT_COUNTER("sent", .help = "events sent, those sent again too"),
+	[COUNT_ACKNOWLEDGED] = SAT_COUNTER("acknowledged", .help = "events that a master took"),
+	[COUNT_REFUSED] = SAT_COUNTER("refused", .help = "events that a master answered with an error"),
+	[COUNT_DROPPED] = SAT_COUNTER("dropped", .help = "events that went since a queue was full, or at the end"),
+	[COUNT_EXPIRED] = SAT_COUNTER("expired", .help = "events whose ttl passed while they waited"),
+	[COUNT_RECONNECTS] = SAT_COUNTER("reconnects", .help = "connections tried after the first"),
 	NULL
 };
 

@@ -352,7 +352,7 @@ static void send_due(struct peer *p)
 
 static void flush_now(struct sat_alarm *alarm)
 {
-	struct peer *p = (struct peer *)((char *)alarm - offsetof(struct peer, flush));
+	struct peer *p = SAT_OWNER(alarm, struct peer, flush);
 
 	p->due = true;
 	send_due(p);
@@ -489,7 +489,7 @@ static void attempt(struct peer *p)
 
 static void rang(struct sat_alarm *alarm)
 {
-	struct peer *p = (struct peer *)((char *)alarm - offsetof(struct peer, alarm));
+	struct peer *p = SAT_OWNER(alarm, struct peer, alarm);
 
 	switch (p->state) {
 	case WAITING:

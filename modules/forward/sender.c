@@ -98,7 +98,7 @@ void sender_peer_stopped(struct sender *s)
 
 static void over(struct sat_alarm *alarm)
 {
-	struct sender *s = (struct sender *)((char *)alarm - offsetof(struct sender, deadline));
+	struct sender *s = SAT_OWNER(alarm, struct sender, deadline);
 
 	s->open++;		/* the last to stop may free it all */
 	for (size_t i = 0; i < s->n; i++)

@@ -27,23 +27,21 @@ static const struct sat_option *const options[] = {
 	NULL,
 };
 
-#define COUNTER(which, n, h) [which] = &(const struct sat_counter){ \
-	.size = sizeof(struct sat_counter), .name = (n), .help = (h) }
-#define GAUGE(which, n, h) [which] = &(const struct sat_counter){ \
-	.size = sizeof(struct sat_counter), .name = (n), .gauge = true, .help = (h) }
-
 static const struct sat_counter *const counters[] = {
-	COUNTER(COUNT_REQUESTS, "requests", "requests to the Mesos master"),
-	COUNTER(COUNT_FAILURES, "failures", "requests that failed, or gave nonsense"),
-	COUNTER(COUNT_BYTES, "bytes", "bytes of its answers"),
-	COUNTER(COUNT_STATES, "states", "times the whole state was asked for"),
-	COUNTER(COUNT_LEFT_OUT, "left-out", "agents and frameworks without a legal name, or too many"),
-	GAUGE(GAUGE_BYTES_PER_MINUTE, "bytes-per-minute", "bytes of its answers in the last minute"),
-	GAUGE(GAUGE_AGENTS, "agents", "agents in the last state"),
-	GAUGE(GAUGE_LEADS, "leads", "whether the Mesos master leads"),
-	GAUGE(GAUGE_SNAPSHOT_SUCCESS, "snapshot-last-success",
-	      "time of the last figures, in seconds since 1970"),
-	GAUGE(GAUGE_STATE_SUCCESS, "state-last-success", "time of the last state, in seconds since 1970"),
+	[COUNT_REQUESTS] = SAT_COUNTER("requests", .help = "requests to the Mesos master"),
+	[COUNT_FAILURES] = SAT_COUNTER("failures", .help = "requests that failed, or gave nonsense"),
+	[COUNT_BYTES] = SAT_COUNTER("bytes", .help = "bytes of its answers"),
+	[COUNT_STATES] = SAT_COUNTER("states", .help = "times the whole state was asked for"),
+	[COUNT_LEFT_OUT] = SAT_COUNTER("left-out",
+		.help = "agents and frameworks without a legal name, or too many"),
+	[GAUGE_BYTES_PER_MINUTE] = SAT_COUNTER("bytes-per-minute", .gauge = true,
+		.help = "bytes of its answers in the last minute"),
+	[GAUGE_AGENTS] = SAT_COUNTER("agents", .gauge = true, .help = "agents in the last state"),
+	[GAUGE_LEADS] = SAT_COUNTER("leads", .gauge = true, .help = "whether the Mesos master leads"),
+	[GAUGE_SNAPSHOT_SUCCESS] = SAT_COUNTER("snapshot-last-success", .gauge = true,
+		.help = "time of the last figures, in seconds since 1970"),
+	[GAUGE_STATE_SUCCESS] = SAT_COUNTER("state-last-success", .gauge = true,
+		.help = "time of the last state, in seconds since 1970"),
 	NULL,
 };
 

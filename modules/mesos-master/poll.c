@@ -259,7 +259,7 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 
 static void beat(struct sat_alarm *alarm)
 {
-	struct mesos *m = (struct mesos *)((char *)alarm - offsetof(struct mesos, beat));
+	struct mesos *m = SAT_OWNER(alarm, struct mesos, beat);
 	int64_t now = sat_clock();
 
 	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));

@@ -428,7 +428,7 @@ static bool send(struct whitelist *wl, enum who who, int64_t *later)
 
 static void flush(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, flush));
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, flush);
 	int64_t later = INT64_MAX;
 
 	if (!wl->synced || wl->stopping || sat_dry_run())

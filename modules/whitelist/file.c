@@ -292,7 +292,7 @@ static bool may_write(const struct whitelist *wl)
 
 static void write_now(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, file_alarm));
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, file_alarm);
 	size_t len;
 	char *text;
 

@@ -33,7 +33,7 @@ static void again(struct whitelist *wl)
 
 static void retry(struct sat_alarm *alarm)
 {
-	import_consider((struct whitelist *)((char *)alarm - offsetof(struct whitelist, import_alarm)));
+	import_consider(SAT_OWNER(alarm, struct whitelist, import_alarm));
 }
 
 /* ---- The mark ------------------------------------------------------------- */

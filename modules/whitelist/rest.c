@@ -126,7 +126,7 @@ static void found(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 
 static void too_late(struct sat_alarm *alarm)
 {
-	struct lookup *l = (struct lookup *)((char *)alarm - offsetof(struct lookup, alarm));
+	struct lookup *l = SAT_OWNER(alarm, struct lookup, alarm);
 	struct order *o = l->order;
 
 	l->order = NULL;
@@ -236,15 +236,12 @@ static int delete_host(void *state, struct sat_request *req)
 	return change(state, req, ORDER_FORGET);
 }
 
-#define ROUTE(m, p, r, f) &(const struct sat_route){ \
-	.size = sizeof(struct sat_route), .method = (m), .path = (p), .role = (r), .request = (f) }
-
 const struct sat_route *const whitelist_routes[] = {
-	ROUTE("GET", "/whitelist/{flag}", SAT_READ, get_list),
-	ROUTE("GET", "/whitelist/host/{host}", SAT_READ, get_host),
-	ROUTE("DELETE", "/whitelist/host/{host}", SAT_OPERATE, delete_host),
-	ROUTE("POST", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, post_event),
-	ROUTE("DELETE", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, delete_event),
-	ROUTE("GET", "/metrics/snapshot", SAT_READ, get_snapshot),
+	SAT_ROUTE("GET", "/whitelist/{flag}", SAT_READ, get_list),
+	SAT_ROUTE("GET", "/whitelist/host/{host}", SAT_READ, get_host),
+	SAT_ROUTE("DELETE", "/whitelist/host/{host}", SAT_OPERATE, delete_host),
+	SAT_ROUTE("POST", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, post_event),
+	SAT_ROUTE("DELETE", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, delete_event),
+	SAT_ROUTE("GET", "/metrics/snapshot", SAT_READ, get_snapshot),
 	NULL
 };

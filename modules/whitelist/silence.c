@@ -14,9 +14,6 @@
 
 #include "whitelist.h"
 
-#define wl_of(alarm, member) \
-	((struct whitelist *)((char *)(alarm) - offsetof(struct whitelist, member)))
-
 enum { HEARD_FILE_MAX = 64 << 20 };
 
 /* Events that a master makes up: its own, Mesos' own, and what the index expires. */
@@ -95,7 +92,7 @@ static void tell(struct whitelist *wl, const struct host *h)
 /* A round goes over all hosts, in slices, so that 50,000 do not speak at once. */
 static void tick(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = wl_of(alarm, silence);
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, silence);
 	int64_t ticks = round_time(wl) / SAT_SECOND;
 	size_t n = wl->n_all / (size_t)ticks + 1;
 	struct host *h = wl->silence_next;
@@ -158,7 +155,7 @@ static void save(struct whitelist *wl)
 
 static void minute(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = wl_of(alarm, minute);
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, minute);
 
 	save(wl);
 	for (struct host *h = wl->first; h != NULL; h = h->after)

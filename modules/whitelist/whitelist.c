@@ -25,23 +25,21 @@ static const struct sat_option *const options[] = {
 	NULL
 };
 
-#define COUNTER(n, g, h) &(const struct sat_counter){ \
-	.size = sizeof(struct sat_counter), .name = (n), .gauge = (g), .help = (h) }
-
 static const struct sat_counter *const counters[] = {
-	[COUNT_COMMITS] = COUNTER("commits", false, "batches that the store took"),
-	[COUNT_CONFLICTS] = COUNTER("conflicts", false, "records that another had changed meanwhile"),
-	[COUNT_STORE_ERRORS] = COUNTER("store-errors", false, "batches that the store did not take"),
-	[COUNT_STRANGERS] = COUNTER("strangers", false, "acts of streams on hosts outside the inventory"),
-	[COUNT_WISHES_DROPPED] = COUNTER("wishes-dropped", false, "wishes over a limit, or without memory"),
-	[COUNT_TURNED_ON] = COUNTER("turned-on", false, "hosts that went on"),
-	[COUNT_TURNED_OFF] = COUNTER("turned-off", false, "hosts that went off"),
-	[COUNT_FILE_WRITES] = COUNTER("file-writes", false, "times the file was replaced"),
-	[COUNT_FILE_ERRORS] = COUNTER("file-errors", false, "times it could not be"),
-	[COUNT_ORDERS] = COUNTER("orders", false, "changes that people asked for"),
-	[COUNT_HOSTS] = COUNTER("hosts", true, "hosts of the inventory"),
-	[COUNT_HOSTS_ON] = COUNTER("hosts-on", true, "of these, those that get work"),
-	[COUNT_HOSTS_DIRTY] = COUNTER("hosts-dirty", true, "hosts that wait to be written to the store"),
+	[COUNT_COMMITS] = SAT_COUNTER("commits", .help = "batches that the store took"),
+	[COUNT_CONFLICTS] = SAT_COUNTER("conflicts", .help = "records that another had changed meanwhile"),
+	[COUNT_STORE_ERRORS] = SAT_COUNTER("store-errors", .help = "batches that the store did not take"),
+	[COUNT_STRANGERS] = SAT_COUNTER("strangers", .help = "acts of streams on hosts outside the inventory"),
+	[COUNT_WISHES_DROPPED] = SAT_COUNTER("wishes-dropped", .help = "wishes over a limit, or without memory"),
+	[COUNT_TURNED_ON] = SAT_COUNTER("turned-on", .help = "hosts that went on"),
+	[COUNT_TURNED_OFF] = SAT_COUNTER("turned-off", .help = "hosts that went off"),
+	[COUNT_FILE_WRITES] = SAT_COUNTER("file-writes", .help = "times the file was replaced"),
+	[COUNT_FILE_ERRORS] = SAT_COUNTER("file-errors", .help = "times it could not be"),
+	[COUNT_ORDERS] = SAT_COUNTER("orders", .help = "changes that people asked for"),
+	[COUNT_HOSTS] = SAT_COUNTER("hosts", .gauge = true, .help = "hosts of the inventory"),
+	[COUNT_HOSTS_ON] = SAT_COUNTER("hosts-on", .gauge = true, .help = "of these, those that get work"),
+	[COUNT_HOSTS_DIRTY] = SAT_COUNTER("hosts-dirty", .gauge = true,
+		.help = "hosts that wait to be written to the store"),
 	NULL
 };
 
@@ -55,7 +53,7 @@ static void number(struct whitelist *wl, const char *service, size_t n)
 
 static void numbers(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = (struct whitelist *)((char *)alarm - offsetof(struct whitelist, numbers));
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, numbers);
 
 	wl->numbers_due = false;
 	if (wl->settled) {

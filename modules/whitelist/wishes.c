@@ -15,9 +15,6 @@
 
 #define SOFT_TIME	(60 * SAT_SECOND)	/* what differs only in its figures is written as often */
 
-#define wl_of(alarm, member) \
-	((struct whitelist *)((char *)(alarm) - offsetof(struct whitelist, member)))
-
 /* Of all but time, metric, ttl and description. */
 static uint64_t signature(const struct sat_event *ev)
 {
@@ -380,7 +377,7 @@ void wishes_until(struct whitelist *wl, const struct host *h)
 
 static void ends(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = wl_of(alarm, until);
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, until);
 	int64_t now = sat_wall(), first = 0;
 
 	wl->until_due = 0;
@@ -446,7 +443,7 @@ static void observed(struct whitelist *wl, const struct guard_host *g, enum verd
 
 static void decide(struct sat_alarm *alarm)
 {
-	struct whitelist *wl = wl_of(alarm, decide);
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, decide);
 	struct guard_facts facts = { .now = sat_wall(), .fresh = silence_fresh(wl) };
 	struct guard_host *hosts = calloc(wl->n_hosts + 1, sizeof(*hosts));
 	enum verdict *verdicts = calloc(wl->n_hosts + 1, sizeof(*verdicts));
