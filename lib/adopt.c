@@ -106,7 +106,8 @@ static void keep_running(const struct twins *t)
 
 /* ---- Forks ---- */
 
-static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old, struct fork *parent);
+static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
+			      struct fork *parent);
 
 static void move_table(const struct twins *t, struct node *owner, struct fork *in, struct node *old_owner,
 		       struct fork *old_in)
@@ -123,7 +124,8 @@ static void move_table(const struct twins *t, struct node *owner, struct fork *i
 }
 
 /* A fork of the new layout with what the old one knew. */
-static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old, struct fork *parent)
+static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
+			      struct fork *parent)
 {
 	struct fork *f = fork_make(scope, parent, old->key, old->key_len, old->hash);
 

@@ -113,7 +113,8 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 
 /* ---- Passing ---- */
 
-static void run(struct node *n, struct fork *f, const struct sat_at *up, int branch, const struct sat_item *item)
+static void run(struct node *n, struct fork *f, const struct sat_at *up, int branch,
+		const struct sat_item *item)
 {
 	struct sat_at at = { .node = n, .up = up, .branch = branch };
 	int rc;

@@ -39,7 +39,8 @@ struct place {
 /* What sat_branch() needs of the define() that calls it. */
 static struct { struct streams *set; struct node *node; struct place place; bool failed; } defining;
 
-static int build_list(struct streams *s, const struct place *at, const struct sat_conf *conf, struct nodes *out);
+static int build_list(struct streams *s, const struct place *at, const struct sat_conf *conf,
+		      struct nodes *out);
 
 /* ---- Small things ---- */
 
@@ -152,7 +153,8 @@ static void key_of_place(const struct streams *s, struct node *n, const struct p
 	}
 }
 
-static int node_key(const struct streams *s, struct node *n, const struct place *at, const struct sat_conf *conf)
+static int node_key(const struct streams *s, struct node *n, const struct place *at,
+		    const struct sat_conf *conf)
 {
 	static const uint64_t basis[2] = { 0xcbf29ce484222325u, 0x84222325cbf29ce4u };
 	const struct sat_conf *id = conf_find(conf, "id");
@@ -301,8 +303,8 @@ static int define_node(struct node *n, const struct place *at, const struct sat_
 	return defining.failed && rc == 0 ? -EINVAL : rc;
 }
 
-static int build_node(struct streams *s, const struct place *at, const struct sat_op *op, struct sat_self *self,
-		      const struct sat_conf *conf, const char *path, struct nodes *out)
+static int build_node(struct streams *s, const struct place *at, const struct sat_op *op,
+		      struct sat_self *self, const struct sat_conf *conf, const char *path, struct nodes *out)
 {
 	const struct sat_conf *below[2] = { conf_find(conf, "do"), conf_find(conf, "else") };
 	const struct sat_conf *own = option_of(op, op->name) == NULL ? conf_find(conf, op->name) : NULL;
@@ -369,8 +371,8 @@ static int use_define(struct streams *s, struct define *d, unsigned depth, const
 	return rc;
 }
 
-static int build_name(struct streams *s, const struct place *at, const char *name, const struct sat_conf *where,
-		      const char *path, struct nodes *out)
+static int build_name(struct streams *s, const struct place *at, const char *name,
+		      const struct sat_conf *where, const char *path, struct nodes *out)
 {
 	const struct sat_conf *none;
 	const struct sat_op *op;
@@ -396,8 +398,8 @@ static int build_name(struct streams *s, const struct place *at, const char *nam
 	return build_node(s, at, op, self, none, path, out);
 }
 
-static int build_group(struct streams *s, const struct place *at, const struct sat_conf *conf, const char *path,
-		       struct nodes *out)
+static int build_group(struct streams *s, const struct place *at, const struct sat_conf *conf,
+		       const char *path, struct nodes *out)
 {
 	const struct sat_conf *first = NULL;
 	const struct sat_op *op;
@@ -436,7 +438,8 @@ static int build_one(struct streams *s, const struct place *at, const struct sat
 }
 
 /* Streams: one of them, or a list.  All mistakes are reported. */
-static int build_list(struct streams *s, const struct place *at, const struct sat_conf *conf, struct nodes *out)
+static int build_list(struct streams *s, const struct place *at, const struct sat_conf *conf,
+		      struct nodes *out)
 {
 	int rc = 0, more;
 
@@ -463,7 +466,8 @@ static int add_branch(struct node *n)
 }
 
 /* Building a branch defines other nodes: what is being defined is put aside. */
-static int branch_with(struct sat_node *handle, const struct sat_conf *conf, size_t clause, struct marker *marker)
+static int branch_with(struct sat_node *handle, const struct sat_conf *conf, size_t clause,
+		       struct marker *marker)
 {
 	__typeof__(defining) aside = defining;
 	struct place at = aside.place;

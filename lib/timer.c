@@ -138,6 +138,11 @@ bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a)
 	return true;
 }
 
+size_t timer_count(void)
+{
+	return count;
+}
+
 void timer_free(void)
 {
 	free(heap);
