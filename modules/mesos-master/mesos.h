@@ -30,7 +30,7 @@ struct source {
 
 	struct sat_call *call;		/* under way */
 	unsigned path, first;		/* in use; where this search for it began */
-	int64_t asked;
+	int64_t asked, asked_boot;
 	char words[96];			/* the beginning of a refusal */
 	size_t n_words;
 	bool known;			/* there was an answer, or none */
@@ -54,7 +54,8 @@ struct mesos {
 	bool report;			/* the next snapshot goes out as events */
 
 	int elected;			/* 1, 0, or -1: not known */
-	int64_t elected_until;		/* then it is no longer believed */
+	int64_t elected_until;		/* then it is no longer believed, */
+	int64_t elected_for, elected_boot;	/* nor so long after, whatever stood still */
 	bool no_word;			/* the figures do not say who leads: the state must */
 	int leads;			/* as told to the host; -1: nothing yet */
 
@@ -73,6 +74,8 @@ struct mesos {
 
 /* source.c: asking, and how it went. */
 bool source_ask(struct source *s);
+/* CLOCK_BOOTTIME: the engine's clock stands still while the process does, Mesos does not. */
+int64_t source_boot(void);
 void source_failed(struct source *s, const struct sat_answer *answer);	/* says why */
 /* Bad news: an event and a log line when it is other news than before. */
 void source_trouble(struct source *s, int code, const char *fmt, ...) SAT_PRINTF(3);

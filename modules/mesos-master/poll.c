@@ -52,9 +52,18 @@ static int64_t believed_until(const struct mesos *m)
 	return most(m->elected_until, m->state.asked + least(BELIEF_WRITING, m->state.timeout));
 }
 
+/* A process that was stopped wakes up with a leader of long ago. */
+static bool is_believed(const struct mesos *m, int64_t now)
+{
+	int64_t until = believed_until(m);
+
+	return now < until &&
+	       source_boot() - m->elected_boot < until - m->elected_until + m->elected_for;
+}
+
 static void settle_leader(struct mesos *m, int64_t now)
 {
-	bool leads = m->elected == 1 && now < believed_until(m);
+	bool leads = m->elected == 1 && is_believed(m, now);
 
 	sat_mesos_leads(m->self, leads);
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
@@ -71,6 +80,8 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 {
 	m->elected = elected;
 	m->elected_until = sat_clock() + for_how_long;
+	m->elected_for = for_how_long;
+	m->elected_boot = source_boot();
 	settle_leader(m, sat_clock());
 }
 

@@ -4,9 +4,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "mesos.h"
 #include "reader.h"
+
+int64_t source_boot(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * SAT_SECOND + ts.tv_nsec / 1000;
+}
 
 static void collect(struct source *s, const void *p, size_t n)
 {
@@ -129,12 +138,16 @@ static void done(void *arg, const struct sat_answer *a)
 {
 	struct source *s = arg;
 	struct mesos *m = s->m;
+	const struct sat_answer late = { .size = sizeof(late), .rc = -ETIMEDOUT };
 
 	s->call = NULL;
 	s->took = (double)(sat_clock() - s->asked) / SAT_SECOND;
 	m->bytes[m->bucket] += a->received;
 	sat_count(m->self, COUNT_BYTES, (int64_t)a->received);
 	note_via(s, a->url);
+	/* It lay here while this process was stopped: of what is now it says nothing. */
+	if (a->rc == 0 && source_boot() - s->asked_boot > s->timeout + SAT_SECOND)
+		a = &late;
 	if (a->rc == 0 && a->status == 200 && !m->stopping) {
 		s->done(m, a);
 		return;
@@ -161,6 +174,7 @@ static bool ask(struct source *s)
 	snprintf(url, sizeof(url), "%s%s", m->url, s->paths[s->path]);
 	s->n_words = 0;
 	s->asked = sat_clock();
+	s->asked_boot = source_boot();
 	s->call = sat_fetch(m->self, &what, s);
 	sat_count(m->self, COUNT_REQUESTS, 1);
 	return s->call != NULL;

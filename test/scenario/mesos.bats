@@ -91,6 +91,24 @@ well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 	done
 }
 
+@test "a leader that was stopped, and deposed meanwhile, wakes up knowing that it knows nothing" {
+	simulate --masters 2 --agents 4
+	watch_mesos m0 0
+	pid=$PID
+	until_true 5 leads m0
+	heard m0 "acts: the local"
+	kill -STOP "$pid"
+	order leader/1
+	sleep 13	# what is believed of a silent master has to pass
+	kill -CONT "$pid"
+	heard m0 "does not act any more"
+	until_true 5 follows m0
+	[ "$(times m0 "acts: the local")" = 1 ]
+	order leader/0
+	until_true 5 leads m0
+	until_true 5 said_times m0 "acts: the local" 2
+}
+
 @test "credentials: asked for in words, used where set, never logged" {
 	simulate --masters 1 --agents 2 --credentials 'eye:s3cret-word'
 	watch_mesos m0 0
