@@ -63,7 +63,7 @@ lacking() {
 	for m in "$BUILD"/modules/*.so; do
 		"$SATELLITE" module "$m" | sed -n 's/^route //p'
 	done >"$T/routes"
-	sed -nE 's/^\tROUTE\("([A-Z]+)", "([^"]+)".*/\1 \2/p' lib/routes.c >>"$T/routes"
+	sed -nE 's/^\tSAT_ROUTE\("([A-Z]+)", "([^"]+)".*/\1 \2/p' lib/routes.c >>"$T/routes"
 	[ "$(wc -l <"$T/routes")" -gt 10 ]
 	while read -r method path; do
 		path=$(sed 's/{flag}/on/; s/{host}/H/; s/{event}/E/; s/{name}/NAME/' <<<"$path")
