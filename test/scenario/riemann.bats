@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# riemann.bats - the TCP door, knocked on by riemann-client and by those who know no manners.
+# riemann.bats - the doors over TCP and UDP, knocked on by riemann-client and by those who know no manners.
 
 load common
 
@@ -223,4 +223,49 @@ peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 	[ "${output// /}" = $OK$OK ]
 	exec 5>&-
 	ends "$PID"
+}
+
+counter() { get --unix-socket "$T/state/control" http://localhost/status | jq -r ".instances[] | select(.name == \"riemann\").counters[\"$1\"]"; }
+counted() { [ "$(counter "$1")" = "$2" ]; }
+datagram() { printf "$1" | timeout 5 socat -u -b 65536 - "UDP:127.0.0.1:${2:-$PORT}"; }
+found() { riemann-client query -j "$1" 127.0.0.1 "$PORT" | jq -e 'length == 1' >/dev/null; }
+
+@test "UDP: a message a datagram, on the same port" {
+	door
+	riemann-client send -U -h udp1 -S load -s ok -i 7 -t prod 127.0.0.1 "$PORT"
+	until_true 5 found 'host = "udp1" and metric = 7 and tagged "prod"'
+	# What is no message is counted, and the next one is heard.
+	datagram '\xff\xff\xff'
+	datagram "\x32\x85\x80\x01\x2a\x81\x80\x01$(printf '%016385d' 0)"
+	datagram '\x2a\x06\x0a\x04true'				# a query: nobody is answered
+	datagram '\x32\x09\x22\x04udp2\x1a\x01s'
+	until_true 5 found 'host = "udp2"'
+	until_true 5 counted datagrams 5
+	counted malformed 1
+	counted too-large 1
+	heard master 'datagram of 3 bytes: malformed message'
+	heard master 'over datagram-limit = 16384'
+	stops "$PID"
+}
+
+@test "UDP: what the kernel drops is counted; what it holds at the end is heard" {
+	door "udp = $((PORT + 1)); so-rcvbuf = 4096;"
+	datagram '\x32\x09\x22\x04udp1\x1a\x01s' $((PORT + 1))
+	until_true 5 found 'host = "udp1"'
+	kill -STOP "$PID"
+	for _ in $(seq 100); do printf '\x32\x09\x22\x04udp3\x1a\x01s' >"/dev/udp/127.0.0.1/$((PORT + 1))"; done
+	kill -CONT "$PID"
+	all_counted() { [ $(($(counter datagrams) + $(counter datagrams-dropped))) = 101 ] && [ "$(counter datagrams-dropped)" -gt 20 ]; }
+	until_true 5 all_counted
+	heard master 'the kernel dropped'
+	stops "$PID"
+}
+
+@test "UDP: false is none" {
+	door 'udp = false;'
+	! ss -Hlnu "sport = :$PORT" | grep -q .
+	stops "$PID"
+	run "$SATELLITE" --check --config <(sed 's/udp = false/udp = 70000/' "$T/master.cfg")
+	[ "$status" != 0 ]
+	[[ $output == *"is a port, or true or false"* ]]
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * riemann - the TCP door for Riemann's clients.
+ * riemann - the door for Riemann's clients: TCP here, UDP in udp.c.
  *
  * All connections read into one buffer, in which whole frames are decoded and
  * run where they lie; a connection has memory of its own only while a frame is
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include <satellite/module.h>
+#include "door.h"
 
 #define READ_SIZE	((size_t)256 * 1024)
 #define ANSWERS_ENOUGH	((size_t)1024 * 1024)	/* then they must be taken first */
@@ -26,24 +26,31 @@
 #define LINES		5			/* of a log, in LINES_PER ms */
 #define LINES_PER	10000
 
-enum count { CONNECTIONS, ACCEPTED, MESSAGES, BYTES, MALFORMED, TOO_LARGE, REFUSED, TIMED_OUT };
 static const struct sat_counter *const counters[] = {
 	[CONNECTIONS] = SAT_COUNTER("connections", .gauge = true, .help = "clients that are connected"),
 	[ACCEPTED] = SAT_COUNTER("accepted", .help = "connections accepted"),
-	[MESSAGES] = SAT_COUNTER("messages", .help = "messages run and answered"),
+	[MESSAGES] = SAT_COUNTER("messages", .help = "messages over TCP, run and answered"),
 	[BYTES] = SAT_COUNTER("bytes", .help = "bytes read"),
 	[MALFORMED] = SAT_COUNTER("malformed",
-		.help = "messages that are not Riemann's; the connection is closed"),
-	[TOO_LARGE] = SAT_COUNTER("too-large", .help = "frames over frame-limit; the connection is closed"),
+		.help = "messages that are not Riemann's; a connection is closed"),
+	[TOO_LARGE] = SAT_COUNTER("too-large",
+		.help = "frames over frame-limit, and the connection is closed, or datagrams over theirs"),
 	[REFUSED] = SAT_COUNTER("refused",
 		.help = "connections closed at once: too many, or out of files or memory"),
 	[TIMED_OUT] = SAT_COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
+	[DATAGRAMS] = SAT_COUNTER("datagrams", .help = "datagrams read"),
+	[UDP_DROPPED] = SAT_COUNTER("datagrams-dropped", .help = "datagrams that the kernel dropped: its buffer was full"),
 	NULL
 };
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("host", SAT_STRING, .fallback = "127.0.0.1", .help = "address to listen on"),
 	SAT_OPTION("port", SAT_INTEGER, .fallback = "5555", .min = 1, .max = 65535, .help = "TCP port"),
+	SAT_OPTION("udp", SAT_ANY, .help = "UDP port, or false: none; by default, or true: that of TCP"),
+	SAT_OPTION("so-rcvbuf", SAT_INTEGER, .fallback = "4194304", .min = 4096, .max = 1 << 30,
+		   .help = "bytes of datagrams that the kernel holds until they are read, as far as it lets"),
+	SAT_OPTION("datagram-limit", SAT_INTEGER, .fallback = "16384", .min = 64, .max = 65535,
+		   .help = "bytes that a datagram may have"),
 	SAT_OPTION("frame-limit", SAT_INTEGER, .fallback = "16777216", .min = 64, .max = 1 << 30,
 		   .help = "bytes that a message may have"),
 	SAT_OPTION("idle-timeout", SAT_SECONDS, .fallback = "0", .min = 0, .max = 1e9,
@@ -69,12 +76,12 @@ struct door {
 	uint64_t idle_ms, stall_ms;
 	uv_poll_t listener;
 	uv_timer_t timer;
-	unsigned handles;		/* open ones of these two and of connections */
+	unsigned handles;		/* open ones of these two, of connections, and UDP's */
 	bool started, paused, stopping;
 	struct list idle, busy;		/* busy: amid a frame, or answers wait */
 	struct sat_buf out;		/* answers to what is being read */
-	uint64_t lines_since;
-	unsigned lines, held;
+	struct lines lines;
+	struct udp *udp;		/* NULL: none */
 	char in[READ_SIZE + 1];		/* a byte more, since a message's end is written to */
 };
 
@@ -94,27 +101,26 @@ struct answers {
 	char *p;
 };
 
-static void log_some(struct door *d, const char *fmt, ...) SAT_PRINTF(2);
-static void log_some(struct door *d, const char *fmt, ...)
+void lines_log(struct sat_self *self, struct lines *l, const char *fmt, ...)
 {
-	uint64_t now = uv_now(sat_loop(d->self));
+	uint64_t now = uv_now(sat_loop(self));
 	va_list ap;
 
-	if (now - d->lines_since > LINES_PER) {
-		if (d->held != 0)
-			sat_log(d->self, LOG_WARNING, "%u lines like these were held back", d->held);
-		d->lines_since = now;
-		d->lines = d->held = 0;
+	if (now - l->since > LINES_PER) {
+		if (l->held != 0)
+			sat_log(self, LOG_WARNING, "%u lines like these were held back", l->held);
+		*l = (struct lines){ .since = now };
 	}
-	if (d->lines == LINES) {
-		d->held++;
+	if (l->n == LINES) {
+		l->held++;
 		return;
 	}
-	d->lines++;
+	l->n++;
 	va_start(ap, fmt);
-	sat_vlog(d->self, LOG_WARNING, fmt, ap);
+	sat_vlog(self, LOG_WARNING, fmt, ap);
 	va_end(ap);
 }
+#define log_some(d, ...) lines_log((d)->self, &(d)->lines, __VA_ARGS__)
 
 static const char *peer(const struct conn *c, char *to, size_t size)
 {
@@ -537,6 +543,7 @@ static void tick(uv_timer_t *timer)
 	if (d->idle_ms != 0)
 		close_silent(d, &d->idle, d->idle_ms);
 	close_silent(d, &d->busy, d->stall_ms);
+	udp_tick(d->udp);
 }
 
 /* ---- Life ---- */
@@ -544,9 +551,15 @@ static void tick(uv_timer_t *timer)
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct door *d = calloc(1, sizeof(*d));
+	int rc;
 
 	if (d == NULL)
 		return -ENOMEM;
+	rc = udp_create(self, conf, &d->lines, &d->udp);
+	if (rc != 0) {
+		free(d);
+		return rc;
+	}
 	d->self = self;
 	d->fd = -1;
 	d->host = sat_conf_string(conf, "host");
@@ -564,27 +577,38 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 static int open_door(void *state)
 {
 	struct door *d = state;
+	int rc = sat_listen(d->self, d->host, d->port, SOCK_STREAM, &d->fd);
 
-	return sat_listen(d->self, d->host, d->port, SOCK_STREAM, &d->fd);
+	return rc == 0 ? udp_open(d->udp) : rc;
 }
 
 static int start(void *state)
 {
 	struct door *d = state;
 	struct uv_loop_s *loop = sat_loop(d->self);
-	int rc = uv_poll_init(loop, &d->listener, d->fd);
+	int rc = udp_start(d->udp);
 
 	if (rc != 0)
 		return rc;
+	rc = uv_poll_init(loop, &d->listener, d->fd);
+	if (rc != 0) {
+		udp_unstart(d->udp);
+		return rc;
+	}
 	uv_timer_init(loop, &d->timer);
 	d->listener.data = d->timer.data = d;
-	d->handles = 2;
+	d->handles = 3;
 	d->started = true;
 	listen(d->fd, d->backlog);
 	uv_poll_start(&d->listener, UV_READABLE, knock);
 	uv_timer_start(&d->timer, tick, 1000, 1000);
 	sat_log(d->self, LOG_INFO, "listening on %s port %d", d->host, d->port);
 	return 0;
+}
+
+static void udp_stopped(void *arg)
+{
+	let_go(arg);
 }
 
 static void closed(uv_handle_t *h)
@@ -647,6 +671,7 @@ static void stop(void *state)
 	}
 	d->stopping = true;
 	uv_close((uv_handle_t *)&d->listener, closed);
+	udp_stop(d->udp, udp_stopped, d);
 	for (int i = 0; i < 2; i++)
 		for (struct conn *c = lists[i]->first, *next; c != NULL; c = next) {
 			next = c != last[i] ? c->next : NULL;
@@ -663,11 +688,13 @@ static void destroy(void *state)
 
 	if (d->fd >= 0)
 		close(d->fd);
+	udp_free(d->udp);
 	sat_buf_free(&d->out);
 	free(d);
 }
 
 SAT_MODULE(riemann,
-	.name = "riemann", .version = SAT_VERSION, .summary = "takes in events and queries of Riemann's clients, over TCP",
+	.name = "riemann", .version = SAT_VERSION, 
+	.summary = "takes in events and queries of Riemann's clients, over TCP and UDP",
 	.options = options, .create = create, .open = open_door, .start = start, .stop = stop,
 	.destroy = destroy, .counters = counters);
