@@ -1,164 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json - a JSON document as a tree, built by yajl's callbacks. */
+/* json - a JSON document as a tree. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_parse.h>
 
 #include "buf.h"
 #include "json.h"
 
-#define DEPTH 64
+#define DEPTH 64		/* as deep as sat_json_read() goes */
 
 struct parser {
 	struct arena *arena;
 	struct json root;		/* an array that holds the document */
 	struct json *open[DEPTH + 1], *last[DEPTH + 1];
-	unsigned depth;
-	const char *key;
-	const char *why;		/* refused by us, not by yajl */
 };
 
-static struct json *add(struct parser *p, enum json_kind kind)
+static struct json *add(struct parser *p, unsigned level, enum json_kind kind, const char *key)
 {
-	struct json *v = arena_get(p->arena, sizeof(*v)), *in = p->open[p->depth];
+	struct json *v = arena_get(p->arena, sizeof(*v)), *in = p->open[level];
 
-	if (v == NULL) {
-		p->why = "out of memory";
+	if (v == NULL)
 		return NULL;
-	}
 	v->kind = kind;
-	v->key = p->key;
-	p->key = NULL;
-	if (p->last[p->depth] == NULL)
-		in->first = v;
-	else
-		p->last[p->depth]->next = v;
-	p->last[p->depth] = v;
+	if (in->kind == JSON_OBJECT) {
+		v->key = arena_text(p->arena, key, strlen(key));
+		if (v->key == NULL)
+			return NULL;
+	}
+	*(p->last[level] == NULL ? &in->first : &p->last[level]->next) = v;
+	p->last[level] = v;
 	in->n++;
 	return v;
 }
 
-static int on_null(void *ctx)
+static int open_one(void *arg, unsigned level, const char *key, bool list)
 {
-	return add(ctx, JSON_NULL) != NULL;
-}
-
-static int on_boolean(void *ctx, int yes)
-{
-	return add(ctx, yes ? JSON_TRUE : JSON_FALSE) != NULL;
-}
-
-static int text(struct parser *p, enum json_kind kind, const char *s, size_t n)
-{
-	struct json *v = add(p, kind);
+	struct parser *p = arg;
+	struct json *v = add(p, level, list ? JSON_ARRAY : JSON_OBJECT, key);
 
 	if (v == NULL)
-		return 0;
-	v->text = arena_text(p->arena, s, n);
-	v->len = n;
-	if (v->text == NULL)
-		p->why = "out of memory";
-	return v->text != NULL;
+		return -ENOMEM;
+	p->open[level + 1] = v;
+	p->last[level + 1] = NULL;
+	return SAT_JSON_ENTER;
 }
 
-static int on_number(void *ctx, const char *s, size_t n)
+static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *found)
 {
-	return text(ctx, JSON_NUMBER, s, n);
-}
+	static const enum json_kind kinds[] = {
+		[SAT_JSON_NULL] = JSON_NULL, [SAT_JSON_BOOL] = JSON_FALSE, [SAT_JSON_NUMBER] = JSON_NUMBER,
+		[SAT_JSON_TEXT] = JSON_STRING,
+	};
+	struct parser *p = arg;
+	struct json *v = add(p, level, found->truth ? JSON_TRUE : kinds[found->kind], key);
 
-static int on_string(void *ctx, const unsigned char *s, size_t n)
-{
-	return text(ctx, JSON_STRING, (const char *)s, n);
-}
-
-static int on_key(void *ctx, const unsigned char *s, size_t n)
-{
-	struct parser *p = ctx;
-
-	p->key = arena_text(p->arena, (const char *)s, n);
-	if (p->key == NULL)
-		p->why = "out of memory";
-	return p->key != NULL;
-}
-
-static int begin(struct parser *p, enum json_kind kind)
-{
-	struct json *v;
-
-	if (p->depth == DEPTH) {
-		p->why = "nested too deep";
-		return 0;
+	if (v != NULL && found->text != NULL) {
+		v->text = arena_text(p->arena, found->text, found->len);
+		v->len = found->len;
 	}
-	v = add(p, kind);
-	if (v == NULL)
-		return 0;
-	p->open[++p->depth] = v;
-	p->last[p->depth] = NULL;
-	return 1;
-}
-
-static int on_map(void *ctx)
-{
-	return begin(ctx, JSON_OBJECT);
-}
-
-static int on_array(void *ctx)
-{
-	return begin(ctx, JSON_ARRAY);
-}
-
-static int on_end(void *ctx)
-{
-	((struct parser *)ctx)->depth--;
-	return 1;
-}
-
-static const yajl_callbacks callbacks = {
-	.yajl_null = on_null, .yajl_boolean = on_boolean, .yajl_number = on_number, .yajl_string = on_string,
-	.yajl_start_map = on_map, .yajl_map_key = on_key, .yajl_end_map = on_end,
-	.yajl_start_array = on_array, .yajl_end_array = on_end,
-};
-
-/* yajl's words end with a newline; ours add where. */
-static void explain(yajl_handle h, const struct parser *p, size_t at, char *error, size_t size)
-{
-	unsigned char *words;
-
-	if (p->why != NULL) {
-		snprintf(error, size, "at byte %zu: %s", at, p->why);
-		return;
-	}
-	words = yajl_get_error(h, 0, NULL, 0);
-	snprintf(error, size, "at byte %zu: %.*s", at, words != NULL ? (int)strcspn((char *)words, "\n") : 0,
-		 words != NULL ? (char *)words : "");
-	if (words != NULL)
-		yajl_free_error(h, words);
+	return v == NULL || (found->text != NULL && v->text == NULL) ? -ENOMEM : 0;
 }
 
 struct json *json_parse(struct arena *a, const char *s, size_t len, char *error, size_t size)
 {
+	static const struct sat_json_calls calls = { .size = sizeof(calls), .open = open_one, .value = value };
 	struct parser p = { .arena = a, .root = { .kind = JSON_ARRAY } };
-	yajl_handle h = yajl_alloc(&callbacks, NULL, &p);
-	size_t at = len;
-	yajl_status rc;
 
-	if (h == NULL) {
-		snprintf(error, size, "out of memory");
-		return NULL;
-	}
 	p.open[0] = &p.root;
-	rc = yajl_parse(h, (const unsigned char *)s, len);
-	if (rc == yajl_status_ok)
-		rc = yajl_complete_parse(h);
-	else
-		at = yajl_get_bytes_consumed(h);
-	if (rc != yajl_status_ok)
-		explain(h, &p, at, error, size);
-	yajl_free(h);
-	return rc == yajl_status_ok ? p.root.first : NULL;
+	return sat_json_read(s, len, &calls, &p, error, size) == 0 ? p.root.first : NULL;
 }
 
 /* Of a key given twice, the last. */

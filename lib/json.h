@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json - JSON through yajl's callbacks, which give numbers as text, so that
- * 64-bit integers and 7.0 stay what they are.  sat_buf_event() and
+ * json - a JSON document as a tree, with numbers as text, so that 64-bit
+ * integers and 7.0 stay what they are.  sat_buf_event() and
  * sat_event_parse() of module.h live here.
  */
 #ifndef JSON_H

@@ -391,6 +391,41 @@ SAT_API void sat_buf_free(struct sat_buf *b);
 SAT_API void sat_buf_event(struct sat_buf *b, const struct sat_event *ev);
 /* One event out of JSON text, the caller's to drop.  NULL: refused, error says why. */
 SAT_API const struct sat_event *sat_event_parse(const char *json, size_t len, char *error, size_t size);
+/*
+ * JSON as it is read, whole or in pieces as they arrive, in memory that does not grow
+ * with it.  `level` is how many containers a thing stands in, and key its name there,
+ * "" in a list.  A negative result ends the reading, and is its result.
+ */
+enum sat_json_kind { SAT_JSON_NULL, SAT_JSON_BOOL, SAT_JSON_NUMBER, SAT_JSON_TEXT };
+struct sat_json_value {
+	enum sat_json_kind kind;
+	bool truth;			/* of a bool */
+	const char *text;		/* a text, decoded, or a number as written; not NUL-ended */
+	size_t len;
+};
+enum { SAT_JSON_ENTER, SAT_JSON_SKIP };
+struct sat_json_calls {
+	uint32_t size;
+	bool lax;			/* strings need not be UTF-8; a key with a NUL counts as "" */
+	int (*open)(void *arg, unsigned level, const char *key, bool list);	/* enter or skip it */
+	int (*value)(void *arg, unsigned level, const char *key, const struct sat_json_value *v);
+	int (*close)(void *arg, unsigned level);	/* of what was entered; NULL is fine */
+};
+struct sat_json;
+/* len: of a text that is fed whole, in which a string may have any length; 0: it comes in
+ * pieces, of any number.  NULL: out of memory. */
+SAT_API struct sat_json *sat_json_new(const struct sat_json_calls *calls, void *arg, size_t len);
+/* 0, -EBADMSG (not JSON), -E2BIG (over 64 levels, or in pieces a string over 100 KB), -ENOMEM,
+ * or what a call gave; from then on always the same. */
+SAT_API int sat_json_feed(struct sat_json *j, const void *p, size_t n);
+SAT_API int sat_json_end(struct sat_json *j);		/* nothing more comes: was it whole? */
+/* Bytes taken in: in a call, up to the end of what it is about; after an error, where it is. */
+SAT_API uint64_t sat_json_position(const struct sat_json *j);
+SAT_API void sat_json_free(struct sat_json *j);
+/* All of that, of a whole text.  Not 0: error says why, and where. */
+SAT_API int sat_json_read(const void *text, size_t len, const struct sat_json_calls *calls, void *arg,
+			  char *error, size_t size);
+
 /* A Riemann message that carries these events, with its 4-byte length in front. */
 SAT_API void sat_buf_message(struct sat_buf *b, const struct sat_event *const *evs, size_t n);
 /* What a master answered: 0 (ok), -EREMOTEIO (not ok: error has its words),

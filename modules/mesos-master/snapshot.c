@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reader.h"
+#include "legal.h"
 #include "snapshot.h"
 
 #define KEY_MAX	512
@@ -26,16 +26,9 @@ static int open_part(void *arg, unsigned level, const char *key, bool list)
 
 	(void)key;
 	if (level == 0)
-		return list ? -EPROTO : READER_ENTER;
+		return list ? -EPROTO : SAT_JSON_ENTER;
 	r->s->odd++;
-	return READER_SKIP;
-}
-
-static int close_part(void *arg, unsigned level)
-{
-	(void)arg;
-	(void)level;
-	return 0;
+	return SAT_JSON_SKIP;
 }
 
 /* Figures that stand still as long as a new state would tell nothing new. */
@@ -59,17 +52,17 @@ static uint64_t print(const char *key, const struct sat_value *v)
 	return sat_hash((uint64_t)v->i, key);	/* v->d lies in the same place */
 }
 
-static int value(void *arg, unsigned level, const char *key, const struct reader_value *v)
+static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	struct reading *r = arg;
 	struct sat_value n;
 
 	if (level == 0)
 		return -EPROTO;
-	if (v->kind == READER_NULL)
+	if (v->kind == SAT_JSON_NULL)
 		return 0;
-	if (v->kind != READER_NUMBER || key[0] == '\0' || strlen(key) >= KEY_MAX ||
-	    !reader_legal(key, strlen(key)) || !reader_number(v->text, v->len, &n)) {
+	if (v->kind != SAT_JSON_NUMBER || key[0] == '\0' || strlen(key) >= KEY_MAX ||
+	    !legal_text(key, strlen(key)) || !legal_number(v->text, v->len, &n)) {
 		r->s->odd++;
 		return 0;
 	}
@@ -90,27 +83,20 @@ int snapshot_read(struct snapshot *s, const char *text, size_t len,
 		  void (*figure)(void *arg, const char *key, const struct sat_value *v), void *arg,
 		  char *why, size_t size)
 {
-	static const struct reader_calls calls = { open_part, value, close_part };
+	static const struct sat_json_calls calls = {
+		.size = sizeof(calls), .lax = true, .open = open_part, .value = value,
+	};
 	struct reading reading = { s, figure, arg };
-	struct reader *r;
+	char error[100];
 	int rc;
 
 	*s = (struct snapshot){ .elected = -1 };
-	r = reader_new(&calls, &reading);
-	if (r == NULL) {
-		snprintf(why, size, "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	rc = reader_feed(r, text, len);
-	if (rc == 0)
-		rc = reader_end(r);
+	rc = sat_json_read(text, len, &calls, &reading, error, sizeof(error));
 	if (rc == 0 && s->figures == 0)
 		rc = -EPROTO;
 	if (rc == -EPROTO)
 		snprintf(why, size, "JSON, but no object of figures");
 	else if (rc != 0)
-		snprintf(why, size, "not JSON, or cut short, at byte %llu",
-			 (unsigned long long)reader_position(r));
-	reader_free(r);
+		snprintf(why, size, "%s%s", rc == -ENOMEM ? "" : "not JSON, or cut short, ", error);
 	return rc;
 }

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "mesos.h"
-#include "reader.h"
+#include "legal.h"
 
 int64_t source_boot(void)
 {
@@ -109,7 +109,7 @@ static void refused(struct source *s, const struct sat_answer *a)
 		collect(s, a->body, a->len);
 	for (i = 0; i < s->n_words && (unsigned char)s->words[i] >= 0x20; i++)
 		continue;
-	if (!reader_legal(s->words, i))
+	if (!legal_text(s->words, i))
 		i = 0;
 	if (a->status == 401)
 		hint = s->m->user == NULL ? ": it wants credentials (settings: user, password)" :

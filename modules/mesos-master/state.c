@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
+#include "legal.h"
 #include "state.h"
 
 #define NAME_MAX_LEN	255
@@ -31,13 +31,13 @@ struct piece {			/* names are packed into these */
 /* ---- What is kept ---- */
 
 /* A copy of v's text; "" where it is none, or not legal.  NULL: out of memory. */
-static const char *keep(struct state *s, const struct reader_value *v)
+static const char *keep(struct state *s, const struct sat_json_value *v)
 {
 	struct piece *p = s->pieces;
 	char *copy;
 
-	if (v->kind != READER_TEXT || v->len == 0 || v->len > NAME_MAX_LEN || s->text >= TEXT_MAX ||
-	    !reader_legal(v->text, v->len))
+	if (v->kind != SAT_JSON_TEXT || v->len == 0 || v->len > NAME_MAX_LEN || s->text >= TEXT_MAX ||
+	    !legal_text(v->text, v->len))
 		return "";
 	if (p == NULL || p->used + v->len + 1 > PIECE) {
 		p = malloc(sizeof(*p));
@@ -55,7 +55,7 @@ static const char *keep(struct state *s, const struct reader_value *v)
 	return copy;
 }
 
-static int keep_in(struct state *s, const char **where, const struct reader_value *v)
+static int keep_in(struct state *s, const char **where, const struct sat_json_value *v)
 {
 	*where = keep(s, v);
 	return *where != NULL ? 0 : -ENOMEM;
@@ -120,24 +120,24 @@ static int open_part(void *arg, unsigned level, const char *key, bool list)
 
 	switch (level) {
 	case 0:
-		return list ? READER_SKIP : READER_ENTER;
+		return list ? SAT_JSON_SKIP : SAT_JSON_ENTER;
 	case 1:
 		s->in_agents = strcmp(key, "slaves") == 0;
 		s->top.slaves |= s->in_agents && list;
-		return list && (s->in_agents || strcmp(key, "frameworks") == 0) ? READER_ENTER : READER_SKIP;
+		return list && (s->in_agents || strcmp(key, "frameworks") == 0) ? SAT_JSON_ENTER : SAT_JSON_SKIP;
 	case 2:
 		if (list)
-			return READER_SKIP;
+			return SAT_JSON_SKIP;
 		s->agent = (struct state_agent){ .host = "", .id = "", .pid = "", .active = true };
 		s->framework = s->total = (struct state_framework){ .name = "" };
 		s->has_used = false;
-		return READER_ENTER;
+		return SAT_JSON_ENTER;
 	default:
 		if (list || level > 3 || s->in_agents)
-			return READER_SKIP;
+			return SAT_JSON_SKIP;
 		s->in_used = strcmp(key, "used_resources") == 0;
 		s->has_used |= s->in_used;
-		return s->in_used || strcmp(key, "resources") == 0 ? READER_ENTER : READER_SKIP;
+		return s->in_used || strcmp(key, "resources") == 0 ? SAT_JSON_ENTER : SAT_JSON_SKIP;
 	}
 }
 
@@ -150,23 +150,23 @@ static int close_part(void *arg, unsigned level)
 	return s->in_agents ? add_agent(s) : add_framework(s);
 }
 
-static void copy_text(char *to, size_t size, const struct reader_value *v)
+static void copy_text(char *to, size_t size, const struct sat_json_value *v)
 {
-	if (v->kind == READER_TEXT)
+	if (v->kind == SAT_JSON_TEXT)
 		snprintf(to, size, "%.*s", (int)(v->len < size ? v->len : size), v->text);
 }
 
-static void top_value(struct state *s, const char *key, const struct reader_value *v)
+static void top_value(struct state *s, const char *key, const struct sat_json_value *v)
 {
 	if (strcmp(key, "pid") == 0)
 		copy_text(s->top.pid, sizeof(s->top.pid), v);
 	else if (strcmp(key, "leader") == 0)
 		copy_text(s->top.leader, sizeof(s->top.leader), v);
 	else if (strcmp(key, "elected_time") == 0)
-		s->top.elected = v->kind == READER_NUMBER;
+		s->top.elected = v->kind == SAT_JSON_NUMBER;
 }
 
-static int agent_value(struct state *s, const char *key, const struct reader_value *v)
+static int agent_value(struct state *s, const char *key, const struct sat_json_value *v)
 {
 	if (strcmp(key, "hostname") == 0)
 		return keep_in(s, &s->agent.host, v);
@@ -174,17 +174,17 @@ static int agent_value(struct state *s, const char *key, const struct reader_val
 		return keep_in(s, &s->agent.id, v);
 	if (strcmp(key, "pid") == 0)
 		return keep_in(s, &s->agent.pid, v);
-	if (strcmp(key, "active") == 0 && v->kind == READER_BOOL)
+	if (strcmp(key, "active") == 0 && v->kind == SAT_JSON_BOOL)
 		s->agent.active = v->truth;
 	return 0;
 }
 
-static void resource(struct state_framework *f, const char *key, const struct reader_value *v)
+static void resource(struct state_framework *f, const char *key, const struct sat_json_value *v)
 {
 	struct sat_value n;
 	double d;
 
-	if (v->kind != READER_NUMBER || !reader_number(v->text, v->len, &n))
+	if (v->kind != SAT_JSON_NUMBER || !legal_number(v->text, v->len, &n))
 		return;
 	d = n.kind == SAT_INT ? (double)n.i : n.d;
 	if (strcmp(key, "cpus") == 0)
@@ -195,7 +195,7 @@ static void resource(struct state_framework *f, const char *key, const struct re
 		f->disk = d;
 }
 
-static int value(void *arg, unsigned level, const char *key, const struct reader_value *v)
+static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	struct state *s = arg;
 
@@ -214,21 +214,24 @@ static int value(void *arg, unsigned level, const char *key, const struct reader
 
 int state_begin(struct state *s)
 {
-	static const struct reader_calls calls = { open_part, value, close_part };
+	static const struct sat_json_calls calls = {
+		.size = sizeof(calls), .lax = true, .open = open_part, .value = value, .close = close_part,
+	};
 
 	*s = (struct state){ 0 };
-	s->reader = reader_new(&calls, s);
-	return s->reader != NULL ? 0 : -ENOMEM;
+	s->json = sat_json_new(&calls, s, 0);
+	return s->json != NULL ? 0 : -ENOMEM;
 }
 
 int state_feed(struct state *s, const void *p, size_t n)
 {
-	return reader_feed(s->reader, p, n);
+	s->rc = sat_json_feed(s->json, p, n);
+	return s->rc;
 }
 
 int state_result(const struct state *s)
 {
-	return reader_result(s->reader);
+	return s->rc;
 }
 
 static int by_name(const void *a, const void *b)
@@ -269,7 +272,7 @@ static enum state_rank rank(const struct state *s)
 
 void state_explain(const struct state *s, int rc, char *why, size_t size)
 {
-	unsigned long long at = reader_position(s->reader);
+	unsigned long long at = sat_json_position(s->json);
 
 	if (rc == -EBADMSG)
 		snprintf(why, size, "not JSON, or cut short, at byte %llu", at);
@@ -283,7 +286,7 @@ void state_explain(const struct state *s, int rc, char *why, size_t size)
 
 int state_end(struct state *s, char *why, size_t size)
 {
-	int rc = reader_end(s->reader);
+	int rc = sat_json_end(s->json);
 
 	if (rc == 0 && !s->top.slaves)
 		rc = -EPROTO;
@@ -293,8 +296,8 @@ int state_end(struct state *s, char *why, size_t size)
 	}
 	merge(s);
 	s->rank = rank(s);
-	reader_free(s->reader);
-	s->reader = NULL;
+	sat_json_free(s->json);
+	s->json = NULL;
 	return 0;
 }
 
@@ -308,6 +311,6 @@ void state_free(struct state *s)
 	}
 	free(s->agents);
 	free(s->frameworks);
-	reader_free(s->reader);
+	sat_json_free(s->json);
 	*s = (struct state){ 0 };
 }

@@ -33,7 +33,8 @@ struct state {
 	size_t odd;		/* agents and frameworks left out: no name, or no legal text */
 	size_t over;		/* and those past the limits */
 	/* The reading. */
-	struct reader *reader;
+	struct sat_json *json;
+	int rc;			/* of the last piece */
 	struct piece *pieces;
 	size_t text;
 	struct {

@@ -5,159 +5,118 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <yajl/yajl_parse.h>
+#include <satellite/module.h>
 
 #include "members.h"
 
 struct reader {
-	yajl_handle yajl;
-	const char *json;
-	size_t end;			/* of the last token */
-	unsigned depth;
-	enum member_kind kind;		/* of the container that is open at depth 2 */
-	size_t raw, raw_key, raw_key_len;
-	char *key;
+	struct sat_json *json;
+	const char *text;
+	size_t end;			/* of the last member, or of the bracket in front of all */
+	bool list;
+	struct member open;		/* an object or list that is a member, while it is read */
+	char *key;			/* its name */
 	int (*found)(void *arg, const struct member *m);
 	void *arg;
-	int rc;
 };
 
-/* Where the token that ended just now began: behind blanks and separators. */
-static size_t begin(const struct reader *r)
+/* Of a string as it is written, with its quotes. */
+static size_t string_length(const char *s)
 {
-	size_t at = r->end;
+	size_t n = 1;
 
-	while (strchr(" \t\r\n,:", r->json[at]) != NULL)
-		at++;
-	return at;
+	while (s[n] != '"')
+		n += s[n] == '\\' ? 2 : 1;
+	return n + 1;
 }
 
-static size_t token(struct reader *r)
+/* One that has just begun: behind blanks and separators its name, then itself. */
+static struct member begin(const struct reader *r, enum member_kind kind, const char *key)
 {
-	size_t at = begin(r);
+	struct member m = { .kind = kind };
 
-	r->end = yajl_get_bytes_consumed(r->yajl);
-	return at;
+	m.raw = r->text + r->end;
+	m.raw += strspn(m.raw, " \t\r\n,");
+	if (r->list)
+		return m;
+	m.key = key;
+	m.raw_key = m.raw;
+	m.raw_key_len = string_length(m.raw);
+	m.raw += m.raw_key_len;
+	m.raw += strspn(m.raw, " \t\r\n:");
+	return m;
 }
 
-static int tell(struct reader *r, enum member_kind kind, size_t raw, const char *text, size_t len)
+static int tell(struct reader *r, struct member *m)
 {
-	struct member m = {
-		.kind = kind, .key = r->key, .raw_key = r->json + r->raw_key, .raw_key_len = r->raw_key_len,
-		.raw = r->json + raw, .raw_len = r->end - raw, .text = text, .len = len,
+	r->end = sat_json_position(r->json);
+	m->raw_len = r->end - (size_t)(m->raw - r->text);
+	return r->found(r->arg, m);
+}
+
+static int on_value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
+{
+	static const enum member_kind kinds[] = {
+		[SAT_JSON_NULL] = M_NULL, [SAT_JSON_BOOL] = M_BOOL, [SAT_JSON_NUMBER] = M_NUMBER,
+		[SAT_JSON_TEXT] = M_STRING,
 	};
+	struct reader *r = arg;
+	struct member m;
 
-	r->rc = r->found(r->arg, &m);
-	free(r->key);
-	r->key = NULL;
-	return r->rc == 0;
+	if (level != 1)
+		return level == 0 ? -EBADMSG : 0;
+	m = begin(r, kinds[v->kind], key);
+	if (m.kind == M_STRING) {
+		m.text = v->text;
+		m.len = v->len;
+	}
+	return tell(r, &m);
 }
 
-static int scalar(struct reader *r, enum member_kind kind, const char *text, size_t len)
-{
-	size_t at = token(r);
-
-	if (r->depth == 0)
-		return 0;
-	return r->depth > 1 ? 1 : tell(r, kind, at, text, len);
-}
-
-static int on_null(void *arg)
-{
-	return scalar(arg, M_NULL, NULL, 0);
-}
-
-static int on_bool(void *arg, int value)
-{
-	(void)value;
-	return scalar(arg, M_BOOL, NULL, 0);
-}
-
-static int on_number(void *arg, const char *text, size_t len)
-{
-	(void)text, (void)len;
-	return scalar(arg, M_NUMBER, NULL, 0);
-}
-
-static int on_string(void *arg, const unsigned char *text, size_t len)
-{
-	return scalar(arg, M_STRING, (const char *)text, len);
-}
-
-static int on_key(void *arg, const unsigned char *text, size_t len)
+static int on_open(void *arg, unsigned level, const char *key, bool list)
 {
 	struct reader *r = arg;
-	size_t at = token(r);
 
-	if (r->depth != 1)
-		return 1;
-	r->raw_key = at;
-	r->raw_key_len = r->end - at;
-	r->rc = memchr(text, '\0', len) != NULL ? -EBADMSG : -ENOMEM;
-	r->key = r->rc == -ENOMEM ? malloc(len + 1) : NULL;
-	if (r->key == NULL)
-		return 0;
-	memcpy(r->key, text, len);
-	r->key[len] = '\0';
-	r->rc = 0;
-	return 1;
-}
-
-static int enter(struct reader *r, enum member_kind kind)
-{
-	size_t at = token(r);
-
-	if (r->depth++ == 1) {
-		r->kind = kind;
-		r->raw = at;
+	if (level > 1)
+		return SAT_JSON_SKIP;
+	if (level == 0) {
+		r->list = list;
+		r->end = sat_json_position(r->json);
+		return SAT_JSON_ENTER;
 	}
-	return 1;
+	r->key = strdup(key);
+	r->open = begin(r, list ? M_LIST : M_MAP, r->key);
+	return r->key != NULL ? SAT_JSON_ENTER : -ENOMEM;
 }
 
-static int leave(struct reader *r)
+static int on_close(void *arg, unsigned level)
 {
-	token(r);
-	return --r->depth == 1 ? tell(r, r->kind, r->raw, NULL, 0) : 1;
-}
+	struct reader *r = arg;
+	int rc = level == 1 ? tell(r, &r->open) : 0;
 
-static int on_map(void *arg)
-{
-	return enter(arg, M_MAP);
-}
-
-static int on_list(void *arg)
-{
-	return enter(arg, M_LIST);
-}
-
-static int on_end(void *arg)
-{
-	return leave(arg);
+	free(r->key);
+	r->key = NULL;
+	return rc;
 }
 
 int members_read(const char *json, size_t len,
 		 int (*found)(void *arg, const struct member *m), void *arg)
 {
-	static const yajl_callbacks calls = {
-		.yajl_null = on_null, .yajl_boolean = on_bool, .yajl_number = on_number,
-		.yajl_string = on_string, .yajl_map_key = on_key,
-		.yajl_start_map = on_map, .yajl_end_map = on_end,
-		.yajl_start_array = on_list, .yajl_end_array = on_end,
+	static const struct sat_json_calls calls = {
+		.size = sizeof(calls), .open = on_open, .value = on_value, .close = on_close,
 	};
-	struct reader r = { .json = json, .found = found, .arg = arg };
-	yajl_status status;
+	struct reader r = { .text = json, .found = found, .arg = arg };
+	int rc;
 
-	r.yajl = yajl_alloc(&calls, NULL, &r);
-	if (r.yajl == NULL)
+	r.json = sat_json_new(&calls, &r, len);
+	if (r.json == NULL)
 		return -ENOMEM;
-	status = yajl_parse(r.yajl, (const unsigned char *)json, len);
-	if (status == yajl_status_ok)
-		status = yajl_complete_parse(r.yajl);
-	if (r.rc == 0 && status != yajl_status_ok)
-		r.rc = -EBADMSG;
+	rc = sat_json_feed(r.json, json, len);
+	if (rc == 0)
+		rc = sat_json_end(r.json);
+	sat_json_free(r.json);
 	free(r.key);
-	yajl_free(r.yajl);
-	return r.rc;
+	return rc == -E2BIG ? -EBADMSG : rc;
 }
 
 char *member_text(const struct member *m)

@@ -14,7 +14,7 @@ stream node state push fork adopt keep
 index
 http routes request reply client store control control_parse listen lead
 query query_parse query_lex query_regex
-wire wire_write json json_event
+wire wire_write json json_event json_read
 conf conf_text loader timer work
 event hash clock self log arena buf attr uri protobuf
 "

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "../../modules/mesos-master/poll.h"
-#include "../../modules/mesos-master/reader.h"
+#include "../../modules/mesos-master/legal.h"
 #include "clock.h"
 #include "client.h"
 #include "conf.h"
@@ -42,119 +42,7 @@ static char *load(const char *path, size_t *len)
 	return p;
 }
 
-/* ---- Reader ---- */
-
-static int enter(void *arg, unsigned level, const char *key, bool list)
-{
-	snprintf((char *)arg + strlen(arg), 64, "%u%s%c ", level, key, list ? '[' : '{');
-	return strcmp(key, "skip") == 0 ? READER_SKIP : READER_ENTER;
-}
-
-static int note(void *arg, unsigned level, const char *key, const struct reader_value *v)
-{
-	snprintf((char *)arg + strlen(arg), 64, "%u%s=%d%.*s ", level, key, (int)v->kind + 10 * v->truth,
-		 (int)v->len, v->text != NULL ? v->text : "");
-	return level == 1 && strcmp(key, "stop") == 0 ? -ESTALE : 0;
-}
-
-static int leave(void *arg, unsigned level)
-{
-	snprintf((char *)arg + strlen(arg), 64, "%u} ", level);
-	return 0;
-}
-
-static const struct reader_calls notes = { enter, note, leave };
-
-/* In pieces of n bytes; what was heard goes to out. */
-static int read_in(const char *text, size_t n, char *out)
-{
-	struct reader *r;
-	size_t len = strlen(text), at;
-	int rc = 0;
-
-	out[0] = '\0';
-	r = reader_new(&notes, out);
-	if (r == NULL)
-		return -ENOMEM;
-	for (at = 0; at < len && rc == 0; at += n)
-		rc = reader_feed(r, text + at, len - at < n ? len - at : n);
-	if (rc == 0)
-		rc = reader_end(r);
-	assert_int_equal(rc, reader_result(r));
-	reader_free(r);
-	return rc;
-}
-
-static void a_document_reads_the_same_in_any_pieces(void **unused)
-{
-	static const char text[] = "{\"a\\/b\": [1, -2.50e3, true, null, \"\\u00e9\"], "
-				   "\"skip\": {\"x\": [{}, 1]}, \"z\": false}";
-	char out[1024];
-	size_t n;
-
-	(void)unused;
-	for (n = 1; n < sizeof(text) + 1; n++) {
-		assert_int_equal(read_in(text, n, out), 0);
-		assert_string_equal(out, "0{ 1a/b[ 2=21 2=2-2.50e3 2=11 2=0 2=3\xc3\xa9 1} 1skip{ 1z=1 0} ");
-	}
-}
-
-static void what_is_no_document_is_refused(void **unused)
-{
-	static const char *const texts[] = {
-		"", " ", "{", "{\"a\":1", "{}x", "[1,]", "{\"a\" 1}", "nul", "\"a", "{\"a\":1}{", "\xff",
-	};
-	char out[1024], deep[200];
-	size_t i;
-
-	(void)unused;
-	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		assert_int_equal(read_in(texts[i], 3, out), -EBADMSG);
-	assert_int_equal(read_in("{\"stop\":1,\"more\":2}", 100, out), -ESTALE);
-	assert_null(strstr(out, "more"));
-	memset(deep, '[', sizeof(deep) - 1);
-	deep[sizeof(deep) - 1] = '\0';
-	assert_int_equal(read_in(deep, 7, out), -E2BIG);
-	memcpy(deep, "{\"skip\":", 8);
-	assert_int_equal(read_in(deep, 7, out), -E2BIG);
-}
-
-static int deaf(void *arg, unsigned level, const char *key, const struct reader_value *v)
-{
-	(void)level;
-	(void)key;
-	*(size_t *)arg = v->len;
-	return 0;
-}
-
-/* Half a megabyte in one string is fine, escaped too; one without end is not kept. */
-static void a_long_string_stays_in_bounds(void **unused)
-{
-	static const struct reader_calls calls = { enter, deaf, leave };
-	static char a[5000];
-	struct reader *r;
-	size_t got = 0;
-	int i, rc = 0;
-
-	(void)unused;
-	for (i = 0; i < 2500; i++)
-		memcpy(a + 2 * i, "\\n", 2);
-	r = reader_new(&calls, &got);
-	assert_int_equal(reader_feed(r, "\"", 1), 0);
-	for (i = 0; i < 50; i++)
-		assert_int_equal(reader_feed(r, a, sizeof(a)), 0);
-	assert_int_equal(reader_feed(r, "\"", 1), 0);
-	assert_int_equal(reader_end(r), 0);
-	assert_int_equal(got, 50 * 2500);
-	reader_free(r);
-	r = reader_new(&calls, &got);
-	rc = reader_feed(r, "\"", 1);
-	for (i = 0; i < 10000 && rc == 0; i++)
-		rc = reader_feed(r, a, sizeof(a));
-	assert_int_equal(rc, -E2BIG);
-	assert_int_equal(reader_feed(r, a, 1), -E2BIG);
-	reader_free(r);
-}
+/* ---- Numbers and names ---- */
 
 static void numbers_are_what_mesos_means(void **unused)
 {
@@ -171,15 +59,15 @@ static void numbers_are_what_mesos_means(void **unused)
 
 	(void)unused;
 	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		assert_true(reader_number(all[i].text, strlen(all[i].text), &v));
+		assert_true(legal_number(all[i].text, strlen(all[i].text), &v));
 		assert_int_equal(v.kind, all[i].kind);
 		if (v.kind == SAT_INT)
 			assert_int_equal(v.i, all[i].i);
 		else
 			assert_true(v.d == all[i].d);
 	}
-	assert_false(reader_number("1e999", 5, &v));
-	assert_false(reader_number("", 0, &v));
+	assert_false(legal_number("1e999", 5, &v));
+	assert_false(legal_number("", 0, &v));
 }
 
 static void text_is_legal_or_not(void **unused)
@@ -190,10 +78,10 @@ static void text_is_legal_or_not(void **unused)
 	size_t i;
 
 	(void)unused;
-	assert_true(reader_legal("a-z \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", 15));
+	assert_true(legal_text("a-z \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", 15));
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_false(reader_legal(bad[i], strlen(bad[i])));
-	assert_false(reader_legal("a\0b", 3));
+		assert_false(legal_text(bad[i], strlen(bad[i])));
+	assert_false(legal_text("a\0b", 3));
 }
 
 /* ---- State ---- */
@@ -1007,9 +895,6 @@ static void creating_survives_every_failure(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_document_reads_the_same_in_any_pieces),
-		cmocka_unit_test(what_is_no_document_is_refused),
-		cmocka_unit_test(a_long_string_stays_in_bounds),
 		cmocka_unit_test(numbers_are_what_mesos_means),
 		cmocka_unit_test(text_is_legal_or_not),
 		cmocka_unit_test(a_state_gives_agents_and_frameworks),
