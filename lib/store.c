@@ -4,12 +4,16 @@
  *
  * A link counts what it has under way, so that an answer which comes after its
  * user has gone is dropped here.  It also stands for the fence: the change
- * that sat_fence() gives is judged here, before the store sees the rest.
+ * that sat_fence() gives is judged here, before the store sees the rest.  And
+ * it knows whether its user has seen all that it asked for: else the store is a
+ * part that is not ready.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http.h"
 #include "lead.h"
 #include "store.h"
 
@@ -23,6 +27,7 @@ struct mirror {
 	struct sat_link *link;
 	struct sat_mirror cb;
 	void *arg;
+	bool synced;
 };
 
 struct sat_link {
@@ -172,17 +177,31 @@ static void gone(void *arg, const char *key)
 	m->cb.gone(m->arg, key);
 }
 
+static void all_synced(struct sat_link *link)
+{
+	for (const struct mirror *m = link->mirrors; m != NULL; m = m->next)
+		if (!m->synced)
+			return;
+	http_ready(link->store->name, NULL);
+}
+
 static void synced(void *arg)
 {
 	struct mirror *m = arg;
 
+	m->synced = true;
+	all_synced(m->link);
 	m->cb.synced(m->arg);
 }
 
 static void lost(void *arg, int rc)
 {
 	struct mirror *m = arg;
+	char why[128];
 
+	m->synced = false;
+	snprintf(why, sizeof(why), "out of touch: %s", strerror(-rc));
+	http_ready(m->link->store->name, why);
 	if (m->cb.lost != NULL)
 		m->cb.lost(m->arg, rc);
 }
@@ -203,10 +222,12 @@ int sat_store_mirror(struct sat_link *link, const char *prefix, const struct sat
 	*m = (struct mirror){ .next = link->mirrors, .link = link, .arg = arg };
 	memcpy(&m->cb, cb, cb->size < sizeof(m->cb) ? cb->size : sizeof(m->cb));
 	link->mirrors = m;
+	http_ready(link->store->name, "not read yet");
 	rc = vtable(link)->mirror(link->store->state, prefix, &ours, m);
 	if (rc != 0) {
 		link->mirrors = m->next;
 		free(m);
+		all_synced(link);
 	}
 	return rc;
 }
@@ -225,6 +246,7 @@ void sat_store_unmirror(struct sat_link *link, void *arg)
 		*at = m->next;
 		vtable(link)->unmirror(link->store->state, m);
 		free(m);
+		all_synced(link);
 	}
 }
 

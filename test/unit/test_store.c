@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 #include <cmocka.h>
 
+#include "http.h"
 #include "lead.h"
 #include "log.h"
 #include "store.h"
@@ -256,6 +258,30 @@ static void failures_of_the_store_leave_nothing_behind(void **unused)
 	assert_int_equal(fake.unmirrored, 0);
 }
 
+static void note_reason(void *arg, const char *part, const char *reason)
+{
+	assert_string_equal(part, store_name);
+	snprintf(arg, 64, "%s", reason);
+}
+
+static void a_store_out_of_touch_is_not_ready(void **unused)
+{
+	const struct sat_mirror cb = { .size = sizeof(cb), .put = put, .gone = gone, .synced = synced };
+	char why[64] = "";
+
+	(void)unused;
+	assert_int_equal(sat_store_mirror(the_link, "whitelist/", &cb, &fake), 0);
+	assert_int_equal(http_each_unready(note_reason, why), 1);
+	assert_string_equal(why, "not read yet");
+	fake.cb->synced(fake.mirror_arg);
+	assert_int_equal(http_each_unready(NULL, NULL), 0);
+	fake.cb->lost(fake.mirror_arg, -ENOSPC);
+	assert_int_equal(http_each_unready(note_reason, why), 1);
+	assert_string_equal(why, "out of touch: No space left on device");
+	sat_store_unmirror(the_link, &fake);
+	assert_int_equal(http_each_unready(NULL, NULL), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -267,6 +293,7 @@ int main(void)
 		TEST(the_fence_stops_a_deposed_leader),
 		TEST(who_has_gone_hears_nothing),
 		TEST(a_mirror_ends_with_its_link),
+		TEST(a_store_out_of_touch_is_not_ready),
 		TEST(failures_of_the_store_leave_nothing_behind),
 	};
 
