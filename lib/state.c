@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state - the state file, replaced whole, and the values that lie in its records. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "event.h"
@@ -17,6 +11,7 @@
 
 static const char magic[16] = "satellite-state1";
 enum { LIMIT = 64 * 1024 * 1024 };	/* of one record */
+#define FILE_LIMIT	((size_t)4 << 30)
 
 struct head { uint32_t kind, len, crc; };
 
@@ -52,98 +47,27 @@ void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
 	sat_buf_add(file, p, n);
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t w = write(fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			return w < 0 ? -errno : -EIO;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
-static int sync_folder(const char *path)
-{
-	char copy[PATH_MAX];
-	int fd, rc = 0;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) != 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 int state_put(const char *path, const struct sat_buf *file)
 {
-	char temp[PATH_MAX];
-	int fd, rc;
-
-	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
-		return -ENAMETOOLONG;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	rc = file->len == 0 ? write_all(fd, magic, sizeof(magic)) : write_all(fd, file->p, file->len);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	close(fd);
-	if (rc == 0 && rename(temp, path) != 0)
-		rc = -errno;
-	if (rc != 0) {
-		unlink(temp);
-		return rc;
-	}
-	return sync_folder(path);
-}
-
-static int slurp(const char *path, unsigned char **p, size_t *n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st;
-	ssize_t r = 0;
-
-	if (fd < 0)
-		return -errno;
-	*n = 0;
-	*p = NULL;
-	if (fstat(fd, &st) != 0)
-		rc = -errno;
-	else if ((*p = malloc((size_t)st.st_size + 1)) == NULL)
-		rc = -ENOMEM;
-	while (rc == 0 && *n < (size_t)st.st_size && (r = read(fd, *p + *n, (size_t)st.st_size - *n)) > 0)
-		*n += (size_t)r;
-	if (rc == 0 && r < 0)
-		rc = -errno;
-	close(fd);
-	if (rc != 0) {
-		free(*p);
-		*p = NULL;
-	}
-	return rc;
+	if (file->len == 0)
+		return sat_file_replace(path, magic, sizeof(magic), 0600);
+	return sat_file_replace(path, file->p, file->len, 0600);
 }
 
 int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
 	       void *arg, unsigned *bad)
 {
-	unsigned char *file = NULL, *p, *end;
+	const unsigned char *p, *end;
+	char *file = NULL;
 	struct head h;
 	size_t n = 0;
-	int rc = slurp(path, &file, &n);
+	int rc = sat_file_read(path, FILE_LIMIT, &file, &n);
 
 	*bad = 0;
 	if (rc != 0)
 		return rc;
-	p = file;
-	end = file + n;
+	p = (const unsigned char *)file;
+	end = p + n;
 	if (n < sizeof(magic) || memcmp(p, magic, sizeof(magic)) != 0) {
 		free(file);
 		return -EBADMSG;

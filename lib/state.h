@@ -14,7 +14,7 @@ enum state_kind { STATE_FORK = 1, STATE_EVENT, STATE_CLOCK };
 
 /* Records in memory, for state_put(). */
 void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n);
-/* [any thread] Replace path: temporary file, fsync, rename, fsync of the folder. */
+/* [any thread] As sat_file_replace(). */
 int state_put(const char *path, const struct sat_buf *file);
 /* Each whole record; damaged ones are counted in *bad.  -ENOENT: no file. */
 int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),

@@ -655,6 +655,12 @@ struct sat_job {
 	const void *lane;	/* what it waits in line with; NULL: the instance's other jobs */
 };
 SAT_API int sat_work(struct sat_self *self, const struct sat_job *job);
+/* [any thread] Replace a file whole: a temporary one beside it, fsync, rename, fsync of the
+ * folder.  A link stays a link, and an old file's mode its; mode: of a new one.  Blocks. */
+SAT_API int sat_file_replace(const char *path, const void *p, size_t len, unsigned mode);
+/* [any thread] A whole file as a new NUL-ended text, for free().  -EFBIG: over max; -EINVAL: a
+ * pipe or the like.  Blocks. */
+SAT_API int sat_file_read(const char *path, size_t max, char **text, size_t *len);
 /* [any thread] Run fn(arg) on the loop, soon, in the order posted. */
 SAT_API int sat_post(struct sat_self *self, void (*fn)(void *arg), void *arg);
 

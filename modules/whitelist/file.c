@@ -4,145 +4,16 @@
  * it changed; never before the store was read, nor while it is out of touch.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "whitelist.h"
 
-enum { FILE_MAX = 64 << 20 };
 #define SETTLE		(20 * SAT_MS)	/* what changes together is written together */
 #define BACKOFF_MAX	(15 * SAT_SECOND)
 
 /* ---- On a host's thread --------------------------------------------------- */
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int sync_folder(const char *path)
-{
-	char folder[PATH_MAX];
-	char *slash;
-	int fd, rc = 0;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash == NULL)
-		strcpy(folder, ".");
-	else
-		slash[slash == folder] = '\0';
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) != 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static int write_new(const char *path, mode_t mode, const char *text, size_t len, bool sync)
-{
-	int fd, rc;
-
-	unlink(path);	/* what a killed process left behind */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0)
-		return -errno;
-	rc = write_all(fd, text, len);
-	if (rc == 0 && fchmod(fd, mode) != 0)
-		rc = -errno;
-	if (rc == 0 && sync && fsync(fd) != 0)
-		rc = -errno;
-	if (close(fd) != 0 && rc == 0)
-		rc = -errno;
-	if (rc != 0)
-		unlink(path);
-	return rc;
-}
-
-int file_replace(const char *path, const char *text, size_t len, bool sync)
-{
-	char real[PATH_MAX], temp[PATH_MAX];
-	struct stat st;
-	mode_t mode = 0644;
-	int rc;
-
-	/* A link stays a link: what it leads to is replaced. */
-	if (realpath(path, real) == NULL) {
-		if (errno != ENOENT)
-			return -errno;
-		if ((size_t)snprintf(real, sizeof(real), "%s", path) >= sizeof(real))
-			return -ENAMETOOLONG;
-	} else if (stat(real, &st) == 0) {
-		if (!S_ISREG(st.st_mode))
-			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-		mode = st.st_mode & 0777;
-	}
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.new", real) >= sizeof(temp))
-		return -ENAMETOOLONG;
-	rc = write_new(temp, mode, text, len, sync);
-	if (rc != 0)
-		return rc;
-	if (rename(temp, real) != 0) {
-		rc = -errno;
-		unlink(temp);
-		return rc;
-	}
-	return sync ? sync_folder(real) : 0;
-}
-
-int file_read(const char *path, char **text, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
-	struct stat st;
-	size_t n = 0;
-
-	if (fd < 0)
-		return -errno;
-	*text = NULL;
-	if (fstat(fd, &st) != 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	else if (st.st_size > FILE_MAX)
-		rc = -EFBIG;
-	else if ((*text = malloc((size_t)st.st_size + 1)) == NULL)
-		rc = -ENOMEM;
-	while (rc == 0 && n < (size_t)st.st_size) {
-		ssize_t got = read(fd, *text + n, (size_t)st.st_size - n);
-
-		if (got < 0 && errno != EINTR)
-			rc = -errno;
-		if (got == 0)
-			break;
-		n += got > 0 ? (size_t)got : 0;
-	}
-	close(fd);
-	if (rc != 0) {
-		free(*text);
-		*text = NULL;
-		return rc;
-	}
-	(*text)[n] = '\0';
-	*len = n;
-	return 0;
-}
 
 static int by_line(const void *a, const void *b)
 {
@@ -184,11 +55,12 @@ static int replace_job(void *arg)
 	bool same;
 
 	if (!job->sort)
-		return file_replace(job->path, job->text, job->len, job->sync);
+		return sat_file_replace(job->path, job->text, job->len, 0644);
 	lines_sort(job->text, job->len);
-	same = file_read(job->path, &old, &len) == 0 && len == job->len && memcmp(old, job->text, len) == 0;
+	same = sat_file_read(job->path, FILE_MAX, &old, &len) == 0 && len == job->len &&
+	       memcmp(old, job->text, len) == 0;
 	free(old);
-	return same ? -EALREADY : file_replace(job->path, job->text, job->len, job->sync);
+	return same ? -EALREADY : sat_file_replace(job->path, job->text, job->len, 0644);
 }
 
 /* ---- On the loop ---------------------------------------------------------- */

@@ -162,7 +162,7 @@ static int read_job(void *arg)
 {
 	struct import_job *job = arg;
 
-	return file_read(job->wl->path, &job->text, &job->len);
+	return sat_file_read(job->wl->path, FILE_MAX, &job->text, &job->len);
 }
 
 static void read_end(struct import_job *job)

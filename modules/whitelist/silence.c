@@ -14,8 +14,6 @@
 
 #include "whitelist.h"
 
-enum { HEARD_FILE_MAX = 64 << 20 };
-
 /* Events that a master makes up: its own, Mesos' own, and what the index expires. */
 static bool from_host(const struct sat_event *ev)
 {
@@ -113,7 +111,7 @@ static void tick(struct sat_alarm *alarm)
 
 static char *heard_text(struct whitelist *wl, size_t *len)
 {
-	struct sat_buf text = { .max = HEARD_FILE_MAX };
+	struct sat_buf text = { .max = FILE_MAX };
 	int64_t wall = sat_wall() - sat_clock();
 
 	sat_buf_add(&text, "", 0);
@@ -184,7 +182,7 @@ static void load(struct whitelist *wl)
 {
 	char *text = NULL, *save_at = NULL;
 	size_t len = 0;
-	int rc = file_read(wl->heard_path, &text, &len);
+	int rc = sat_file_read(wl->heard_path, FILE_MAX, &text, &len);
 
 	if (rc != 0 && rc != -ENOENT)
 		sat_log(wl->self, LOG_WARNING, "%s: %s", wl->heard_path, strerror(-rc));

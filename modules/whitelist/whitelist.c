@@ -150,7 +150,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		return -ENOMEM;
 	wl->self = self;
 	wl->file_job.wl = wl->heard_job.wl = wl;
-	wl->file_job.sort = wl->file_job.sync = true;
+	wl->file_job.sort = true;
 	wl->numbers.fire = numbers;
 	commit_start(wl);
 	wishes_start(wl);

@@ -17,7 +17,7 @@
 
 enum {
 	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, BATCH_HOSTS = 32, BATCHES_MAX = 4,
-	ORDERS_MAX = 4096, ORDER_TRIES = 8,
+	ORDERS_MAX = 4096, ORDER_TRIES = 8, FILE_MAX = 64 << 20,
 };
 
 enum count {
@@ -74,7 +74,7 @@ struct file_job {
 	struct whitelist *wl;
 	char *path, *text;
 	size_t len;
-	bool sort, sync, busy;
+	bool sort, busy;
 };
 
 struct whitelist {
@@ -180,8 +180,6 @@ double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was 
 /* file */
 void file_changed(struct whitelist *wl);
 void file_stop(struct whitelist *wl);
-int file_replace(const char *path, const char *text, size_t len, bool sync);	/* blocks */
-int file_read(const char *path, char **text, size_t *len);			/* blocks */
 void lines_sort(char *text, size_t len);
 int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc));
 

@@ -1,129 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_whitelist_file - the file is replaced whole, or stays as it is. */
-#include <errno.h>
+/* test_whitelist_file - what stands in the file that Mesos reads. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../modules/whitelist/whitelist.h"
 #include "unit/fault.h"
-
-static char folder[] = "/tmp/satellite-file-XXXXXX", path[64], temp[80];
-
-static int up(void **unused)
-{
-	(void)unused;
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	snprintf(path, sizeof(path), "%s/list", folder);
-	snprintf(temp, sizeof(temp), "%s.new", path);
-	return 0;
-}
-
-static int down(void **unused)
-{
-	char command[128];
-
-	(void)unused;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
-}
-
-static void holds(const char *want)
-{
-	char *text = NULL;
-	size_t len;
-
-	assert_int_equal(file_read(path, &text, &len), 0);
-	assert_int_equal(len, strlen(want));
-	assert_string_equal(text, want);
-	assert_int_equal(access(temp, F_OK), -1);
-	free(text);
-}
-
-static void it_is_made_and_replaced(void **unused)
-{
-	struct stat st;
-
-	(void)unused;
-	assert_int_equal(file_replace(path, "a\n", 2, true), 0);
-	holds("a\n");
-	assert_int_equal(chmod(path, 0604), 0);
-	assert_int_equal(file_replace(path, "", 0, true), 0);
-	holds("");
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0604);
-}
-
-static void what_a_killed_process_left_is_no_obstacle(void **unused)
-{
-	(void)unused;
-	assert_int_equal(file_replace(temp, "half", 4, false), 0);
-	assert_int_equal(file_replace(path, "a\n", 2, true), 0);
-	holds("a\n");
-	assert_int_equal(symlink("/etc/passwd", temp), 0);
-	assert_int_equal(file_replace(path, "b\n", 2, true), 0);
-	holds("b\n");
-}
-
-static void a_write_that_fails_leaves_the_old_one(void **unused)
-{
-	static char big[100000];
-	struct rlimit old, small = { 4096, 4096 };
-
-	(void)unused;
-	assert_int_equal(file_replace(path, "old\n", 4, true), 0);
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &old);
-	small.rlim_max = old.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	memset(big, 'x', sizeof(big));
-	assert_int_equal(file_replace(path, big, sizeof(big), true), -EFBIG);
-	setrlimit(RLIMIT_FSIZE, &old);
-	holds("old\n");
-}
-
-static void no_descriptor_left(void **unused)
-{
-	struct rlimit old, none = { 0, 0 };
-	char *text;
-	size_t len;
-
-	(void)unused;
-	assert_int_equal(file_replace(path, "old\n", 4, true), 0);
-	getrlimit(RLIMIT_NOFILE, &old);
-	none.rlim_max = old.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_int_equal(file_replace(path, "new\n", 4, true), -EMFILE);
-	assert_int_equal(file_read(path, &text, &len), -EMFILE);
-	setrlimit(RLIMIT_NOFILE, &old);
-	holds("old\n");
-}
-
-static void what_is_no_file_is_refused(void **unused)
-{
-	char inside[96], *text;
-	size_t len;
-
-	(void)unused;
-	assert_int_equal(file_replace(folder, "x", 1, true), -EISDIR);
-	assert_int_equal(file_read(folder, &text, &len), -EISDIR);
-	assert_int_equal(file_replace("/dev/null", "x", 1, true), -EINVAL);
-	snprintf(inside, sizeof(inside), "%s/none/list", folder);
-	assert_int_equal(file_replace(inside, "x", 1, true), -ENOENT);
-	assert_int_equal(file_read(inside, &text, &len), -ENOENT);
-	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(file_read(path, &text, &len), -EINVAL);
-	assert_int_equal(file_replace(path, "x", 1, true), -EINVAL);
-}
 
 static void lines_are_sorted_as_bytes(void **unused)
 {
@@ -142,28 +26,10 @@ static void lines_are_sorted_as_bytes(void **unused)
 	fault_arm(0);
 }
 
-static void reading_without_memory(void **unused)
-{
-	char *text;
-	size_t len;
-
-	(void)unused;
-	assert_int_equal(file_replace(path, "a\n", 2, false), 0);
-	fault_arm(1);
-	assert_int_equal(file_read(path, &text, &len), -ENOMEM);
-	fault_arm(0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_is_made_and_replaced, up, down),
-		cmocka_unit_test_setup_teardown(what_a_killed_process_left_is_no_obstacle, up, down),
-		cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_the_old_one, up, down),
-		cmocka_unit_test_setup_teardown(no_descriptor_left, up, down),
-		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, up, down),
 		cmocka_unit_test(lines_are_sorted_as_bytes),
-		cmocka_unit_test_setup_teardown(reading_without_memory, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
