@@ -104,7 +104,7 @@ static void keep_running(const struct twins *t)
 	}
 }
 
-/* ---- Forks ---- */
+/* ---- Forks -------------------------------------------------------------- */
 
 static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
 			      struct fork *parent);

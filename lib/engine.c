@@ -35,7 +35,7 @@ static uv_prepare_t prepare;
 static uv_check_t check;
 static uv_timer_t waker;
 
-/* ---- Inputs ---- */
+/* ---- Inputs ------------------------------------------------------------- */
 
 static int queue_room(void)
 {
@@ -121,7 +121,7 @@ static void push_first(void)
 	sat_drop(&ev->pub);
 }
 
-/* ---- Turning ---- */
+/* ---- Turning ------------------------------------------------------------ */
 
 static bool fire_one(int64_t now)
 {
@@ -211,7 +211,7 @@ int engine_input(struct event *ev)
 	return rc;
 }
 
-/* ---- The loop ---- */
+/* ---- The loop ----------------------------------------------------------- */
 
 static void wake(uv_timer_t *t)
 {
@@ -327,7 +327,7 @@ void engine_stop(void)
 	live = false;
 }
 
-/* ---- Messages of a door ---- */
+/* ---- Messages of a door ------------------------------------------------- */
 
 struct answer { struct sat_buf *b; const struct sat_event **evs; size_t n, room; };
 
@@ -447,7 +447,7 @@ int sat_index_delete(const struct sat_at *at, const struct sat_event *ev)
 	return 0;
 }
 
-/* ---- The state file ---- */
+/* ---- The state file ----------------------------------------------------- */
 
 struct saving { struct sat_buf file; struct sat_writer w; char *path; };
 

@@ -189,7 +189,7 @@ void events_settle(void)
 	}
 }
 
-/* ---- Fields ---- */
+/* ---- Fields ------------------------------------------------------------- */
 
 static const struct { const char *name; uint32_t id; } names[] = {
 	{ "host", FIELD_HOST }, { "service", FIELD_SERVICE }, { "state", FIELD_STATE },

@@ -73,7 +73,7 @@ static void leave_set(struct fork *f)
 	s->n_forks--;
 }
 
-/* ---- Tables ---- */
+/* ---- Tables ------------------------------------------------------------- */
 
 static void unchain_age(struct forks *t, struct fork *f)
 {
@@ -198,7 +198,7 @@ void fork_renew(struct fork *f, struct node *n)
 		log_line(LOG_WARNING, n->handle->path, "no memory for its state");
 }
 
-/* ---- One key's fork ---- */
+/* ---- One key's fork ----------------------------------------------------- */
 
 static struct fork *look_up(const struct forks *t, const void *key, uint32_t len, uint32_t hash)
 {
@@ -266,7 +266,7 @@ void fork_touch(struct fork *f, const struct sat_event *ev)
 	}
 }
 
-/* ---- Sweeping ---- */
+/* ---- Sweeping ----------------------------------------------------------- */
 
 static bool all_zero(const unsigned char *p, size_t n)
 {

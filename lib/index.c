@@ -49,7 +49,7 @@ static bool same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* ---- Names ---- */
+/* ---- Names -------------------------------------------------------------- */
 
 static uint32_t name_hash(const char *s)
 {
@@ -146,7 +146,7 @@ static void name_leave(struct entry *e, int which)
 	name_drop(&names[which], n);
 }
 
-/* ---- Deadlines ---- */
+/* ---- Deadlines ---------------------------------------------------------- */
 
 static void due_join(struct entry *e)
 {
@@ -172,7 +172,7 @@ static int64_t deadline_of(const struct sat_event *ev)
 	return event_deadline(ev, ev->has & SAT_HAS_TTL ? ev->ttl : conf.ttl);
 }
 
-/* ---- Entries ---- */
+/* ---- Entries ------------------------------------------------------------ */
 
 int index_init(const struct index_conf *c)
 {
@@ -368,7 +368,7 @@ size_t index_size(void)
 	return count;
 }
 
-/* ---- Searching ---- */
+/* ---- Searching ---------------------------------------------------------- */
 
 struct hits { const struct sat_event **evs; size_t n, room; };
 
@@ -453,7 +453,7 @@ int index_search(const struct sat_query *q, int (*found)(void *arg, const struct
 	return rc;
 }
 
-/* ---- The reaper ---- */
+/* ---- The reaper --------------------------------------------------------- */
 
 static bool keeps(const char *name)
 {

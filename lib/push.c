@@ -41,7 +41,7 @@ bool streams_pushing(void)
 	return depth != 0;
 }
 
-/* ---- Errors ---- */
+/* ---- Errors ------------------------------------------------------------- */
 
 int sat_fail(const struct sat_at *at, int rc, const char *fmt, ...)
 {
@@ -111,7 +111,7 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 	}
 }
 
-/* ---- Passing ---- */
+/* ---- Passing ------------------------------------------------------------ */
 
 static void run(struct node *n, struct fork *f, const struct sat_at *up, int branch,
 		const struct sat_item *item)
@@ -211,7 +211,7 @@ void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *i
 	in.fork->busy--;
 }
 
-/* ---- The push itself ---- */
+/* ---- The push itself ---------------------------------------------------- */
 
 static void end(void)
 {
@@ -253,7 +253,7 @@ void streams_fire(struct sat_timer *t)
 	end();
 }
 
-/* ---- What operators ask of a push ---- */
+/* ---- What operators ask of a push --------------------------------------- */
 
 struct sat_event *sat_edit(const struct sat_at *at, const struct sat_event *ev)
 {
@@ -346,7 +346,7 @@ void streams_free_scratch(void)
 	arena_free(&scratch);
 }
 
-/* ---- Setting fields ---- */
+/* ---- Setting fields ----------------------------------------------------- */
 
 static int set_attr(struct sat_event *ev, const char *key, const char *value)
 {

@@ -19,7 +19,7 @@ static bool reaping;			/* --reap: the reaper runs as it does live */
 static int64_t reaped;
 static unsigned mistakes;
 
-/* ---- What is printed ---- */
+/* ---- What is printed ---------------------------------------------------- */
 
 static void print_events(struct sat_buf *b, const struct sat_item *item)
 {
@@ -122,7 +122,7 @@ static void answer_match(const char *text, const struct sat_event *ev)
 	end(&b);
 }
 
-/* ---- Lines ---- */
+/* ---- Lines -------------------------------------------------------------- */
 
 struct line {
 	const struct json *root;
@@ -290,7 +290,7 @@ static int obey(struct line *l)
 	return 0;
 }
 
-/* ---- All of it ---- */
+/* ---- All of it ---------------------------------------------------------- */
 
 static void start(struct streams *streams, const struct line *l)
 {

@@ -178,7 +178,7 @@ static const struct sat_module *locate(enum loader_kind kind, const char *what, 
 	return m;
 }
 
-/* ---- What names a module by itself ------------------------------------- */
+/* ---- What names a module by itself -------------------------------------- */
 
 static const struct sat_op *find_op(void *arg, const char *name, const struct sat_conf *where,
 				    struct sat_self **self)

@@ -33,7 +33,7 @@ static uint32_t crc32_of(const unsigned char *p, size_t n)
 	return ~crc;
 }
 
-/* ---- The file ---- */
+/* ---- The file ----------------------------------------------------------- */
 
 void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
 {
@@ -89,7 +89,7 @@ int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const 
 	return 0;
 }
 
-/* ---- Values ---- */
+/* ---- Values ------------------------------------------------------------- */
 
 static int put(struct sat_writer *out, char tag, const void *p, size_t n)
 {

@@ -42,7 +42,7 @@ static struct { struct streams *set; struct node *node; struct place place; bool
 static int build_list(struct streams *s, const struct place *at, const struct sat_conf *conf,
 		      struct nodes *out);
 
-/* ---- Small things ---- */
+/* ---- Small things ------------------------------------------------------- */
 
 static int nodes_add(struct nodes *list, struct node *n)
 {
@@ -98,7 +98,7 @@ static const struct sat_option *option_of(const struct sat_op *op, const char *n
 	return NULL;
 }
 
-/* ---- Keys ---- */
+/* ---- Keys --------------------------------------------------------------- */
 
 /* The operator's own parameters as text: nothing of children or siblings. */
 static int canonical(const struct sat_op *op, const struct sat_conf *conf, struct sat_buf *out)
@@ -175,7 +175,7 @@ static int node_key(const struct streams *s, struct node *n, const struct place 
 	return 0;
 }
 
-/* ---- One node ---- */
+/* ---- One node ----------------------------------------------------------- */
 
 static int lay_out(struct node *n, struct scope *scope)
 {
@@ -340,7 +340,7 @@ static int build_node(struct streams *s, const struct place *at, const struct sa
 	return rc != 0 ? rc : define_node(n, at, conf);
 }
 
-/* ---- Names that stand for nodes ---- */
+/* ---- Names that stand for nodes ----------------------------------------- */
 
 static int add_all(struct nodes *out, const struct nodes *from)
 {
@@ -452,7 +452,7 @@ static int build_list(struct streams *s, const struct place *at, const struct sa
 	return rc;
 }
 
-/* ---- What define() may call ---- */
+/* ---- What define() may call --------------------------------------------- */
 
 static int add_branch(struct node *n)
 {
@@ -559,7 +559,7 @@ const char *sat_node_path(struct sat_node *node)
 	return node->path;
 }
 
-/* ---- The set ---- */
+/* ---- The set ------------------------------------------------------------ */
 
 static int add_defines(struct streams *s, const struct sat_conf *group)
 {
@@ -656,7 +656,7 @@ void streams_free(struct streams *s)
 	free(s);
 }
 
-/* ---- Stopping ---- */
+/* ---- Stopping ----------------------------------------------------------- */
 
 static void one_stopped(struct streams *s)
 {

@@ -58,7 +58,7 @@ static int copy(struct sat_value *to, const struct sat_value *from)
 	return 0;
 }
 
-/* ---- The node ---- */
+/* ---- The node ----------------------------------------------------------- */
 
 static const struct sat_option *const changed_options[] = {
 	SAT_OPTION("changed", SAT_STRING, .required = true, .help = "the field that is watched"),
@@ -119,7 +119,7 @@ static int state_define(struct sat_node *node, void *module, const struct sat_co
 	return define(conf, "state", def);
 }
 
-/* ---- The fork ---- */
+/* ---- The fork ----------------------------------------------------------- */
 
 static int open_fork(const struct sat_at *at, const void *def, void *state)
 {
@@ -245,7 +245,7 @@ static const struct sat_op changed = {
 	.save = save, .load = load,
 };
 
-/* ---- changed-state: by host and service, changed state ---- */
+/* ---- changed-state: by host and service, changed state ------------------ */
 
 static int state_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {

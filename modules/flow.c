@@ -14,7 +14,7 @@ static const struct sat_event *judged(const struct sat_at *at, const struct sat_
 	return !item->list && item->n == 1 ? item->evs[0] : sat_edit(at, NULL);
 }
 
-/* ---- where ---- */
+/* ---- where -------------------------------------------------------------- */
 
 static const struct sat_option *const where_options[] = {
 	SAT_OPTION("where", SAT_QUERY, .required = true, .help = "predicate; true: do, else: else"),
@@ -50,7 +50,7 @@ static const struct sat_op where = {
 	.options = where_options, .define = where_define, .undefine = where_undefine, .item = where_item,
 };
 
-/* ---- expired, not-expired, sdo ---- */
+/* ---- expired, not-expired, sdo ------------------------------------------ */
 
 static int expired_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
@@ -97,7 +97,7 @@ static const struct sat_op sdo = {
 	.size = sizeof(sdo), .name = "sdo", .summary = "several streams as one", .item = sdo_item,
 };
 
-/* ---- over, under ---- */
+/* ---- over, under -------------------------------------------------------- */
 
 static const struct sat_option *const over_options[] = {
 	SAT_OPTION("over", SAT_NUMBER, .required = true, .help = "the metric passed on is greater than this"),
@@ -163,7 +163,7 @@ static const struct sat_op under = {
 	.options = under_options, .define = under_define, .undefine = free, .item = under_item,
 };
 
-/* ---- by ---- */
+/* ---- by ----------------------------------------------------------------- */
 
 static const struct sat_option *const by_options[] = {
 	SAT_OPTION("by", SAT_STRINGS, .required = true, .help = "fields: \"host service\", or a list"),
@@ -249,7 +249,7 @@ static const struct sat_op by = {
 	.options = by_options, .flags = SAT_FORKS, .define = by_define, .undefine = by_undefine, .item = by_item,
 };
 
-/* ---- pipe ---- */
+/* ---- pipe --------------------------------------------------------------- */
 
 static const struct sat_option *const pipe_options[] = {
 	SAT_OPTION("pipe", SAT_NODES, .required = true, .help = "stages, each passing to the next"),

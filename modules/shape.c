@@ -6,7 +6,7 @@
 
 #include <satellite/module.h>
 
-/* ---- Fields and the values they are to have ---- */
+/* ---- Fields and the values they are to have ----------------------------- */
 
 struct part { struct sat_field field; struct sat_value value; };
 struct parts { uint32_t n; struct part v[]; };
@@ -119,7 +119,7 @@ static int one_event(const struct sat_at *at, const struct sat_item *item)
 	return !item->list && item->n == 1 ? 0 : sat_fail(at, -EINVAL, "it takes events, not lists");
 }
 
-/* ---- with, default, unset ---- */
+/* ---- with, default, unset ----------------------------------------------- */
 
 static const struct sat_option *const with_options[] = {
 	SAT_OPTION("with", SAT_GROUP, .required = true, .help = "fields and their new values"), NULL
@@ -209,7 +209,7 @@ static const struct sat_op unset = {
 	.define = unset_define, .undefine = parts_free, .item = with_item,
 };
 
-/* ---- tag, untag ---- */
+/* ---- tag, untag --------------------------------------------------------- */
 
 static const struct sat_option *const tag_options[] = {
 	SAT_OPTION("tag", SAT_STRINGS, .required = true, .help = "tags to add"), NULL

@@ -12,7 +12,7 @@ static const struct { const char *name; int level; } levels[] = {
 	{ "error", LOG_ERR }, { "critical", LOG_CRIT },
 };
 
-/* ---- log ---- */
+/* ---- log ---------------------------------------------------------------- */
 
 static const struct sat_option *const log_options[] = {
 	SAT_OPTION("log", SAT_STRING, .fallback = "info",
@@ -77,7 +77,7 @@ static const struct sat_op log_op = {
 	.define = log_define, .undefine = free, .item = log_item,
 };
 
-/* ---- print ---- */
+/* ---- print -------------------------------------------------------------- */
 
 static const struct sat_option *const print_options[] = {
 	SAT_OPTION("print", SAT_STRING, .help = "a name that stands in the line"),

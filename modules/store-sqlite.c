@@ -75,7 +75,7 @@ struct store {
 
 static void turn(struct store *s);
 
-/* ---- On a host's thread --------------------------------------------------- */
+/* ---- On a host's thread ------------------------------------------------- */
 
 static int note(struct job *j, const char *what)
 {
@@ -334,7 +334,7 @@ static int work(void *arg)
 	return rc;
 }
 
-/* ---- What the mirrors are told -------------------------------------------- */
+/* ---- What the mirrors are told ------------------------------------------ */
 
 static bool concerns(const struct mirror *m, const char *key)
 {
@@ -394,7 +394,7 @@ static void tell_lost(struct store *s, int rc)
 	}
 }
 
-/* ---- On the loop ---------------------------------------------------------- */
+/* ---- On the loop -------------------------------------------------------- */
 
 static void answer(struct commit *c, int rc)
 {
@@ -649,7 +649,7 @@ static void unmirror(void *state, void *arg)
 	sweep(s);
 }
 
-/* ---- The module ----------------------------------------------------------- */
+/* ---- The module --------------------------------------------------------- */
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("path", SAT_STRING, .fallback = "store.db", .help = "the file, under state-dir unless it begins with /"),

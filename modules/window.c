@@ -6,7 +6,7 @@
 
 #include <satellite/module.h>
 
-/* ---- coalesce ---- */
+/* ---- coalesce ----------------------------------------------------------- */
 
 struct coalesce { int64_t dt; uint32_t max; struct sat_self *self; };
 

@@ -19,7 +19,7 @@
 /* The second is that of Mesos before 0.23. */
 static const char *const paths[] = { "/metrics/snapshot", "/stats.json" };
 
-/* ---- What the checks say ---- */
+/* ---- What the checks say ------------------------------------------------ */
 
 static void tell(struct total *t)
 {
@@ -79,7 +79,7 @@ static void leave(struct total *t)
 	t->waits = false;
 }
 
-/* ---- Asking the agent ---- */
+/* ---- Asking the agent --------------------------------------------------- */
 
 static const char *describe(const struct agent *a, const struct sat_answer *ans, int rc)
 {
@@ -165,7 +165,7 @@ static bool ask(struct agent *a)
 	return a->call != NULL;
 }
 
-/* ---- The checks ---- */
+/* ---- The checks --------------------------------------------------------- */
 
 static void run(void *def)
 {
@@ -238,7 +238,7 @@ static const struct sat_check *const checks[] = {
 	NULL,
 };
 
-/* ---- Life ---- */
+/* ---- Life --------------------------------------------------------------- */
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5051",

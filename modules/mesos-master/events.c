@@ -68,7 +68,7 @@ void mesos_say_model(struct mesos *m)
 	}
 }
 
-/* ---- The topic ---- */
+/* ---- The topic ---------------------------------------------------------- */
 
 struct listed {
 	struct sat_event ev;

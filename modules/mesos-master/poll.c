@@ -37,7 +37,7 @@ static int64_t most(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* ---- Who leads ---- */
+/* ---- Who leads ---------------------------------------------------------- */
 
 static void forget_model(struct mesos *m)
 {
@@ -85,7 +85,7 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 	settle_leader(m, sat_clock());
 }
 
-/* ---- The state ---- */
+/* ---- The state ---------------------------------------------------------- */
 
 static bool wants_state(const struct mesos *m)
 {
@@ -215,7 +215,7 @@ static void state_failed(struct mesos *m, const struct sat_answer *a)
 	state_free(&m->reading);
 }
 
-/* ---- The figures ---- */
+/* ---- The figures -------------------------------------------------------- */
 
 static void report(struct mesos *m, const struct sat_answer *a)
 {
@@ -266,7 +266,7 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 	}
 }
 
-/* ---- Life ---- */
+/* ---- Life --------------------------------------------------------------- */
 
 static void beat(struct sat_alarm *alarm)
 {

@@ -38,7 +38,7 @@ static int data(void *arg, int status, const void *p, size_t n)
 	return 0;
 }
 
-/* ---- How it went ---- */
+/* ---- How it went -------------------------------------------------------- */
 
 void source_say(const struct source *s)
 {
@@ -122,7 +122,7 @@ static void refused(struct source *s, const struct sat_answer *a)
 		       s->words);
 }
 
-/* ---- Asking ---- */
+/* ---- Asking ------------------------------------------------------------- */
 
 static bool ask(struct source *s);
 
@@ -196,7 +196,7 @@ void source_failed(struct source *s, const struct sat_answer *a)
 		refused(s, a);
 }
 
-/* ---- What it costs the master ---- */
+/* ---- What it costs the master ------------------------------------------- */
 
 void mesos_turn_bytes(struct mesos *m, int64_t now)
 {

@@ -28,7 +28,7 @@ struct piece {			/* names are packed into these */
 	char text[PIECE];
 };
 
-/* ---- What is kept ---- */
+/* ---- What is kept ------------------------------------------------------- */
 
 /* A copy of v's text; "" where it is none, or not legal.  NULL: out of memory. */
 static const char *keep(struct state *s, const struct sat_json_value *v)
@@ -112,7 +112,7 @@ static int add_framework(struct state *s)
 	return 0;
 }
 
-/* ---- Where things stand ---- */
+/* ---- Where things stand ------------------------------------------------- */
 
 static int open_part(void *arg, unsigned level, const char *key, bool list)
 {
@@ -210,7 +210,7 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	return 0;
 }
 
-/* ---- From outside ---- */
+/* ---- From outside ------------------------------------------------------- */
 
 int state_begin(struct state *s)
 {

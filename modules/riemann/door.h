@@ -14,7 +14,7 @@ enum count {
 struct lines { uint64_t since; unsigned n, held; };
 void lines_log(struct sat_self *self, struct lines *l, const char *fmt, ...) SAT_PRINTF(3);
 
-/* ---- UDP: a message a datagram, and no answer ---- */
+/* ---- UDP: a message a datagram, and no answer --------------------------- */
 
 struct udp;
 /* *out stays NULL where the setting is false. */

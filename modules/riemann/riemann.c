@@ -164,7 +164,7 @@ static void settle(struct conn *c)
 	l->last = c;
 }
 
-/* ---- An end ---- */
+/* ---- An end ------------------------------------------------------------- */
 
 static void let_go(struct door *d)
 {
@@ -207,7 +207,7 @@ static void conn_end(struct conn *c)
 		conn_close(c);
 }
 
-/* ---- Answers ---- */
+/* ---- Answers ------------------------------------------------------------ */
 
 static void take(struct conn *c, char *p, size_t n);
 static void allocate(uv_handle_t *h, size_t hint, uv_buf_t *buf);
@@ -297,7 +297,7 @@ static void answer_error(struct door *d, const char *fmt, ...)
 	sat_buf_add(&d->out, words, (size_t)n);
 }
 
-/* ---- Frames ---- */
+/* ---- Frames ------------------------------------------------------------- */
 
 static uint32_t frame_length(const char *p)
 {
@@ -469,7 +469,7 @@ static void heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 		add(c, (size_t)n);
 }
 
-/* ---- Connections ---- */
+/* ---- Connections -------------------------------------------------------- */
 
 static void conn_open(struct door *d, int fd)
 {
@@ -546,7 +546,7 @@ static void tick(uv_timer_t *timer)
 	udp_tick(d->udp);
 }
 
-/* ---- Life ---- */
+/* ---- Life --------------------------------------------------------------- */
 
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {

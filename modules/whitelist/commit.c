@@ -130,7 +130,7 @@ void commit_lost(struct whitelist *wl)
 			order_refuse(take_order(wl, h), 503, "the store cannot be reached");
 }
 
-/* ---- What a host's record is to be ---------------------------------------- */
+/* ---- What a host's record is to be -------------------------------------- */
 
 static int stamp(struct whitelist *wl, struct record *rec, bool person)
 {
@@ -209,7 +209,7 @@ static int plan_automation(struct whitelist *wl, struct entry *e)
 	return rc == 0 ? 1 : rc;
 }
 
-/* ---- A batch -------------------------------------------------------------- */
+/* ---- A batch ------------------------------------------------------------ */
 
 static void entry_end(struct whitelist *wl, struct entry *e)
 {
@@ -320,7 +320,7 @@ static void gather(struct batch *b, int64_t *later)
 	}
 }
 
-/* ---- The answer ----------------------------------------------------------- */
+/* ---- The answer --------------------------------------------------------- */
 
 static void entry_done(struct whitelist *wl, struct entry *e, int64_t version)
 {

@@ -13,7 +13,7 @@
 #define SETTLE		(20 * SAT_MS)	/* what changes together is written together */
 #define BACKOFF_MAX	(15 * SAT_SECOND)
 
-/* ---- On a host's thread --------------------------------------------------- */
+/* ---- On a host's thread ------------------------------------------------- */
 
 static int by_line(const void *a, const void *b)
 {
@@ -63,7 +63,7 @@ static int replace_job(void *arg)
 	return same ? -EALREADY : sat_file_replace(job->path, job->text, job->len, 0644);
 }
 
-/* ---- On the loop ---------------------------------------------------------- */
+/* ---- On the loop -------------------------------------------------------- */
 
 static void replace_late(void *arg)
 {

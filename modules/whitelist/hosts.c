@@ -45,7 +45,7 @@ bool name_like(const char *pattern, const char *name)
 	return *pattern == '\0';
 }
 
-/* ---- The table ------------------------------------------------------------ */
+/* ---- The table ---------------------------------------------------------- */
 
 /* Where a name's host is, or would be; there are buckets. */
 static struct host **bucket_of(const struct whitelist *wl, const char *name)
@@ -128,7 +128,7 @@ void hosts_tidy(struct whitelist *wl, struct host *h)
 	destroy(h);
 }
 
-/* ---- What a host's state means to others ---------------------------------- */
+/* ---- What a host's state means to others -------------------------------- */
 
 static void announce(struct whitelist *wl, struct host *h)
 {
@@ -191,7 +191,7 @@ void hosts_gone(struct whitelist *wl, struct host *h)
 	hosts_tidy(wl, h);
 }
 
-/* ---- The mirror ----------------------------------------------------------- */
+/* ---- The mirror --------------------------------------------------------- */
 
 static void put_host(struct whitelist *wl, struct host *h, const void *value, size_t len, int64_t version)
 {

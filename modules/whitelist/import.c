@@ -36,7 +36,7 @@ static void retry(struct sat_alarm *alarm)
 	import_consider(SAT_OWNER(alarm, struct whitelist, import_alarm));
 }
 
-/* ---- The mark ------------------------------------------------------------- */
+/* ---- The mark ----------------------------------------------------------- */
 
 void import_mark(struct whitelist *wl, const char *value, size_t len, int64_t version)
 {
@@ -89,7 +89,7 @@ static void mark_set(struct whitelist *wl, enum mark mark)
 		again(wl);
 }
 
-/* ---- Hosts that come in --------------------------------------------------- */
+/* ---- Hosts that come in ------------------------------------------------- */
 
 /* 1: it is on its way; 0: it is there, or cannot be. */
 static int bring(struct whitelist *wl, const char *name, enum flag flag, const char *cause)
@@ -156,7 +156,7 @@ static void bring_agents(struct whitelist *wl, enum flag flag, const char *cause
 	}
 }
 
-/* ---- The first start ------------------------------------------------------ */
+/* ---- The first start ---------------------------------------------------- */
 
 static int read_job(void *arg)
 {
@@ -265,7 +265,7 @@ void import_consider(struct whitelist *wl)
 	}
 }
 
-/* ---- Agents --------------------------------------------------------------- */
+/* ---- Agents ------------------------------------------------------------- */
 
 static void agents_free(struct whitelist *wl)
 {

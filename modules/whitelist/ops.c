@@ -58,7 +58,7 @@ static int define_on(struct sat_node *node, void *module, const struct sat_conf 
 	return def_new(module, sat_conf_string(conf, "on-host"), 0, out);
 }
 
-/* ---- One host, on or off -------------------------------------------------- */
+/* ---- One host, on or off ------------------------------------------------ */
 
 static int hold(const struct sat_at *at, struct def *d, const struct sat_event *ev, bool off)
 {
@@ -96,7 +96,7 @@ static int on_item(const struct sat_at *at, void *def, void *state, const struct
 	return hold_item(at, def, item, false);
 }
 
-/* ---- Events of the record ------------------------------------------------- */
+/* ---- Events of the record ----------------------------------------------- */
 
 static int event_item(const struct sat_at *at, struct def *d, const struct sat_item *item, bool keep)
 {
@@ -130,7 +130,7 @@ static int delete_item(const struct sat_at *at, void *def, void *state, const st
 	return event_item(at, def, item, false);
 }
 
-/* ---- All tests pass ------------------------------------------------------- */
+/* ---- All tests pass ----------------------------------------------------- */
 
 static bool failing(const struct sat_event *ev)
 {

@@ -37,7 +37,7 @@ struct order *order_new(struct sat_request *req, int what, const char *host, con
 	return NULL;
 }
 
-/* ---- The body of a POST --------------------------------------------------- */
+/* ---- The body of a POST ------------------------------------------------- */
 
 int order_ttl(const char *text, size_t len, int64_t *ttl)
 {
@@ -184,7 +184,7 @@ int order_body(struct order *o, const void *body, size_t len, int64_t now, char 
 	return rc;
 }
 
-/* ---- Carrying it out ------------------------------------------------------ */
+/* ---- Carrying it out ---------------------------------------------------- */
 
 static int post(const struct order *o, struct record *rec)
 {
@@ -209,7 +209,7 @@ int order_apply(const struct order *o, struct record *rec, bool known)
 	return 200;
 }
 
-/* ---- Answering ------------------------------------------------------------ */
+/* ---- Answering ---------------------------------------------------------- */
 
 static const char *reason(const struct order *o, int status)
 {

@@ -35,7 +35,7 @@ static int text_read(char **to, const struct member *m)
 	return *to == NULL ? -ENOMEM : 0;
 }
 
-/* ---- Events --------------------------------------------------------------- */
+/* ---- Events ------------------------------------------------------------- */
 
 static void event_free(struct rec_event *e)
 {
@@ -209,7 +209,7 @@ int64_t record_until(const struct record *rec)
 	return first;
 }
 
-/* ---- Holds ---------------------------------------------------------------- */
+/* ---- Holds -------------------------------------------------------------- */
 
 struct hold *hold_find(struct hold *list, const char *name)
 {
@@ -272,7 +272,7 @@ bool holds_same(const struct hold *a, const struct hold *b)
 	return holds_within(a, b) && holds_within(b, a);
 }
 
-/* ---- Reading -------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------ */
 
 static int managed_member(void *arg, const struct member *m)
 {
@@ -446,7 +446,7 @@ void record_free(struct record *rec)
 	free(rec);
 }
 
-/* ---- Writing -------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------ */
 
 void micros_print(struct sat_buf *out, int64_t t)
 {
@@ -561,7 +561,7 @@ int record_flip(struct record *rec, enum flag flag, int64_t now, const char *cau
 	return 0;
 }
 
-/* ---- An event of a stream ------------------------------------------------- */
+/* ---- An event of a stream ----------------------------------------------- */
 
 /* The shortest text that reads back as the same double, and as a double. */
 static void double_print(struct sat_buf *out, double d)

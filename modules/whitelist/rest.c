@@ -13,7 +13,7 @@
 enum { LOOKUPS_MAX = 64, EVENT_BYTES = 256, LIST_MAX = 1 << 30 };
 #define LOOKUP_TIME	(5 * SAT_SECOND)
 
-/* ---- Reading -------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------ */
 
 static int not_read(struct sat_request *req)
 {
@@ -77,7 +77,7 @@ static int get_snapshot(void *state, struct sat_request *req)
 	return 0;
 }
 
-/* ---- A new host is looked up first ---------------------------------------- */
+/* ---- A new host is looked up first -------------------------------------- */
 
 struct lookup {
 	struct lookup *next;
@@ -187,7 +187,7 @@ void rest_submit(struct whitelist *wl, struct order *o)
 		commit(wl, o);
 }
 
-/* ---- Changing ------------------------------------------------------------- */
+/* ---- Changing ----------------------------------------------------------- */
 
 static int change(struct whitelist *wl, struct sat_request *req, int what)
 {

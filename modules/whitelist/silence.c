@@ -66,7 +66,7 @@ double silence_fresh(struct whitelist *wl)
 	return ever == 0 ? 1 : (double)fresh / (double)ever;
 }
 
-/* ---- Telling -------------------------------------------------------------- */
+/* ---- Telling ------------------------------------------------------------ */
 
 static int64_t round_time(const struct whitelist *wl)
 {
@@ -107,7 +107,7 @@ static void tick(struct sat_alarm *alarm)
 	sat_alarm_set(wl->self, alarm, sat_clock() + SAT_SECOND);
 }
 
-/* ---- Over a restart ------------------------------------------------------- */
+/* ---- Over a restart ----------------------------------------------------- */
 
 static char *heard_text(struct whitelist *wl, size_t *len)
 {

@@ -43,7 +43,7 @@ static const struct sat_counter *const counters[] = {
 	NULL
 };
 
-/* ---- How many hosts there are --------------------------------------------- */
+/* ---- How many hosts there are ------------------------------------------- */
 
 static void number(struct whitelist *wl, const char *service, size_t n)
 {
@@ -73,7 +73,7 @@ void numbers_changed(struct whitelist *wl)
 	wl->numbers_due = sat_alarm_set(wl->self, &wl->numbers, sat_clock() + NUMBERS_SETTLE) == 0;
 }
 
-/* ---- Life ----------------------------------------------------------------- */
+/* ---- Life --------------------------------------------------------------- */
 
 static void acting(void *state, bool acts)
 {

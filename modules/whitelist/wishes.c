@@ -27,7 +27,7 @@ static uint64_t signature(const struct sat_event *ev)
 	return sig;
 }
 
-/* ---- Whose wish counts ---------------------------------------------------- */
+/* ---- Whose wish counts -------------------------------------------------- */
 
 /* Log a name once; a full table forgets, and logs no more. */
 static void stranger(struct whitelist *wl, const char *name)
@@ -65,7 +65,7 @@ static struct host *subject(struct whitelist *wl, const char *name)
 	return h == NULL && sat_dry_run() && name_legal(name) ? hosts_get(wl, name) : h;
 }
 
-/* ---- Holds ---------------------------------------------------------------- */
+/* ---- Holds -------------------------------------------------------------- */
 
 enum flag wishes_flag(const struct host *h)
 {
@@ -157,7 +157,7 @@ int wishes_end(struct whitelist *wl, struct host *h, int64_t now)
 	return ended;
 }
 
-/* ---- Events --------------------------------------------------------------- */
+/* ---- Events ------------------------------------------------------------- */
 
 static struct wish **wish_at(struct host *h, const char *service)
 {
@@ -248,7 +248,7 @@ const char *wishes_failing(struct host *h)
 	return NULL;
 }
 
-/* ---- Into the record ------------------------------------------------------ */
+/* ---- Into the record ---------------------------------------------------- */
 
 static int write_event(struct wish *w, const struct rec_event *e, struct record *rec)
 {
@@ -339,7 +339,7 @@ void wishes_settle(struct whitelist *wl, struct host *h)
 			at = &(*at)->next;
 }
 
-/* ---- When something ends by itself ---------------------------------------- */
+/* ---- When something ends by itself -------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -395,7 +395,7 @@ static void ends(struct sat_alarm *alarm)
 	wake(wl, first);
 }
 
-/* ---- Asking the guard ----------------------------------------------------- */
+/* ---- Asking the guard --------------------------------------------------- */
 
 static int by_wish(const void *a, const void *b)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agentd.c - the agents' own endpoints, one by its port or all by path. */
+/* agentd - the agents' own endpoints, one by its port or all by path. */
 #include <stdio.h>
 #include <string.h>
 
 #include "sim.h"
 
-static void
-reply_agent(struct sim *sim, struct http_request *req, struct snapshot *s,
-	    const struct agent *a,
-	    void (*put)(struct out *o, const struct agent *a))
+static void reply_agent(struct sim *sim, struct http_request *req, struct snapshot *s, const struct agent *a,
+			void (*put)(struct out *o, const struct agent *a))
 {
 	struct buf b = { 0 };
 	const struct master *m = sim->leader ? sim->leader : &sim->masters[0];
@@ -21,9 +19,8 @@ reply_agent(struct sim *sim, struct http_request *req, struct snapshot *s,
 }
 
 /* What lists the agent's tasks needs a snapshot. */
-static void
-reply_tasks(struct sim *sim, struct http_request *req, const struct agent *a,
-	    void (*put)(struct out *o, const struct agent *a))
+static void reply_tasks(struct sim *sim, struct http_request *req, const struct agent *a,
+			void (*put)(struct out *o, const struct agent *a))
 {
 	struct snapshot *s = snapshot_get(&sim->cluster);
 
@@ -31,9 +28,7 @@ reply_tasks(struct sim *sim, struct http_request *req, const struct agent *a,
 	snapshot_put(s);
 }
 
-static void
-answer_agent(struct sim *sim, struct http_request *req, const struct agent *a,
-	     const char *path)
+static void answer_agent(struct sim *sim, struct http_request *req, const struct agent *a, const char *path)
 {
 	char plain[256];
 
@@ -57,8 +52,7 @@ answer_agent(struct sim *sim, struct http_request *req, const struct agent *a,
 }
 
 /* "/agent/NAME/path": the agent, and the path that is left. */
-static const struct agent *
-agent_by_path(const struct sim *sim, const char **path)
+static const struct agent *agent_by_path(const struct sim *sim, const char **path)
 {
 	char name[300];
 	const char *end;
@@ -74,8 +68,7 @@ agent_by_path(const struct sim *sim, const char **path)
 	return cluster_find_agent(&sim->cluster, name);
 }
 
-static void
-answer_now(struct http_request *req)
+static void answer_now(struct http_request *req)
 {
 	struct agent_door *d = req->data;
 	const struct agent *a = &d->sim->cluster.agents[d->agent];
@@ -89,8 +82,7 @@ answer_now(struct http_request *req)
 		http_reply(req, 404, NULL, NULL, NULL, 0);
 }
 
-static void
-on_request(struct http_request *req)
+static void on_request(struct http_request *req)
 {
 	struct agent_door *d = req->data;
 	uint64_t later;
@@ -105,8 +97,7 @@ on_request(struct http_request *req)
 		answer_now(req);
 }
 
-int
-agentd_start(struct agent_door *d, int port)
+int agentd_start(struct agent_door *d, int port)
 {
 	int rc = http_listen(&d->server, &d->sim->loop, port, on_request, d);
 
@@ -115,8 +106,7 @@ agentd_start(struct agent_door *d, int port)
 	return rc;
 }
 
-int
-agentd_start_all(struct sim *sim, int port)
+int agentd_start_all(struct sim *sim, int port)
 {
 	sim->all.sim = sim;
 	return http_listen(&sim->all.server, &sim->loop, port, on_request,

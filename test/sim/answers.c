@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* answers.c - the shapes of a master's unversioned endpoints. */
+/* answers - the shapes of a master's unversioned endpoints. */
 #include "answers.h"
 
 #include <stdio.h>
@@ -10,10 +10,9 @@
 #define BUILD_DATE "2020-11-18 07:24:37"
 #define BUILD_TIME 1605684277
 
-/* --------------------------------------------------------- names, numbers */
+/* ---- Names, numbers ----------------------------------------------------- */
 
-void
-uuid_text(char uuid[40], uint64_t a, uint64_t b)
+void uuid_text(char uuid[40], uint64_t a, uint64_t b)
 {
 	snprintf(uuid, 40, "%08x-%04x-4%03x-a%03x-%012llx",
 		 (unsigned int)(a & 0xffffffff), (unsigned int)(a >> 32 & 0xffff),
@@ -21,8 +20,7 @@ uuid_text(char uuid[40], uint64_t a, uint64_t b)
 		 (unsigned long long)(b & 0xffffffffffff));
 }
 
-void
-task_id_text(const struct task *t, char id[128])
+void task_id_text(const struct task *t, char id[128])
 {
 	char uuid[40];
 
@@ -30,8 +28,7 @@ task_id_text(const struct task *t, char id[128])
 	snprintf(id, 128, "%s.%s", task_app(t), uuid);
 }
 
-uint64_t
-task_id_serial(const char *id)
+uint64_t task_id_serial(const char *id)
 {
 	const char *tail = strrchr(id, '-');
 
@@ -39,14 +36,12 @@ task_id_serial(const char *id)
 }
 
 /* Ids are made of the first master's: they outlive a failover. */
-static void
-base_id(const struct view *v, char id[40])
+static void base_id(const struct view *v, char id[40])
 {
 	uuid_text(id, mix(v->c->seed, 1), mix(v->c->seed, 2));
 }
 
-void
-id_of_agent(struct out *o, uint32_t index)
+void id_of_agent(struct out *o, uint32_t index)
 {
 	char base[40];
 
@@ -55,8 +50,7 @@ id_of_agent(struct out *o, uint32_t index)
 		o->v->s->agents[index].id : o->v->c->agents[index].id);
 }
 
-void
-id_of_framework(struct out *o, uint16_t index)
+void id_of_framework(struct out *o, uint16_t index)
 {
 	char base[40];
 
@@ -64,8 +58,7 @@ id_of_framework(struct out *o, uint16_t index)
 	out_fmt(o, "%s-%04u", base, index);
 }
 
-void
-id_of_task(struct out *o, const struct task *t)
+void id_of_task(struct out *o, const struct task *t)
 {
 	char id[128];
 
@@ -74,8 +67,7 @@ id_of_task(struct out *o, const struct task *t)
 }
 
 /* Agents with a port of their own can be asked there. */
-void
-agent_pid(char pid[64], const struct agent *a)
+void agent_pid(char pid[64], const struct agent *a)
 {
 	if (a->port != 5051)
 		snprintf(pid, 64, "slave(1)@127.0.0.1:%d", a->port);
@@ -85,28 +77,24 @@ agent_pid(char pid[64], const struct agent *a)
 			 a->index & 255);
 }
 
-bool
-agent_has_gpus(const struct agent *a)
+bool agent_has_gpus(const struct agent *a)
 {
 	return a->index % 50 == 7;
 }
 
-const char *
-agent_reserved_role(const struct agent *a)
+const char *agent_reserved_role(const struct agent *a)
 {
 	return a->index % 20 == 5 ? "kafka" : NULL;
 }
 
-struct resources
-agent_total(const struct view *v, const struct agent *a)
+struct resources agent_total(const struct view *v, const struct agent *a)
 {
 	(void)a;
 	return (struct resources){ v->c->agent_cpus * 1000,
 		v->c->agent_cpus * 4096, v->c->agent_cpus * 28800 };
 }
 
-const char *
-framework_role(const struct framework *f)
+const char *framework_role(const struct framework *f)
 {
 	static const char *const roles[] = { "*", "slave_public", "prod",
 		"batch", "kafka" };
@@ -114,16 +102,14 @@ framework_role(const struct framework *f)
 	return roles[f->index % 5];
 }
 
-static void
-put_pid(struct out *o, const struct master_info *m)
+static void put_pid(struct out *o, const struct master_info *m)
 {
 	out_fmt(o, "master@%s:%d", m->host, m->port);
 }
 
-/* --------------------------------------------------------------- resources */
+/* ---- Resources ---------------------------------------------------------- */
 
-static void
-put_amounts(struct out *o, struct resources r, double gpus)
+static void put_amounts(struct out *o, struct resources r, double gpus)
 {
 	out_raw(o, "{\"cpus\":");
 	out_number(o, r.cpus / 1000.0);
@@ -137,22 +123,19 @@ put_amounts(struct out *o, struct resources r, double gpus)
 	out_number(o, r.mem);
 }
 
-static void
-put_none(struct out *o, const void *about)
+static void put_none(struct out *o, const void *about)
 {
 	(void)about;
 	put_amounts(o, (struct resources){ 0, 0, 0 }, 0);
 	buf_char(o->b, '}');
 }
 
-static bool
-port_used(const struct agent *a, int i)
+static bool port_used(const struct agent *a, int i)
 {
 	return i < PORTS && (a->ports[i / 64] >> i % 64 & 1);
 }
 
-static void
-put_used_ports(struct out *o, const struct agent *a)
+static void put_used_ports(struct out *o, const struct agent *a)
 {
 	int i, first;
 	bool any = false;
@@ -170,8 +153,7 @@ put_used_ports(struct out *o, const struct agent *a)
 		out_raw(o, "]\"");
 }
 
-static void
-slave_used(struct out *o, const void *about)
+static void slave_used(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 
@@ -181,28 +163,24 @@ slave_used(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-put_with_ports(struct out *o, struct resources r, double gpus)
+static void put_with_ports(struct out *o, struct resources r, double gpus)
 {
 	put_amounts(o, r, gpus);
 	out_raw(o, ",\"ports\":\"[31000-32023]\"}");
 }
 
-static void
-slave_resources(struct out *o, const void *about)
+static void slave_resources(struct out *o, const void *about)
 {
 	put_with_ports(o, agent_total(o->v, about),
 		       agent_has_gpus(about) ? 8 : 0);
 }
 
-static struct resources
-half(struct resources r)
+static struct resources half(struct resources r)
 {
 	return (struct resources){ r.cpus / 2, r.mem / 2, r.disk / 2 };
 }
 
-static void
-slave_unreserved(struct out *o, const void *about)
+static void slave_unreserved(struct out *o, const void *about)
 {
 	struct resources r = agent_total(o->v, about);
 
@@ -210,8 +188,7 @@ slave_unreserved(struct out *o, const void *about)
 		       agent_has_gpus(about) ? 8 : 0);
 }
 
-static void
-slave_reserved(struct out *o, const void *about)
+static void slave_reserved(struct out *o, const void *about)
 {
 	const char *role = agent_reserved_role(about);
 
@@ -225,46 +202,39 @@ slave_reserved(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-/* ------------------------------------------------------------------- tasks */
+/* ---- Tasks -------------------------------------------------------------- */
 
-static const struct agent *
-agent_of(const struct out *o, const struct task *t)
+static const struct agent *agent_of(const struct out *o, const struct task *t)
 {
 	return &o->v->s->agents[t->agent];
 }
 
-static void
-task_id(struct out *o, const void *t)
+static void task_id(struct out *o, const void *t)
 {
 	id_of_task(o, t);
 }
 
-static void
-task_name(struct out *o, const void *about)
+static void task_name(struct out *o, const void *about)
 {
 	out_text(o, task_app(about));
 }
 
-static void
-task_framework(struct out *o, const void *about)
+static void task_framework(struct out *o, const void *about)
 {
 	id_of_framework(o, ((const struct task *)about)->framework);
 }
 
-static void
-task_slave(struct out *o, const void *about)
+static void task_slave(struct out *o, const void *about)
 {
 	id_of_agent(o, ((const struct task *)about)->agent);
 }
 
-static void
-put_state(struct out *o, const void *about)
+static void put_state(struct out *o, const void *about)
 {
 	out_text(o, task_state_name(((const struct task *)about)->state));
 }
 
-static void
-task_amounts(struct out *o, const void *about)
+static void task_amounts(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
@@ -274,17 +244,14 @@ task_amounts(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-task_role(struct out *o, const void *about)
+static void task_role(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
 	out_text(o, framework_role(&o->v->s->frameworks[t->framework]));
 }
 
-static void
-put_status(struct out *o, const struct task *t, const char *state, double when,
-	   bool *any)
+static void put_status(struct out *o, const struct task *t, const char *state, double when, bool *any)
 {
 	const struct agent *a = agent_of(o, t);
 
@@ -303,8 +270,7 @@ put_status(struct out *o, const struct task *t, const char *state, double when,
 	buf_char(o->b, '}');
 }
 
-static void
-task_statuses(struct out *o, const void *about)
+static void task_statuses(struct out *o, const void *about)
 {
 	const struct task *t = about;
 	bool any = false;
@@ -319,8 +285,7 @@ task_statuses(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static void
-task_labels(struct out *o, const void *about)
+static void task_labels(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
@@ -330,8 +295,7 @@ task_labels(struct out *o, const void *about)
 	out_raw(o, "}]");
 }
 
-static void
-task_discovery(struct out *o, const void *about)
+static void task_discovery(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
@@ -344,8 +308,7 @@ task_discovery(struct out *o, const void *about)
 	out_raw(o, "}}");
 }
 
-static void
-task_container(struct out *o, const void *about)
+static void task_container(struct out *o, const void *about)
 {
 	out_raw(o, "{\"type\":\"DOCKER\",\"docker\":{\"image\":");
 	out_fmt(o, "registry.example.com/%s:v%u", task_app(about),
@@ -353,43 +316,37 @@ task_container(struct out *o, const void *about)
 	out_raw(o, ",\"network\":\"HOST\",\"privileged\":false}}");
 }
 
-static void
-put_empty(struct out *o, const void *x)
+static void put_empty(struct out *o, const void *x)
 {
 	(void)x;
 	out_raw(o, "\"\"");
 }
 
-static void
-put_user(struct out *o, const void *x)
+static void put_user(struct out *o, const void *x)
 {
 	(void)x;
 	out_raw(o, "\"root\"");
 }
 
-static void
-put_true(struct out *o, const void *x)
+static void put_true(struct out *o, const void *x)
 {
 	(void)x;
 	out_bool(o, true);
 }
 
-static void
-put_false(struct out *o, const void *x)
+static void put_false(struct out *o, const void *x)
 {
 	(void)x;
 	out_bool(o, false);
 }
 
-static void
-put_zero(struct out *o, const void *x)
+static void put_zero(struct out *o, const void *x)
 {
 	(void)x;
 	out_number(o, 0);
 }
 
-static void
-put_list(struct out *o, const void *x)
+static void put_list(struct out *o, const void *x)
 {
 	(void)x;
 	out_raw(o, "[]");
@@ -411,10 +368,9 @@ SHAPE(shape_task,
 	{ "container", 26, .leaf = task_container },
 );
 
-/* -------------------------------------------------------------- frameworks */
+/* ---- Frameworks --------------------------------------------------------- */
 
-static const void *
-framework_task(const struct view *v, const void *about, size_t i)
+static const void *framework_task(const struct view *v, const void *about, size_t i)
 {
 	const struct framework *f = about;
 
@@ -422,35 +378,30 @@ framework_task(const struct view *v, const void *about, size_t i)
 	return i < f->n_tasks ? &f->tasks[i] : NULL;
 }
 
-static const void *
-framework_completed(const struct view *v, const void *about, size_t i)
+static const void *framework_completed(const struct view *v, const void *about, size_t i)
 {
 	(void)v;
 	return framework_done(about, i);
 }
 
-static void
-framework_id(struct out *o, const void *about)
+static void framework_id(struct out *o, const void *about)
 {
 	id_of_framework(o, ((const struct framework *)about)->index);
 }
 
-static void
-framework_name(struct out *o, const void *about)
+static void framework_name(struct out *o, const void *about)
 {
 	out_text(o, ((const struct framework *)about)->name);
 }
 
-static void
-framework_pid(struct out *o, const void *about)
+static void framework_pid(struct out *o, const void *about)
 {
 	const struct framework *f = about;
 
 	out_fmt(o, "scheduler-%u@10.254.0.%u:15101", f->index, f->index);
 }
 
-static void
-framework_used(struct out *o, const void *about)
+static void framework_used(struct out *o, const void *about)
 {
 	const struct framework *f = about;
 	struct resources sum = { 0, 0, 0 };
@@ -467,8 +418,7 @@ framework_used(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-framework_capabilities(struct out *o, const void *about)
+static void framework_capabilities(struct out *o, const void *about)
 {
 	const struct framework *f = about;
 
@@ -477,53 +427,45 @@ framework_capabilities(struct out *o, const void *about)
 		o->v->version >= 103 && f->multi_role ? ",\"MULTI_ROLE\"" : "");
 }
 
-static void
-framework_hostname(struct out *o, const void *about)
+static void framework_hostname(struct out *o, const void *about)
 {
 	out_fmt(o, "sched%02u.example.com",
 		((const struct framework *)about)->index);
 }
 
-static void
-framework_webui(struct out *o, const void *about)
+static void framework_webui(struct out *o, const void *about)
 {
 	out_fmt(o, "http://sched%02u.example.com:8080",
 		((const struct framework *)about)->index);
 }
 
-static void
-framework_failover(struct out *o, const void *about)
+static void framework_failover(struct out *o, const void *about)
 {
 	(void)about;
 	out_number(o, 604800);
 }
 
-static void
-framework_registered(struct out *o, const void *about)
+static void framework_registered(struct out *o, const void *about)
 {
 	out_time(o, ((const struct framework *)about)->registered_time);
 }
 
-static bool
-framework_many_roles(const struct view *v, const void *about)
+static bool framework_many_roles(const struct view *v, const void *about)
 {
 	return v->version >= 103 && ((const struct framework *)about)->multi_role;
 }
 
-static bool
-framework_one_role(const struct view *v, const void *about)
+static bool framework_one_role(const struct view *v, const void *about)
 {
 	return !framework_many_roles(v, about);
 }
 
-static void
-framework_role_text(struct out *o, const void *about)
+static void framework_role_text(struct out *o, const void *about)
 {
 	out_text(o, framework_role(about));
 }
 
-static void
-framework_roles(struct out *o, const void *about)
+static void framework_roles(struct out *o, const void *about)
 {
 	buf_char(o->b, '[');
 	out_text(o, framework_role(about));
@@ -559,28 +501,24 @@ SHAPE(shape_framework,
 	{ "offer_constraints", 111, .leaf = put_none },
 );
 
-/* ------------------------------------------------------------------ agents */
+/* ---- Agents ------------------------------------------------------------- */
 
-static void
-slave_id(struct out *o, const void *about)
+static void slave_id(struct out *o, const void *about)
 {
 	id_of_agent(o, ((const struct agent *)about)->index);
 }
 
-static void
-slave_hostname(struct out *o, const void *about)
+static void slave_hostname(struct out *o, const void *about)
 {
 	out_text(o, ((const struct agent *)about)->host);
 }
 
-static void
-slave_port(struct out *o, const void *about)
+static void slave_port(struct out *o, const void *about)
 {
 	buf_fmt(o->b, "%d", ((const struct agent *)about)->port);
 }
 
-static void
-slave_attributes(struct out *o, const void *about)
+static void slave_attributes(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 
@@ -590,8 +528,7 @@ slave_attributes(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-slave_domain(struct out *o, const void *about)
+static void slave_domain(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 
@@ -602,8 +539,7 @@ slave_domain(struct out *o, const void *about)
 	out_raw(o, "}}}");
 }
 
-static void
-slave_pid(struct out *o, const void *about)
+static void slave_pid(struct out *o, const void *about)
 {
 	char pid[64];
 
@@ -611,75 +547,64 @@ slave_pid(struct out *o, const void *about)
 	out_text(o, pid);
 }
 
-static void
-slave_registered(struct out *o, const void *about)
+static void slave_registered(struct out *o, const void *about)
 {
 	out_time(o, ((const struct agent *)about)->registered_time);
 }
 
-static void
-slave_reregistered(struct out *o, const void *about)
+static void slave_reregistered(struct out *o, const void *about)
 {
 	out_time(o, ((const struct agent *)about)->reregistered_time);
 }
 
-static bool
-slave_was_reregistered(const struct view *v, const void *about)
+static bool slave_was_reregistered(const struct view *v, const void *about)
 {
 	(void)v;
 	return ((const struct agent *)about)->reregistered_time > 0;
 }
 
-static void
-slave_active(struct out *o, const void *about)
+static void slave_active(struct out *o, const void *about)
 {
 	out_bool(o, ((const struct agent *)about)->connected);
 }
 
-static void
-slave_deactivated(struct out *o, const void *about)
+static void slave_deactivated(struct out *o, const void *about)
 {
 	out_bool(o, ((const struct agent *)about)->deactivated);
 }
 
-static bool
-slave_drains(const struct view *v, const void *about)
+static bool slave_drains(const struct view *v, const void *about)
 {
 	(void)v;
 	return ((const struct agent *)about)->draining;
 }
 
-static void
-slave_drain_info(struct out *o, const void *about)
+static void slave_drain_info(struct out *o, const void *about)
 {
 	buf_fmt(o->b, "{\"state\":\"%s\",\"config\":{\"max_grace_period\":"
 		"{\"nanoseconds\":600000000000},\"mark_gone\":false}}",
 		((const struct agent *)about)->tasks ? "DRAINING" : "DRAINED");
 }
 
-static void
-slave_drain_time(struct out *o, const void *about)
+static void slave_drain_time(struct out *o, const void *about)
 {
 	out_time(o, ((const struct agent *)about)->drain_time);
 }
 
-static void
-put_version(struct out *o, const void *about)
+static void put_version(struct out *o, const void *about)
 {
 	(void)about;
 	out_text(o, o->v->c->version_text);
 }
 
-static void
-slave_capabilities(struct out *o, const void *about)
+static void slave_capabilities(struct out *o, const void *about)
 {
 	(void)about;
 	buf_fmt(o->b, "[%s%s]", o->v->version >= 103 ? "\"MULTI_ROLE\"" : "",
 		o->v->version >= 109 ? ",\"AGENT_DRAINING\"" : "");
 }
 
-static void
-put_full_scalar(struct out *o, const char *name, double value)
+static void put_full_scalar(struct out *o, const char *name, double value)
 {
 	buf_fmt(o->b, "{\"name\":\"%s\",\"type\":\"SCALAR\",\"scalar\":"
 		"{\"value\":", name);
@@ -687,8 +612,7 @@ put_full_scalar(struct out *o, const char *name, double value)
 	out_raw(o, "},\"role\":\"*\"}");
 }
 
-static void
-slave_unreserved_full(struct out *o, const void *about)
+static void slave_unreserved_full(struct out *o, const void *about)
 {
 	struct resources r = agent_total(o->v, about);
 
@@ -705,8 +629,7 @@ slave_unreserved_full(struct out *o, const void *about)
 		"\"role\":\"*\"}]");
 }
 
-static void
-put_object(struct out *o, const void *x)
+static void put_object(struct out *o, const void *x)
 {
 	(void)x;
 	out_raw(o, "{}");
@@ -743,18 +666,16 @@ SHAPE(shape_slave_full, SLAVE_FIELDS,
 	{ "offered_resources_full", 28, .leaf = put_list },
 );
 
-/* ------------------------------------------------------------------- state */
+/* ---- State -------------------------------------------------------------- */
 
-static const void *
-state_slave(const struct view *v, const void *about, size_t i)
+static const void *state_slave(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return i < v->s->n_registered ?
 		&v->s->agents[v->s->registered[i]] : NULL;
 }
 
-static const void *
-framework_that(const struct view *v, size_t i, bool registered)
+static const void *framework_that(const struct view *v, size_t i, bool registered)
 {
 	size_t k;
 
@@ -764,113 +685,97 @@ framework_that(const struct view *v, size_t i, bool registered)
 	return NULL;
 }
 
-static const void *
-state_framework(const struct view *v, const void *about, size_t i)
+static const void *state_framework(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return framework_that(v, i, true);
 }
 
-static const void *
-state_completed(const struct view *v, const void *about, size_t i)
+static const void *state_completed(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return framework_that(v, i, false);
 }
 
-static void
-put_git_sha(struct out *o, const void *x)
+static void put_git_sha(struct out *o, const void *x)
 {
 	(void)x;
 	out_text(o, GIT_SHA);
 }
 
-static void
-put_build_date(struct out *o, const void *x)
+static void put_build_date(struct out *o, const void *x)
 {
 	(void)x;
 	out_text(o, BUILD_DATE);
 }
 
-static void
-put_build_time(struct out *o, const void *x)
+static void put_build_time(struct out *o, const void *x)
 {
 	(void)x;
 	out_number(o, BUILD_TIME);
 }
 
-static void
-put_cluster(struct out *o, const void *x)
+static void put_cluster(struct out *o, const void *x)
 {
 	(void)x;
 	out_text(o, "simulated");
 }
 
-static void
-put_log_dir(struct out *o, const void *x)
+static void put_log_dir(struct out *o, const void *x)
 {
 	(void)x;
 	out_text(o, "/var/log/mesos");
 }
 
-static void
-state_start(struct out *o, const void *about)
+static void state_start(struct out *o, const void *about)
 {
 	(void)about;
 	out_time(o, o->v->me->start_time);
 }
 
-static void
-state_elected(struct out *o, const void *about)
+static void state_elected(struct out *o, const void *about)
 {
 	(void)about;
 	out_time(o, o->v->me->elected_time);
 }
 
-static bool
-leads(const struct view *v, const void *about)
+static bool leads(const struct view *v, const void *about)
 {
 	(void)about;
 	return v->me == v->leader;
 }
 
-static bool
-leader_known(const struct view *v, const void *about)
+static bool leader_known(const struct view *v, const void *about)
 {
 	(void)about;
 	return v->leader != NULL;
 }
 
-static void
-state_id(struct out *o, const void *about)
+static void state_id(struct out *o, const void *about)
 {
 	(void)about;
 	out_text(o, o->v->me->id);
 }
 
-static void
-state_pid(struct out *o, const void *about)
+static void state_pid(struct out *o, const void *about)
 {
 	(void)about;
 	put_pid(o, o->v->me);
 }
 
-static void
-state_hostname(struct out *o, const void *about)
+static void state_hostname(struct out *o, const void *about)
 {
 	(void)about;
 	out_text(o, o->v->me->host);
 }
 
-static void
-state_leader(struct out *o, const void *about)
+static void state_leader(struct out *o, const void *about)
 {
 	(void)about;
 	put_pid(o, o->v->leader);
 }
 
-static void
-state_leader_info(struct out *o, const void *about)
+static void state_leader_info(struct out *o, const void *about)
 {
 	(void)about;
 	out_raw(o, "{\"id\":");
@@ -882,8 +787,7 @@ state_leader_info(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-put_agent_count(struct out *o, bool connected)
+static void put_agent_count(struct out *o, bool connected)
 {
 	size_t i, n = 0;
 
@@ -893,22 +797,19 @@ put_agent_count(struct out *o, bool connected)
 	out_number(o, (double)n);
 }
 
-static void
-state_activated(struct out *o, const void *x)
+static void state_activated(struct out *o, const void *x)
 {
 	(void)x;
 	put_agent_count(o, true);
 }
 
-static void
-state_deactivated(struct out *o, const void *x)
+static void state_deactivated(struct out *o, const void *x)
 {
 	(void)x;
 	put_agent_count(o, false);
 }
 
-static void
-state_flags(struct out *o, const void *about)
+static void state_flags(struct out *o, const void *about)
 {
 	(void)about;
 	out_raw(o, "{\"allocation_interval\":\"1secs\",\"cluster\":"
@@ -920,50 +821,43 @@ state_flags(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-state_capabilities(struct out *o, const void *about)
+static void state_capabilities(struct out *o, const void *about)
 {
 	(void)about;
 	buf_fmt(o->b, "[\"AGENT_UPDATE\"%s]",
 		o->v->version >= 109 ? ",\"AGENT_DRAINING\"" : "");
 }
 
-static void
-put_count(struct out *o, uint64_t n)
+static void put_count(struct out *o, uint64_t n)
 {
 	out_number(o, (double)n);
 }
 
-static void
-state_staged(struct out *o, const void *x)
+static void state_staged(struct out *o, const void *x)
 {
 	(void)x;
 	put_count(o, o->v->s->count.launched);
 }
 
-static void
-state_finished(struct out *o, const void *x)
+static void state_finished(struct out *o, const void *x)
 {
 	(void)x;
 	put_count(o, o->v->s->count.ended[TASK_FINISHED]);
 }
 
-static void
-state_failed(struct out *o, const void *x)
+static void state_failed(struct out *o, const void *x)
 {
 	(void)x;
 	put_count(o, o->v->s->count.ended[TASK_FAILED]);
 }
 
-static void
-state_killed(struct out *o, const void *x)
+static void state_killed(struct out *o, const void *x)
 {
 	(void)x;
 	put_count(o, o->v->s->count.ended[TASK_KILLED]);
 }
 
-static void
-state_lost(struct out *o, const void *x)
+static void state_lost(struct out *o, const void *x)
 {
 	(void)x;
 	put_count(o, o->v->s->count.ended[TASK_LOST]);
@@ -1017,7 +911,7 @@ SHAPE(shape_frameworks,
 	{ "unregistered_frameworks", 20, .leaf = put_list },
 );
 
-/* ----------------------------------------------------------------- summary */
+/* ---- Summary ------------------------------------------------------------ */
 
 /* The counts of tasks in memory, of an agent and of a framework. */
 #define COUNTED(state) \
@@ -1058,8 +952,7 @@ COUNTED(TASK_ERROR)
 	{ "TASK_ERROR", .leaf = of##_TASK_ERROR }, \
 	{ "TASK_UNREACHABLE", 102, .leaf = put_zero }
 
-static void
-slave_framework_ids(struct out *o, const void *about)
+static void slave_framework_ids(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 	uint64_t set = o->v->s->agent_frameworks[a->index];
@@ -1073,8 +966,7 @@ slave_framework_ids(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static void
-framework_slave_ids(struct out *o, const void *about)
+static void framework_slave_ids(struct out *o, const void *about)
 {
 	const struct framework *f = about;
 	const struct snapshot *s = o->v->s;
@@ -1122,7 +1014,7 @@ SHAPE(shape_summary,
 		.item = state_framework },
 );
 
-/* ----------------------------------------------------------- small answers */
+/* ---- Small answers ------------------------------------------------------ */
 
 SHAPE(shape_version,
 	{ "build_date", .leaf = put_build_date },
@@ -1141,22 +1033,19 @@ struct shape *const answer_slaves = &shape_slaves;
 struct shape *const answer_frameworks = &shape_frameworks;
 struct shape *const answer_summary = &shape_summary;
 
-void
-answer_version(struct out *o)
+void answer_version(struct out *o)
 {
 	shape_put(o, &shape_version, NULL);
 }
 
-void
-answer_flags(struct out *o)
+void answer_flags(struct out *o)
 {
 	shape_put(o, &shape_flags, NULL);
 }
 
-/* -------------------------------------------------------- the agent's own */
+/* ---- The agent's own ---------------------------------------------------- */
 
-static const void *
-agent_task(const struct view *v, const void *about, size_t i)
+static const void *agent_task(const struct view *v, const void *about, size_t i)
 {
 	const struct agent *a = about;
 	size_t f, k;
@@ -1169,14 +1058,12 @@ agent_task(const struct view *v, const void *about, size_t i)
 	return NULL;
 }
 
-static void
-executor_id(struct out *o, const void *t)
+static void executor_id(struct out *o, const void *t)
 {
 	id_of_task(o, t);
 }
 
-static void
-executor_name(struct out *o, const void *about)
+static void executor_name(struct out *o, const void *about)
 {
 	char id[128];
 
@@ -1185,15 +1072,13 @@ executor_name(struct out *o, const void *about)
 		id);
 }
 
-static const void *
-executor_task(const struct view *v, const void *about, size_t i)
+static const void *executor_task(const struct view *v, const void *about, size_t i)
 {
 	(void)v;
 	return i == 0 ? about : NULL;
 }
 
-static void
-executor_limits(struct out *o, const void *about)
+static void executor_limits(struct out *o, const void *about)
 {
 	const struct task *t = about;
 	struct resources r = task_resources(t);
@@ -1237,8 +1122,7 @@ SHAPE(shape_agent_framework,
 	{ "completed_executors", .leaf = put_list },
 );
 
-static const void *
-agent_framework(const struct view *v, const void *about, size_t i)
+static const void *agent_framework(const struct view *v, const void *about, size_t i)
 {
 	(void)v;
 	return i == 0 ? about : NULL;
@@ -1275,14 +1159,12 @@ SHAPE(shape_statistics,
 	{ "statistics", .leaf = executor_limits },
 );
 
-void
-agent_state(struct out *o, const struct agent *a)
+void agent_state(struct out *o, const struct agent *a)
 {
 	shape_put(o, &shape_agent_state, a);
 }
 
-void
-agent_statistics(struct out *o, const struct agent *a)
+void agent_statistics(struct out *o, const struct agent *a)
 {
 	const void *t;
 	size_t i;
@@ -1296,8 +1178,7 @@ agent_statistics(struct out *o, const struct agent *a)
 	buf_char(o->b, ']');
 }
 
-void
-answers_prepare(int version)
+void answers_prepare(int version)
 {
 	struct shape *all[] = { &shape_state, &shape_slaves,
 		&shape_frameworks, &shape_summary, &shape_version,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* answers.h - what the endpoints of a master and an agent say. */
+/* answers - what the endpoints of a master and an agent say. */
 #ifndef SIM_ANSWERS_H
 #define SIM_ANSWERS_H
 

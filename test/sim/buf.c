@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buf.c - text that grows. */
+/* buf - text that grows. */
 #include "buf.h"
 
 #include <stdarg.h>
@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *
-checked(void *at)
+static void *checked(void *at)
 {
 	if (!at) {
 		fputs("satellite-sim: out of memory\n", stderr);
@@ -18,26 +17,22 @@ checked(void *at)
 	return at;
 }
 
-void *
-sim_calloc(size_t n, size_t size)
+void *sim_calloc(size_t n, size_t size)
 {
 	return checked(calloc(n ? n : 1, size ? size : 1));
 }
 
-void *
-sim_realloc(void *at, size_t size)
+void *sim_realloc(void *at, size_t size)
 {
 	return checked(realloc(at, size ? size : 1));
 }
 
-char *
-sim_strdup(const char *s)
+char *sim_strdup(const char *s)
 {
 	return checked(strdup(s));
 }
 
-static void
-make_room(struct buf *b, size_t n)
+static void make_room(struct buf *b, size_t n)
 {
 	size_t room = b->room ? b->room : 256;
 
@@ -49,8 +44,7 @@ make_room(struct buf *b, size_t n)
 	b->room = room;
 }
 
-void
-buf_add(struct buf *b, const void *at, size_t n)
+void buf_add(struct buf *b, const void *at, size_t n)
 {
 	if (n == 0)
 		return;
@@ -59,21 +53,18 @@ buf_add(struct buf *b, const void *at, size_t n)
 	b->len += n;
 }
 
-void
-buf_str(struct buf *b, const char *s)
+void buf_str(struct buf *b, const char *s)
 {
 	buf_add(b, s, strlen(s));
 }
 
-void
-buf_char(struct buf *b, char c)
+void buf_char(struct buf *b, char c)
 {
 	make_room(b, 1);
 	b->at[b->len++] = c;
 }
 
-void
-buf_fmt(struct buf *b, const char *fmt, ...)
+void buf_fmt(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -93,16 +84,14 @@ buf_fmt(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
-void
-buf_eat(struct buf *b, size_t n)
+void buf_eat(struct buf *b, size_t n)
 {
 	b->len -= n;
 	if (b->len)
 		memmove(b->at, b->at + n, b->len);
 }
 
-void
-buf_free(struct buf *b)
+void buf_free(struct buf *b)
 {
 	free(b->at);
 	memset(b, 0, sizeof(*b));

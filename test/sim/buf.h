@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buf.h - text that grows; a simulator without memory ends. */
+/* buf - text that grows; a simulator without memory ends. */
 #ifndef SIM_BUF_H
 #define SIM_BUF_H
 

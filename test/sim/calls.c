@@ -1,43 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls.c - the shapes of a master's v1 API: ids in objects, times in
- * nanoseconds, empty lists left out. */
+/*
+ * calls - the shapes of a master's v1 API: ids in objects, times in
+ * nanoseconds, empty lists left out.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "answers.h"
 
-static void
-put_value(struct out *o, const char *text)
+static void put_value(struct out *o, const char *text)
 {
 	out_raw(o, "{\"value\":");
 	out_text(o, text);
 	buf_char(o->b, '}');
 }
 
-static void
-put_agent_id(struct out *o, uint32_t index)
+static void put_agent_id(struct out *o, uint32_t index)
 {
 	out_raw(o, "{\"value\":");
 	id_of_agent(o, index);
 	buf_char(o->b, '}');
 }
 
-static void
-put_framework_id(struct out *o, uint16_t index)
+static void put_framework_id(struct out *o, uint16_t index)
 {
 	out_raw(o, "{\"value\":");
 	id_of_framework(o, index);
 	buf_char(o->b, '}');
 }
 
-static void
-put_nanoseconds(struct out *o, double t)
+static void put_nanoseconds(struct out *o, double t)
 {
 	buf_fmt(o->b, "{\"nanoseconds\":%lld}", (long long)(t * 1e6) * 1000);
 }
 
-static void
-put_scalar(struct out *o, const char *name, double value, const char *role)
+static void put_scalar(struct out *o, const char *name, double value, const char *role)
 {
 	buf_fmt(o->b, "{\"name\":\"%s\",\"type\":\"SCALAR\",\"scalar\":"
 		"{\"value\":", name);
@@ -52,8 +49,7 @@ put_scalar(struct out *o, const char *name, double value, const char *role)
 	}
 }
 
-static void
-put_scalars(struct out *o, struct resources r, const char *role)
+static void put_scalars(struct out *o, struct resources r, const char *role)
 {
 	put_scalar(o, "cpus", r.cpus / 1000.0, role);
 	buf_char(o->b, ',');
@@ -64,38 +60,33 @@ put_scalars(struct out *o, struct resources r, const char *role)
 	}
 }
 
-static void
-put_range(struct out *o, unsigned int begin, unsigned int end)
+static void put_range(struct out *o, unsigned int begin, unsigned int end)
 {
 	buf_fmt(o->b, ",{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":"
 		"{\"range\":[{\"begin\":%u,\"end\":%u}]},\"role\":\"*\"}",
 		begin, end);
 }
 
-static void
-put_true(struct out *o, const void *x)
+static void put_true(struct out *o, const void *x)
 {
 	(void)x;
 	out_bool(o, true);
 }
 
-static void
-put_false(struct out *o, const void *x)
+static void put_false(struct out *o, const void *x)
 {
 	(void)x;
 	out_bool(o, false);
 }
 
-/* ------------------------------------------------------------------- tasks */
+/* ---- Tasks -------------------------------------------------------------- */
 
-static void
-task_name(struct out *o, const void *about)
+static void task_name(struct out *o, const void *about)
 {
 	out_text(o, task_app(about));
 }
 
-static void
-task_id(struct out *o, const void *about)
+static void task_id(struct out *o, const void *about)
 {
 	char id[128];
 
@@ -103,26 +94,22 @@ task_id(struct out *o, const void *about)
 	put_value(o, id);
 }
 
-static void
-task_framework(struct out *o, const void *about)
+static void task_framework(struct out *o, const void *about)
 {
 	put_framework_id(o, ((const struct task *)about)->framework);
 }
 
-static void
-task_agent(struct out *o, const void *about)
+static void task_agent(struct out *o, const void *about)
 {
 	put_agent_id(o, ((const struct task *)about)->agent);
 }
 
-static void
-task_state(struct out *o, const void *about)
+static void task_state(struct out *o, const void *about)
 {
 	out_text(o, task_state_name(((const struct task *)about)->state));
 }
 
-static void
-task_amounts(struct out *o, const void *about)
+static void task_amounts(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
@@ -134,8 +121,7 @@ task_amounts(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static double
-task_last_change(const struct task *t)
+static double task_last_change(const struct task *t)
 {
 	if (t->ended > 0)
 		return t->ended;
@@ -144,8 +130,7 @@ task_last_change(const struct task *t)
 }
 
 /* "SOURCE_AGENT", "REASON_…": 0.2x and the metrics still say slave. */
-static void
-put_cause(struct out *o, const struct task *t)
+static void put_cause(struct out *o, const struct task *t)
 {
 	static const char *const sources[TASK_CAUSES] = {
 		"EXECUTOR", "EXECUTOR", "AGENT", "MASTER",
@@ -164,8 +149,7 @@ put_cause(struct out *o, const struct task *t)
 			",\"message\":\"Command exited with status 1\"");
 }
 
-static void
-put_status(struct out *o, const void *about)
+static void put_status(struct out *o, const void *about)
 {
 	const struct task *t = about;
 	const struct agent *a = &o->v->c->agents[t->agent];
@@ -187,8 +171,7 @@ put_status(struct out *o, const void *about)
 		a->index >> 8 & 255, a->index & 255);
 }
 
-static void
-task_statuses(struct out *o, const void *about)
+static void task_statuses(struct out *o, const void *about)
 {
 	buf_char(o->b, '[');
 	if (((const struct task *)about)->state != TASK_STAGING)
@@ -196,8 +179,7 @@ task_statuses(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static void
-task_labels(struct out *o, const void *about)
+static void task_labels(struct out *o, const void *about)
 {
 	const struct task *t = about;
 
@@ -219,8 +201,7 @@ SHAPE(shape_task,
 	{ "labels", .leaf = task_labels },
 );
 
-static const void *
-task_of_all(const struct view *v, size_t i, bool done)
+static const void *task_of_all(const struct view *v, size_t i, bool done)
 {
 	size_t f;
 
@@ -235,15 +216,13 @@ task_of_all(const struct view *v, size_t i, bool done)
 	return NULL;
 }
 
-static const void *
-running_task(const struct view *v, const void *about, size_t i)
+static const void *running_task(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return task_of_all(v, i, false);
 }
 
-static const void *
-completed_task(const struct view *v, const void *about, size_t i)
+static const void *completed_task(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return task_of_all(v, i, true);
@@ -255,10 +234,9 @@ SHAPE(shape_tasks,
 		.sparse = true },
 );
 
-/* -------------------------------------------------------------- frameworks */
+/* ---- Frameworks --------------------------------------------------------- */
 
-static void
-framework_info(struct out *o, const void *about)
+static void framework_info(struct out *o, const void *about)
 {
 	const struct framework *f = about;
 	bool many = f->multi_role && o->v->version >= 103;
@@ -278,8 +256,7 @@ framework_info(struct out *o, const void *about)
 	out_raw(o, many ? ",{\"type\":\"MULTI_ROLE\"}]}" : "]}");
 }
 
-static void
-framework_registered(struct out *o, const void *about)
+static void framework_registered(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct framework *)about)->registered_time);
 }
@@ -293,8 +270,7 @@ SHAPE(shape_framework,
 	{ "reregistered_time", .leaf = framework_registered },
 );
 
-static const void *
-framework_that(const struct view *v, size_t i, bool registered)
+static const void *framework_that(const struct view *v, size_t i, bool registered)
 {
 	size_t k;
 
@@ -304,15 +280,13 @@ framework_that(const struct view *v, size_t i, bool registered)
 	return NULL;
 }
 
-static const void *
-registered_framework(const struct view *v, const void *about, size_t i)
+static const void *registered_framework(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return framework_that(v, i, true);
 }
 
-static const void *
-completed_framework(const struct view *v, const void *about, size_t i)
+static const void *completed_framework(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return framework_that(v, i, false);
@@ -325,10 +299,9 @@ SHAPE(shape_frameworks,
 		.item = completed_framework, .sparse = true },
 );
 
-/* ------------------------------------------------------------------ agents */
+/* ---- Agents ------------------------------------------------------------- */
 
-static void
-agent_total_list(struct out *o, const void *about)
+static void agent_total_list(struct out *o, const void *about)
 {
 	buf_char(o->b, '[');
 	put_scalars(o, agent_total(o->v, about), NULL);
@@ -336,8 +309,7 @@ agent_total_list(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static void
-agent_info(struct out *o, const void *about)
+static void agent_info(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 
@@ -353,27 +325,23 @@ agent_info(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void
-agent_active(struct out *o, const void *about)
+static void agent_active(struct out *o, const void *about)
 {
 	out_bool(o, ((const struct agent *)about)->connected);
 }
 
-static void
-agent_deactivated(struct out *o, const void *about)
+static void agent_deactivated(struct out *o, const void *about)
 {
 	out_bool(o, ((const struct agent *)about)->deactivated);
 }
 
-static void
-agent_version(struct out *o, const void *about)
+static void agent_version(struct out *o, const void *about)
 {
 	(void)about;
 	out_text(o, o->v->c->version_text);
 }
 
-static void
-agent_pid_text(struct out *o, const void *about)
+static void agent_pid_text(struct out *o, const void *about)
 {
 	char pid[64];
 
@@ -381,34 +349,29 @@ agent_pid_text(struct out *o, const void *about)
 	out_text(o, pid);
 }
 
-static void
-agent_registered(struct out *o, const void *about)
+static void agent_registered(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->registered_time);
 }
 
-static void
-agent_reregistered(struct out *o, const void *about)
+static void agent_reregistered(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->reregistered_time);
 }
 
-static bool
-agent_was_reregistered(const struct view *v, const void *about)
+static bool agent_was_reregistered(const struct view *v, const void *about)
 {
 	(void)v;
 	return ((const struct agent *)about)->reregistered_time > 0;
 }
 
-static bool
-agent_is_used(const struct view *v, const void *about)
+static bool agent_is_used(const struct view *v, const void *about)
 {
 	(void)v;
 	return ((const struct agent *)about)->tasks > 0;
 }
 
-static void
-agent_allocated(struct out *o, const void *about)
+static void agent_allocated(struct out *o, const void *about)
 {
 	const struct agent *a = about;
 
@@ -418,31 +381,27 @@ agent_allocated(struct out *o, const void *about)
 	buf_char(o->b, ']');
 }
 
-static void
-agent_capabilities(struct out *o, const void *about)
+static void agent_capabilities(struct out *o, const void *about)
 {
 	(void)about;
 	buf_fmt(o->b, "[{\"type\":\"MULTI_ROLE\"}%s]",
 		o->v->version >= 109 ? ",{\"type\":\"AGENT_DRAINING\"}" : "");
 }
 
-static bool
-agent_drains(const struct view *v, const void *about)
+static bool agent_drains(const struct view *v, const void *about)
 {
 	(void)v;
 	return ((const struct agent *)about)->draining;
 }
 
-static void
-agent_drain_info(struct out *o, const void *about)
+static void agent_drain_info(struct out *o, const void *about)
 {
 	buf_fmt(o->b, "{\"state\":\"%s\",\"config\":{\"max_grace_period\":"
 		"{\"nanoseconds\":600000000000},\"mark_gone\":false}}",
 		((const struct agent *)about)->tasks ? "DRAINING" : "DRAINED");
 }
 
-static void
-agent_drain_start(struct out *o, const void *about)
+static void agent_drain_start(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->drain_time);
 }
@@ -465,8 +424,7 @@ SHAPE(shape_agent,
 	{ "capabilities", 103, .leaf = agent_capabilities },
 );
 
-static const void *
-registered_agent(const struct view *v, const void *about, size_t i)
+static const void *registered_agent(const struct view *v, const void *about, size_t i)
 {
 	(void)about;
 	return i < v->s->n_registered ?
@@ -478,10 +436,9 @@ SHAPE(shape_agents,
 		.sparse = true },
 );
 
-/* ------------------------------------------------------------------- calls */
+/* ---- Calls -------------------------------------------------------------- */
 
-static void
-put_object(struct out *o, const void *about)
+static void put_object(struct out *o, const void *about)
 {
 	(void)about;
 	out_raw(o, "{}");
@@ -494,8 +451,7 @@ SHAPE(shape_state,
 	{ "get_agents", .of = &shape_agents },
 );
 
-static void
-heartbeat_seconds(struct out *o, const void *about)
+static void heartbeat_seconds(struct out *o, const void *about)
 {
 	(void)about;
 	out_number(o, o->v->c->heartbeat);
@@ -506,8 +462,7 @@ SHAPE(shape_subscribed,
 	{ "heartbeat_interval_seconds", 103, .leaf = heartbeat_seconds },
 );
 
-static void
-master_info_text(struct out *o, const void *about)
+static void master_info_text(struct out *o, const void *about)
 {
 	(void)about;
 	out_raw(o, "{\"id\":");
@@ -526,8 +481,7 @@ SHAPE(shape_master,
 	{ "master_info", .leaf = master_info_text },
 );
 
-static void
-version_info(struct out *o, const void *about)
+static void version_info(struct out *o, const void *about)
 {
 	(void)about;
 	answer_version(o);
@@ -577,8 +531,7 @@ static const struct {
 	{ "SUBSCRIBED", &call_SUBSCRIBED },
 };
 
-struct shape *
-answer_call(const char *type)
+struct shape *answer_call(const char *type)
 {
 	size_t i;
 
@@ -588,10 +541,9 @@ answer_call(const char *type)
 	return NULL;
 }
 
-/* ------------------------------------------------------------------ events */
+/* ---- Events ------------------------------------------------------------- */
 
-static void
-task_updated(struct out *o, const struct task *t)
+static void task_updated(struct out *o, const struct task *t)
 {
 	out_raw(o, "{\"framework_id\":");
 	put_framework_id(o, t->framework);
@@ -602,16 +554,14 @@ task_updated(struct out *o, const struct task *t)
 	buf_char(o->b, '}');
 }
 
-static void
-wrapped(struct out *o, const char *key, struct shape *shape, const void *about)
+static void wrapped(struct out *o, const char *key, struct shape *shape, const void *about)
 {
 	buf_fmt(o->b, "{\"%s\":", key);
 	shape_put(o, shape, about);
 	buf_char(o->b, '}');
 }
 
-static void
-put_about(struct out *o, enum cluster_event ev, const void *about)
+static void put_about(struct out *o, enum cluster_event ev, const void *about)
 {
 	switch (ev) {
 	case EV_TASK_ADDED:
@@ -640,8 +590,7 @@ put_about(struct out *o, enum cluster_event ev, const void *about)
 	}
 }
 
-void
-answer_event(struct out *o, enum cluster_event ev, const void *about)
+void answer_event(struct out *o, enum cluster_event ev, const void *about)
 {
 	static const char *const names[][2] = {
 		[EV_TASK_ADDED] = { "TASK_ADDED", "task_added" },
@@ -660,8 +609,7 @@ answer_event(struct out *o, enum cluster_event ev, const void *about)
 	buf_char(o->b, '}');
 }
 
-void
-calls_prepare(int version)
+void calls_prepare(int version)
 {
 	size_t i;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* churn.c - tasks come, run and end, as an allocator would place them. */
+/* churn - tasks come, run and end, as an allocator would place them. */
 #include "churn.h"
 
 #include <stdlib.h>
@@ -13,32 +13,28 @@ enum {
 	TRIES = 8,		/* agents looked at for a task */
 };
 
-void
-churn_init(struct churn *ch, struct cluster *c)
+void churn_init(struct churn *ch, struct cluster *c)
 {
 	memset(ch, 0, sizeof(*ch));
 	ch->c = c;
 	ch->seen_agents = ch->seen_list = UINT64_MAX;
 }
 
-void
-churn_free(struct churn *ch)
+void churn_free(struct churn *ch)
 {
 	free(ch->eligible);
 	free(ch->holes);
 	free(ch->young);
 }
 
-bool
-churn_offers(const struct whitelist *w, const struct agent *a)
+bool churn_offers(const struct whitelist *w, const struct agent *a)
 {
 	return a->registered && a->connected && !a->deactivated &&
 		whitelist_has(w, a->host);
 }
 
 /* A sum that moves when an agent comes, goes or is switched. */
-static uint64_t
-agents_sum(const struct cluster *c)
+static uint64_t agents_sum(const struct cluster *c)
 {
 	uint64_t sum = c->n_agents;
 	size_t i;
@@ -52,8 +48,7 @@ agents_sum(const struct cluster *c)
 	return sum;
 }
 
-static void
-find_eligible(struct churn *ch, const struct whitelist *w)
+static void find_eligible(struct churn *ch, const struct whitelist *w)
 {
 	const struct cluster *c = ch->c;
 	uint64_t sum = agents_sum(c), list = w ? w->change : 0;
@@ -78,8 +73,7 @@ find_eligible(struct churn *ch, const struct whitelist *w)
 }
 
 /* A black hole is empty, so it is offered often: a quarter of the tasks. */
-static struct agent *
-eligible_black_hole(const struct churn *ch)
+static struct agent *eligible_black_hole(const struct churn *ch)
 {
 	if (ch->n_holes == 0 || cluster_random(ch->c) % 4)
 		return NULL;
@@ -87,8 +81,7 @@ eligible_black_hole(const struct churn *ch)
 }
 
 /* The emptiest of a few. */
-static struct agent *
-choose_agent(const struct churn *ch, const struct task *next)
+static struct agent *choose_agent(const struct churn *ch, const struct task *next)
 {
 	struct agent *best = NULL, *a;
 	int i;
@@ -109,8 +102,7 @@ choose_agent(const struct churn *ch, const struct task *next)
 	return best;
 }
 
-static struct framework *
-choose_framework(const struct churn *ch)
+static struct framework *choose_framework(const struct churn *ch)
 {
 	size_t i, k = cluster_random(ch->c) % ch->c->n_frameworks;
 
@@ -124,8 +116,7 @@ choose_framework(const struct churn *ch)
 	return NULL;
 }
 
-static void
-remember_young(struct churn *ch, const struct task *t)
+static void remember_young(struct churn *ch, const struct task *t)
 {
 	if (ch->n_young == ch->room) {
 		ch->room = ch->room ? ch->room * 2 : 64;
@@ -135,8 +126,7 @@ remember_young(struct churn *ch, const struct task *t)
 	ch->young[ch->n_young++] = (struct young){ t->serial, t->framework };
 }
 
-static struct task *
-launch(struct churn *ch)
+static struct task *launch(struct churn *ch)
 {
 	struct task next = { .serial = ch->c->next_serial + 1 };
 	struct framework *f = choose_framework(ch);
@@ -146,8 +136,7 @@ launch(struct churn *ch)
 }
 
 /* How a running task ends. */
-static void
-end_task(struct churn *ch, struct task *t)
+static void end_task(struct churn *ch, struct task *t)
 {
 	const struct cluster *c = ch->c;
 	double x = (double)(cluster_random(ch->c) >> 11) * 0x1p-53;
@@ -162,8 +151,7 @@ end_task(struct churn *ch, struct task *t)
 		task_change(ch->c, t, TASK_FINISHED, CAUSE_NONE);
 }
 
-static struct task *
-young_task(const struct churn *ch, size_t i)
+static struct task *young_task(const struct churn *ch, size_t i)
 {
 	const struct young *y = &ch->young[i];
 
@@ -172,8 +160,7 @@ young_task(const struct churn *ch, size_t i)
 }
 
 /* Tasks on black holes fail at once; those elsewhere take a step. */
-static void
-step_young(struct churn *ch, size_t i)
+static void step_young(struct churn *ch, size_t i)
 {
 	struct task *t = young_task(ch, i);
 	bool gone = true;
@@ -190,8 +177,7 @@ step_young(struct churn *ch, size_t i)
 		ch->young[i] = ch->young[--ch->n_young];
 }
 
-static void
-fail_in_black_holes(struct churn *ch)
+static void fail_in_black_holes(struct churn *ch)
 {
 	size_t i;
 
@@ -206,8 +192,7 @@ fail_in_black_holes(struct churn *ch)
 	}
 }
 
-static void
-drain(struct churn *ch)
+static void drain(struct churn *ch)
 {
 	struct cluster *c = ch->c;
 	size_t i, f;
@@ -227,8 +212,7 @@ drain(struct churn *ch)
 }
 
 /* One change: a launch where one is due, else a step on the way. */
-static bool
-one_change(struct churn *ch)
+static bool one_change(struct churn *ch)
 {
 	struct task *t;
 
@@ -252,8 +236,7 @@ one_change(struct churn *ch)
 	return true;
 }
 
-void
-churn_step(struct churn *ch, const struct whitelist *w, double seconds)
+void churn_step(struct churn *ch, const struct whitelist *w, double seconds)
 {
 	drain(ch);
 	if (ch->rate <= 0)
@@ -269,8 +252,7 @@ churn_step(struct churn *ch, const struct whitelist *w, double seconds)
 }
 
 /* A task that began some time ago. */
-static struct task *
-launch_running(struct churn *ch)
+static struct task *launch_running(struct churn *ch)
 {
 	struct task *t = launch(ch);
 
@@ -284,8 +266,7 @@ launch_running(struct churn *ch)
 }
 
 /* What runs before the beginning does not run there; till the next look. */
-static void
-leave_out_black_holes(struct churn *ch)
+static void leave_out_black_holes(struct churn *ch)
 {
 	size_t i, n = 0;
 
@@ -297,9 +278,7 @@ leave_out_black_holes(struct churn *ch)
 	ch->seen_agents = UINT64_MAX;
 }
 
-void
-churn_fill(struct churn *ch, const struct whitelist *w, size_t tasks,
-	   size_t completed)
+void churn_fill(struct churn *ch, const struct whitelist *w, size_t tasks, size_t completed)
 {
 	struct task *t;
 	size_t i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* churn.h - tasks come, run and end, as an allocator would place them. */
+/* churn - tasks come, run and end, as an allocator would place them. */
 #ifndef SIM_CHURN_H
 #define SIM_CHURN_H
 

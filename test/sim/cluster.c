@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster.c - the model: agents, frameworks, tasks and what is counted. */
+/* cluster - the model: agents, frameworks, tasks and what is counted. */
 #include "cluster.h"
 
 #include <cjson/cJSON.h>
@@ -16,14 +16,12 @@ static const char *const state_names[TASK_STATES] = {
 	"TASK_ERROR",
 };
 
-const char *
-task_state_name(enum task_state state)
+const char *task_state_name(enum task_state state)
 {
 	return state_names[state];
 }
 
-enum task_state
-task_state_of(const char *name)
+enum task_state task_state_of(const char *name)
 {
 	int i;
 
@@ -33,8 +31,7 @@ task_state_of(const char *name)
 	return (enum task_state)i;
 }
 
-const char *
-task_source(enum task_cause cause)
+const char *task_source(enum task_cause cause)
 {
 	static const char *const names[TASK_CAUSES] = {
 		"executor", "executor", "slave", "master",
@@ -43,8 +40,7 @@ task_source(enum task_cause cause)
 	return names[cause];
 }
 
-const char *
-task_reason(enum task_cause cause)
+const char *task_reason(enum task_cause cause)
 {
 	static const char *const names[TASK_CAUSES] = {
 		NULL, "command_executor_failed", "container_launch_failed",
@@ -54,14 +50,12 @@ task_reason(enum task_cause cause)
 	return names[cause];
 }
 
-bool
-task_state_ended(enum task_state state)
+bool task_state_ended(enum task_state state)
 {
 	return state >= TASK_FINISHED;
 }
 
-uint64_t
-mix(uint64_t a, uint64_t b)
+uint64_t mix(uint64_t a, uint64_t b)
 {
 	uint64_t x = (a ^ 0x9e3779b97f4a7c15u) + b * 0xbf58476d1ce4e5b9u;
 
@@ -70,8 +64,7 @@ mix(uint64_t a, uint64_t b)
 	return x ^ x >> 31;
 }
 
-struct resources
-task_resources(const struct task *t)
+struct resources task_resources(const struct task *t)
 {
 	static const uint32_t cpus[] = { 100, 250, 500, 1000 };
 	static const uint32_t mem[] = { 128, 256, 512, 2048 };
@@ -81,8 +74,7 @@ task_resources(const struct task *t)
 		(h >> 4 & 3) == 3 ? 1024 : 0 };
 }
 
-const char *
-task_app(const struct task *t)
+const char *task_app(const struct task *t)
 {
 	static const char *const apps[] = {
 		"web-frontend", "api-gateway", "billing", "search-indexer",
@@ -92,8 +84,7 @@ task_app(const struct task *t)
 	return apps[mix(t->serial, 5) % (sizeof(apps) / sizeof(apps[0]))];
 }
 
-double
-now_seconds(void)
+double now_seconds(void)
 {
 	struct timespec ts;
 
@@ -101,22 +92,19 @@ now_seconds(void)
 	return (double)ts.tv_sec + (double)(ts.tv_nsec / 1000) * 1e-6;
 }
 
-uint64_t
-cluster_random(struct cluster *c)
+uint64_t cluster_random(struct cluster *c)
 {
 	return mix(c->seed, ++c->random);
 }
 
-void
-cluster_tell(struct cluster *c, enum cluster_event ev, const void *about)
+void cluster_tell(struct cluster *c, enum cluster_event ev, const void *about)
 {
 	c->change++;
 	if (c->event)
 		c->event(c->event_arg, ev, about);
 }
 
-void
-cluster_init(struct cluster *c, size_t frameworks)
+void cluster_init(struct cluster *c, size_t frameworks)
 {
 	static const char *const names[] = {
 		"marathon", "metronome", "chronos", "spark", "kafka",
@@ -135,8 +123,7 @@ cluster_init(struct cluster *c, size_t frameworks)
 	}
 }
 
-void
-cluster_free(struct cluster *c)
+void cluster_free(struct cluster *c)
 {
 	size_t i;
 
@@ -154,10 +141,9 @@ cluster_free(struct cluster *c)
 		snapshot_put(c->latest);
 }
 
-/* ------------------------------------------------------------------ agents */
+/* ---- Agents ------------------------------------------------------------- */
 
-struct agent *
-cluster_add_agent(struct cluster *c, const char *host)
+struct agent *cluster_add_agent(struct cluster *c, const char *host)
 {
 	struct agent *a;
 
@@ -172,8 +158,7 @@ cluster_add_agent(struct cluster *c, const char *host)
 	return a;
 }
 
-struct agent *
-cluster_find_agent(const struct cluster *c, const char *host)
+struct agent *cluster_find_agent(const struct cluster *c, const char *host)
 {
 	size_t i;
 
@@ -183,8 +168,7 @@ cluster_find_agent(const struct cluster *c, const char *host)
 	return NULL;
 }
 
-void
-cluster_register(struct cluster *c, struct agent *a)
+void cluster_register(struct cluster *c, struct agent *a)
 {
 	if (a->registered) {
 		cluster_set_connected(c, a, true);
@@ -200,8 +184,7 @@ cluster_register(struct cluster *c, struct agent *a)
 	cluster_tell(c, EV_AGENT_ADDED, a);
 }
 
-static void
-lose_tasks(struct cluster *c, const struct agent *a)
+static void lose_tasks(struct cluster *c, const struct agent *a)
 {
 	size_t f, i;
 
@@ -212,8 +195,7 @@ lose_tasks(struct cluster *c, const struct agent *a)
 					    TASK_LOST, CAUSE_AGENT);
 }
 
-void
-cluster_remove(struct cluster *c, struct agent *a)
+void cluster_remove(struct cluster *c, struct agent *a)
 {
 	if (!a->registered)
 		return;
@@ -223,8 +205,7 @@ cluster_remove(struct cluster *c, struct agent *a)
 	cluster_tell(c, EV_AGENT_REMOVED, a);
 }
 
-void
-cluster_set_connected(struct cluster *c, struct agent *a, bool connected)
+void cluster_set_connected(struct cluster *c, struct agent *a, bool connected)
 {
 	if (!a->registered || a->connected == connected)
 		return;
@@ -236,10 +217,9 @@ cluster_set_connected(struct cluster *c, struct agent *a, bool connected)
 	c->change++;
 }
 
-/* -------------------------------------------------------------- frameworks */
+/* ---- Frameworks --------------------------------------------------------- */
 
-struct framework *
-cluster_add_framework(struct cluster *c, const char *name)
+struct framework *cluster_add_framework(struct cluster *c, const char *name)
 {
 	struct framework *f;
 
@@ -257,8 +237,7 @@ cluster_add_framework(struct cluster *c, const char *name)
 	return f;
 }
 
-void
-cluster_remove_framework(struct cluster *c, struct framework *f)
+void cluster_remove_framework(struct cluster *c, struct framework *f)
 {
 	while (f->n_tasks)
 		task_change(c, &f->tasks[f->n_tasks - 1], TASK_KILLED,
@@ -267,8 +246,7 @@ cluster_remove_framework(struct cluster *c, struct framework *f)
 	cluster_tell(c, EV_FRAMEWORK_REMOVED, f);
 }
 
-void
-cluster_failover(struct cluster *c)
+void cluster_failover(struct cluster *c)
 {
 	double now = now_seconds();
 	size_t i;
@@ -285,11 +263,10 @@ cluster_failover(struct cluster *c)
 	c->change++;
 }
 
-/* ------------------------------------------------------------------- tasks */
+/* ---- Tasks -------------------------------------------------------------- */
 
 /* Take the resources of t from its agent (sign 1), or give them back (-1). */
-static void
-account(struct cluster *c, struct agent *a, const struct task *t, int sign)
+static void account(struct cluster *c, struct agent *a, const struct task *t, int sign)
 {
 	const struct resources r = task_resources(t);
 	const int64_t s = sign;
@@ -307,15 +284,13 @@ account(struct cluster *c, struct agent *a, const struct task *t, int sign)
 			UINT64_C(1) << (t->port - FIRST_PORT) % 64;
 }
 
-static void
-count_state(struct cluster *c, const struct task *t, int sign)
+static void count_state(struct cluster *c, const struct task *t, int sign)
 {
 	c->agents[t->agent].in_state[t->state] += (uint32_t)sign;
 	c->in_state[t->state] += (uint64_t)(int64_t)sign;
 }
 
-static uint16_t
-free_port(const struct agent *a)
+static uint16_t free_port(const struct agent *a)
 {
 	int i;
 
@@ -326,14 +301,12 @@ free_port(const struct agent *a)
 	return 0;
 }
 
-bool
-agent_fits(const struct cluster *c, const struct agent *a, const struct task *t)
+bool agent_fits(const struct cluster *c, const struct agent *a, const struct task *t)
 {
 	return a->cpus_used + task_resources(t).cpus <= c->agent_cpus * 1000;
 }
 
-struct task *
-task_launch(struct cluster *c, struct framework *f, struct agent *a)
+struct task *task_launch(struct cluster *c, struct framework *f, struct agent *a)
 {
 	struct task *t;
 
@@ -357,8 +330,7 @@ task_launch(struct cluster *c, struct framework *f, struct agent *a)
 }
 
 /* From the end, where the young ones are. */
-struct task *
-framework_task_find(const struct framework *f, uint64_t serial)
+struct task *framework_task_find(const struct framework *f, uint64_t serial)
 {
 	size_t i;
 
@@ -368,8 +340,7 @@ framework_task_find(const struct framework *f, uint64_t serial)
 	return NULL;
 }
 
-struct task *
-task_find(const struct cluster *c, uint64_t serial)
+struct task *task_find(const struct cluster *c, uint64_t serial)
 {
 	struct task *t = NULL;
 	size_t f;
@@ -379,8 +350,7 @@ task_find(const struct cluster *c, uint64_t serial)
 	return t;
 }
 
-struct task *
-task_at(const struct cluster *c, size_t i)
+struct task *task_at(const struct cluster *c, size_t i)
 {
 	size_t f;
 
@@ -393,8 +363,7 @@ task_at(const struct cluster *c, size_t i)
 }
 
 /* Among the ended, in place of the oldest where there are too many. */
-static void
-keep_done(struct framework *f, const struct task *t)
+static void keep_done(struct framework *f, const struct task *t)
 {
 	if (!f->done)
 		f->done = sim_calloc(MAX_COMPLETED, sizeof(*t));
@@ -406,8 +375,7 @@ keep_done(struct framework *f, const struct task *t)
 	}
 }
 
-static void
-finish(struct cluster *c, struct task *t)
+static void finish(struct cluster *c, struct task *t)
 {
 	struct framework *f = &c->frameworks[t->framework];
 	struct agent *a = &c->agents[t->agent];
@@ -420,9 +388,7 @@ finish(struct cluster *c, struct task *t)
 	*t = f->tasks[--f->n_tasks];
 }
 
-void
-task_change(struct cluster *c, struct task *t, enum task_state state,
-	    enum task_cause cause)
+void task_change(struct cluster *c, struct task *t, enum task_state state, enum task_cause cause)
 {
 	double now = now_seconds();
 
@@ -443,17 +409,15 @@ task_change(struct cluster *c, struct task *t, enum task_state state,
 		count_state(c, t, 1);
 }
 
-/* --------------------------------------------------------------- snapshots */
+/* ---- Snapshots ---------------------------------------------------------- */
 
-const struct task *
-framework_done(const struct framework *f, size_t i)
+const struct task *framework_done(const struct framework *f, size_t i)
 {
 	return i < f->n_done ? &f->done[(f->done_at + i) % MAX_COMPLETED] :
 		NULL;
 }
 
-static void *
-copy(const void *at, size_t n, size_t size)
+static void *copy(const void *at, size_t n, size_t size)
 {
 	void *to = sim_calloc(n, size);
 
@@ -462,8 +426,7 @@ copy(const void *at, size_t n, size_t size)
 	return to;
 }
 
-static struct snapshot *
-snapshot_take(const struct cluster *c)
+static struct snapshot *snapshot_take(const struct cluster *c)
 {
 	struct snapshot *s = sim_calloc(1, sizeof(*s));
 	size_t i;
@@ -490,8 +453,7 @@ snapshot_take(const struct cluster *c)
 	return s;
 }
 
-struct snapshot *
-snapshot_get(struct cluster *c)
+struct snapshot *snapshot_get(struct cluster *c)
 {
 	if (c->latest && c->latest->change != c->change) {
 		snapshot_put(c->latest);
@@ -505,8 +467,7 @@ snapshot_get(struct cluster *c)
 	return c->latest;
 }
 
-struct snapshot *
-snapshot_empty(void)
+struct snapshot *snapshot_empty(void)
 {
 	struct snapshot *s = sim_calloc(1, sizeof(*s));
 
@@ -514,8 +475,7 @@ snapshot_empty(void)
 	return s;
 }
 
-void
-snapshot_put(struct snapshot *s)
+void snapshot_put(struct snapshot *s)
 {
 	size_t i;
 
@@ -534,16 +494,14 @@ snapshot_put(struct snapshot *s)
 	free(s);
 }
 
-static void
-summarise_task(struct snapshot *s, const struct task *t)
+static void summarise_task(struct snapshot *s, const struct task *t)
 {
 	s->agent_states[t->agent][t->state]++;
 	s->framework_states[t->framework][t->state]++;
 	s->agent_frameworks[t->agent] |= UINT64_C(1) << t->framework;
 }
 
-void
-snapshot_summarise(struct snapshot *s)
+void snapshot_summarise(struct snapshot *s)
 {
 	size_t f, i;
 

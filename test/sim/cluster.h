@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster.h - the model: agents, frameworks, tasks and what is counted. */
+/* cluster - the model: agents, frameworks, tasks and what is counted. */
 #ifndef SIM_CLUSTER_H
 #define SIM_CLUSTER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.c - what tests ask for, under /sim. */
+/* control - what tests ask for, under /sim. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,7 @@ struct parts {
 	size_t n;
 };
 
-static void
-split_path(struct parts *p, const char *path)
+static void split_path(struct parts *p, const char *path)
 {
 	char *save = NULL, *part;
 
@@ -28,14 +27,12 @@ split_path(struct parts *p, const char *path)
 		p->at[p->n++] = part;
 }
 
-static void
-reply_ok(struct http_request *req)
+static void reply_ok(struct http_request *req)
 {
 	reply_text(req, 200, "ok\n");
 }
 
-static void
-reply_error(struct http_request *req, int status, const char *why)
+static void reply_error(struct http_request *req, int status, const char *why)
 {
 	struct buf b = { 0 };
 
@@ -43,8 +40,7 @@ reply_error(struct http_request *req, int status, const char *why)
 	reply_buf(req, status, &b);
 }
 
-static void
-reply_json(struct http_request *req, cJSON *json)
+static void reply_json(struct http_request *req, cJSON *json)
 {
 	char *text = cJSON_Print(json);
 	struct buf b = { 0 };
@@ -57,9 +53,7 @@ reply_json(struct http_request *req, cJSON *json)
 }
 
 /* The value of key in the query, percent-encoding left; false if not there. */
-static bool
-query_value(const struct http_request *req, const char *key, char *to,
-	    size_t size)
+static bool query_value(const struct http_request *req, const char *key, char *to, size_t size)
 {
 	size_t n = strlen(key);
 	const char *at = req->query;
@@ -77,8 +71,7 @@ query_value(const struct http_request *req, const char *key, char *to,
 	return false;
 }
 
-static struct master *
-master_of(struct sim *sim, const char *text)
+static struct master *master_of(struct sim *sim, const char *text)
 {
 	char *end;
 	unsigned long i = strtoul(text, &end, 10);
@@ -87,10 +80,9 @@ master_of(struct sim *sim, const char *text)
 		&sim->masters[i];
 }
 
-/* ----------------------------------------------------------------- masters */
+/* ---- Masters ------------------------------------------------------------ */
 
-static void
-post_leader(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_leader(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	struct master *m = master_of(sim, p->at[2]);
 
@@ -103,9 +95,7 @@ post_leader(struct sim *sim, struct http_request *req, struct parts *p)
 }
 
 /* As a body: "slow 200"; for one path with ?path=/state. */
-static void
-set_mode(struct http_request *req, struct mode **modes,
-	 struct http_server *server)
+static void set_mode(struct http_request *req, struct mode **modes, struct http_server *server)
 {
 	char path[1024];
 	bool one = query_value(req, "path", path, sizeof(path));
@@ -129,8 +119,7 @@ set_mode(struct http_request *req, struct mode **modes,
 		reply_ok(req);
 }
 
-static void
-post_master(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_master(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	struct master *m = master_of(sim, p->at[2]);
 
@@ -140,10 +129,9 @@ post_master(struct sim *sim, struct http_request *req, struct parts *p)
 		set_mode(req, &m->modes, m->server);
 }
 
-/* ------------------------------------------------------------------ agents */
+/* ---- Agents ------------------------------------------------------------- */
 
-static void
-merge_metrics(struct http_request *req, struct agent *a)
+static void merge_metrics(struct http_request *req, struct agent *a)
 {
 	cJSON *body = cJSON_ParseWithLength(req->body, req->body_len), *item;
 
@@ -164,8 +152,7 @@ merge_metrics(struct http_request *req, struct agent *a)
 	reply_ok(req);
 }
 
-static struct agent_door *
-door_of(struct sim *sim, const struct agent *a)
+static struct agent_door *door_of(struct sim *sim, const struct agent *a)
 {
 	size_t i;
 
@@ -175,8 +162,7 @@ door_of(struct sim *sim, const struct agent *a)
 	return NULL;
 }
 
-static void
-agent_mode(struct sim *sim, struct http_request *req, const struct agent *a)
+static void agent_mode(struct sim *sim, struct http_request *req, const struct agent *a)
 {
 	struct agent_door *d = door_of(sim, a);
 
@@ -186,9 +172,7 @@ agent_mode(struct sim *sim, struct http_request *req, const struct agent *a)
 		reply_error(req, 404, "the agent has no port of its own");
 }
 
-static void
-do_agent(struct sim *sim, struct http_request *req, struct agent *a,
-	 const char *what)
+static void do_agent(struct sim *sim, struct http_request *req, struct agent *a, const char *what)
 {
 	struct cluster *c = &sim->cluster;
 
@@ -212,8 +196,7 @@ do_agent(struct sim *sim, struct http_request *req, struct agent *a,
 	reply_ok(req);
 }
 
-static void
-post_agent(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_agent(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	struct agent *a = cluster_find_agent(&sim->cluster, p->at[2]);
 
@@ -233,14 +216,12 @@ post_agent(struct sim *sim, struct http_request *req, struct parts *p)
 		do_agent(sim, req, a, p->at[3]);
 }
 
-static const struct whitelist *
-leaders_list(const struct sim *sim)
+static const struct whitelist *leaders_list(const struct sim *sim)
 {
 	return sim->leader ? &sim->leader->whitelist : NULL;
 }
 
-static cJSON *
-states_json(const uint32_t *now, const uint32_t *ended)
+static cJSON *states_json(const uint32_t *now, const uint32_t *ended)
 {
 	cJSON *json = cJSON_CreateObject();
 	int i;
@@ -251,8 +232,7 @@ states_json(const uint32_t *now, const uint32_t *ended)
 	return json;
 }
 
-static void
-get_agent(struct sim *sim, struct http_request *req, struct parts *p)
+static void get_agent(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	const struct agent *a = cluster_find_agent(&sim->cluster, p->at[2]);
 	cJSON *json;
@@ -276,11 +256,10 @@ get_agent(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_json(req, json);
 }
 
-/* ------------------------------------------------------------------- tasks */
+/* ---- Tasks -------------------------------------------------------------- */
 
 /* POST /sim/task/add?host=H&framework=N */
-static void
-add_task(struct sim *sim, struct http_request *req)
+static void add_task(struct sim *sim, struct http_request *req)
 {
 	struct cluster *c = &sim->cluster;
 	char host[300] = "", number[16] = "0", id[128];
@@ -308,8 +287,7 @@ add_task(struct sim *sim, struct http_request *req)
 }
 
 /* POST /sim/task/add, or /sim/task/ID/TASK_FAILED. */
-static void
-post_task(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_task(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	enum task_state state;
 	struct task *t;
@@ -331,8 +309,7 @@ post_task(struct sim *sim, struct http_request *req, struct parts *p)
 }
 
 /* POST /sim/framework/NAME/add, remove or update. */
-static void
-post_framework(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_framework(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	struct cluster *c = &sim->cluster;
 	struct framework *f = NULL;
@@ -357,8 +334,7 @@ post_framework(struct sim *sim, struct http_request *req, struct parts *p)
 }
 
 /* The body is the rate, in changes a second. */
-static void
-post_churn(struct sim *sim, struct http_request *req, struct parts *p)
+static void post_churn(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	char *end;
 	double rate = strtod(req->body, &end);
@@ -373,10 +349,9 @@ post_churn(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_ok(req);
 }
 
-/* ------------------------------------------------------------------- looks */
+/* ---- Looks -------------------------------------------------------------- */
 
-static void
-get_requests(struct sim *sim, struct http_request *req, struct parts *p)
+static void get_requests(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	struct buf b = { 0 };
 	size_t i;
@@ -402,8 +377,7 @@ get_requests(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_buf(req, 200, &b);
 }
 
-static void
-reset_requests(struct sim *sim, struct http_request *req, struct parts *p)
+static void reset_requests(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	size_t i;
 
@@ -416,8 +390,7 @@ reset_requests(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_ok(req);
 }
 
-static cJSON *
-list_json(const struct master *m)
+static cJSON *list_json(const struct master *m)
 {
 	const struct whitelist *w = &m->whitelist;
 	cJSON *json = cJSON_CreateObject();
@@ -438,8 +411,7 @@ list_json(const struct master *m)
 	return json;
 }
 
-static void
-get_whitelist(struct sim *sim, struct http_request *req, struct parts *p)
+static void get_whitelist(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	cJSON *json = cJSON_CreateArray();
 	size_t i;
@@ -450,8 +422,7 @@ get_whitelist(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_json(req, json);
 }
 
-static void
-get_cluster(struct sim *sim, struct http_request *req, struct parts *p)
+static void get_cluster(struct sim *sim, struct http_request *req, struct parts *p)
 {
 	const struct cluster *c = &sim->cluster;
 	cJSON *json = cJSON_CreateObject(), *tasks;
@@ -477,7 +448,7 @@ get_cluster(struct sim *sim, struct http_request *req, struct parts *p)
 	reply_json(req, json);
 }
 
-/* ----------------------------------------------------------------- routing */
+/* ---- Routing ------------------------------------------------------------ */
 
 static const struct {
 	const char *method, *name;
@@ -498,8 +469,7 @@ static const struct {
 	{ "GET", "cluster", 2, get_cluster },
 };
 
-static void
-on_request(struct http_request *req)
+static void on_request(struct http_request *req)
 {
 	struct sim *sim = req->data;
 	struct parts p;
@@ -518,8 +488,7 @@ on_request(struct http_request *req)
 	free(p.copy);
 }
 
-int
-control_start(struct sim *sim, int port)
+int control_start(struct sim *sim, int port)
 {
 	return http_listen(&sim->control, &sim->loop, port, on_request, sim);
 }

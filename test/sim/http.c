@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.c - an HTTP/1.1 server that can also misbehave. */
+/* http - an HTTP/1.1 server that can also misbehave. */
 #include "http.h"
 
 #include <errno.h>
@@ -49,39 +49,34 @@ struct out {
 static void take_requests(struct http_conn *conn);
 static void pump(struct http_conn *conn);
 
-static struct http_conn *
-conn_of(struct http_request *req)
+static struct http_conn *conn_of(struct http_request *req)
 {
 	return (struct http_conn *)(void *)req;
 }
 
-/* ------------------------------------------------------------------ ending */
+/* ---- Ending ------------------------------------------------------------- */
 
-static void
-server_release(struct http_server *server)
+static void server_release(struct http_server *server)
 {
 	if (server->closing && !server->conns && !server->listener)
 		free(server);
 }
 
-static void
-forget_request(struct http_conn *conn)
+static void forget_request(struct http_conn *conn)
 {
 	free(conn->strings);
 	free(conn->body);
 	conn->strings = conn->body = NULL;
 }
 
-static void
-source_end(struct http_conn *conn)
+static void source_end(struct http_conn *conn)
 {
 	if (conn->source.free)
 		conn->source.free(conn->source.state);
 	memset(&conn->source, 0, sizeof(conn->source));
 }
 
-static void
-on_conn_closed(uv_handle_t *handle)
+static void on_conn_closed(uv_handle_t *handle)
 {
 	struct http_conn *conn = handle->data;
 	struct http_server *server = conn->server;
@@ -97,8 +92,7 @@ on_conn_closed(uv_handle_t *handle)
 	server_release(server);
 }
 
-static void
-hang_up(struct http_conn *conn)
+static void hang_up(struct http_conn *conn)
 {
 	if (conn->closing)
 		return;
@@ -109,8 +103,7 @@ hang_up(struct http_conn *conn)
 }
 
 /* The answer is out: close, or look at what came meanwhile. */
-static void
-request_end(struct http_conn *conn)
+static void request_end(struct http_conn *conn)
 {
 	source_end(conn);
 	if (!conn->keep || conn->truncate) {
@@ -123,10 +116,9 @@ request_end(struct http_conn *conn)
 	take_requests(conn);
 }
 
-/* ----------------------------------------------------------------- sending */
+/* ---- Sending ------------------------------------------------------------ */
 
-static void
-on_written(uv_write_t *req, int status)
+static void on_written(uv_write_t *req, int status)
 {
 	struct out *out = req->data;
 	struct http_conn *conn = out->conn;
@@ -145,8 +137,7 @@ on_written(uv_write_t *req, int status)
 }
 
 /* Send b and take it over; on_written() goes on. */
-static void
-send_buf(struct http_conn *conn, struct buf *b)
+static void send_buf(struct http_conn *conn, struct buf *b)
 {
 	struct out *out = sim_calloc(1, sizeof(*out));
 	uv_buf_t vec = uv_buf_init(b->at, (unsigned int)b->len);
@@ -168,8 +159,7 @@ send_buf(struct http_conn *conn, struct buf *b)
 	hang_up(conn);
 }
 
-static const char *
-reason_of(int status)
+static const char *reason_of(int status)
 {
 	static const struct {
 		int status;
@@ -194,9 +184,7 @@ reason_of(int status)
 	return "Unknown";
 }
 
-static void
-put_head(struct http_conn *conn, struct buf *b, int status,
-	 const char *headers, const char *type)
+static void put_head(struct http_conn *conn, struct buf *b, int status, const char *headers, const char *type)
 {
 	char date[64];
 	time_t now = time(NULL);
@@ -214,9 +202,8 @@ put_head(struct http_conn *conn, struct buf *b, int status,
 		buf_str(b, "Connection: close\r\n");
 }
 
-void
-http_reply(struct http_request *req, int status, const char *headers,
-	   const char *type, const void *body, size_t len)
+void http_reply(struct http_request *req, int status, const char *headers, const char *type, const void *body,
+		size_t len)
 {
 	struct http_conn *conn = conn_of(req);
 	struct buf b = { 0 };
@@ -229,9 +216,7 @@ http_reply(struct http_request *req, int status, const char *headers,
 	send_buf(conn, &b);
 }
 
-void
-http_reply_source(struct http_request *req, int status, const char *type,
-		  struct http_source source)
+void http_reply_source(struct http_request *req, int status, const char *type, struct http_source source)
 {
 	struct http_conn *conn = conn_of(req);
 	struct buf b = { 0 };
@@ -245,8 +230,7 @@ http_reply_source(struct http_request *req, int status, const char *type,
 }
 
 /* Send one piece as a chunk; the last one brings the end with it. */
-static void
-send_piece(struct http_conn *conn, struct buf *piece, bool last)
+static void send_piece(struct http_conn *conn, struct buf *piece, bool last)
 {
 	struct buf b = { 0 };
 
@@ -279,8 +263,7 @@ send_piece(struct http_conn *conn, struct buf *piece, bool last)
 		request_end(conn);
 }
 
-static void
-on_again(uv_timer_t *timer)
+static void on_again(uv_timer_t *timer)
 {
 	struct http_conn *conn = timer->data;
 
@@ -290,8 +273,7 @@ on_again(uv_timer_t *timer)
 
 /* Ask the source for the next piece; nothing is asked while one is under way,
  * so a reader that does not read costs one piece. */
-static void
-pump(struct http_conn *conn)
+static void pump(struct http_conn *conn)
 {
 	struct buf piece = { 0 };
 	enum http_next next;
@@ -308,8 +290,7 @@ pump(struct http_conn *conn)
 		uv_timer_start(&conn->timer, on_again, 0, 0);
 }
 
-void
-http_wake(struct http_request *req)
+void http_wake(struct http_request *req)
 {
 	struct http_conn *conn = conn_of(req);
 
@@ -317,34 +298,29 @@ http_wake(struct http_request *req)
 		uv_timer_start(&conn->timer, on_again, 0, 0);
 }
 
-void
-http_reply_nothing(struct http_request *req)
+void http_reply_nothing(struct http_request *req)
 {
 	(void)req;
 }
 
-void
-http_reply_close(struct http_request *req)
+void http_reply_close(struct http_request *req)
 {
 	hang_up(conn_of(req));
 }
 
-void
-http_truncate(struct http_request *req)
+void http_truncate(struct http_request *req)
 {
 	conn_of(req)->truncate = true;
 }
 
-static void
-on_later(uv_timer_t *timer)
+static void on_later(uv_timer_t *timer)
 {
 	struct http_conn *conn = timer->data;
 
 	conn->later(&conn->req);
 }
 
-void
-http_later(struct http_request *req, uint64_t ms, http_handler *handler)
+void http_later(struct http_request *req, uint64_t ms, http_handler *handler)
 {
 	struct http_conn *conn = conn_of(req);
 
@@ -352,10 +328,9 @@ http_later(struct http_request *req, uint64_t ms, http_handler *handler)
 	uv_timer_start(&conn->timer, on_later, ms, 0);
 }
 
-/* --------------------------------------------------------------- receiving */
+/* ---- Receiving ---------------------------------------------------------- */
 
-static int
-hex(char c)
+static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -363,8 +338,7 @@ hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void
-percent_decode(char *s)
+static void percent_decode(char *s)
 {
 	char *to = s;
 
@@ -378,8 +352,7 @@ percent_decode(char *s)
 	*to = '\0';
 }
 
-static void
-refuse(struct http_conn *conn, int status)
+static void refuse(struct http_conn *conn, int status)
 {
 	conn->busy = true;
 	conn->keep = conn->truncate = false;
@@ -388,8 +361,7 @@ refuse(struct http_conn *conn, int status)
 }
 
 /* One header line, NUL-terminated, into the request. */
-static void
-take_header(struct http_conn *conn, char *line, long *length)
+static void take_header(struct http_conn *conn, char *line, long *length)
 {
 	struct http_request *req = &conn->req;
 	char *value = strchr(line, ':');
@@ -415,8 +387,7 @@ take_header(struct http_conn *conn, char *line, long *length)
 
 /* "METHOD TARGET VERSION", NUL-terminated, into the request; 0 or -EINVAL.
  * The decoded path lies in the room after the head. */
-static int
-take_first_line(struct http_conn *conn, char *line, char *path)
+static int take_first_line(struct http_conn *conn, char *line, char *path)
 {
 	struct http_request *req = &conn->req;
 	char *target = strchr(line, ' '), *version, *query;
@@ -440,8 +411,7 @@ take_first_line(struct http_conn *conn, char *line, char *path)
 }
 
 /* The head of n bytes; the body's length, or -HTTP status. */
-static long
-take_head(struct http_conn *conn, size_t n)
+static long take_head(struct http_conn *conn, size_t n)
 {
 	long length = 0;
 	char *line, *end;
@@ -467,8 +437,7 @@ take_head(struct http_conn *conn, size_t n)
 	return length < 0 ? -411 : length > MAX_BODY ? -413 : length;
 }
 
-static void
-take_body(struct http_conn *conn, size_t head, size_t n)
+static void take_body(struct http_conn *conn, size_t head, size_t n)
 {
 	if (n == 0)
 		return;
@@ -479,8 +448,7 @@ take_body(struct http_conn *conn, size_t head, size_t n)
 }
 
 /* Answer the requests that are complete, one at a time. */
-static void
-take_requests(struct http_conn *conn)
+static void take_requests(struct http_conn *conn)
 {
 	const char *end;
 	size_t head;
@@ -512,10 +480,9 @@ take_requests(struct http_conn *conn)
 	conn->server->handler(&conn->req);
 }
 
-/* --------------------------------------------------------------- listening */
+/* ---- Listening ---------------------------------------------------------- */
 
-static void
-on_room(uv_handle_t *handle, size_t want, uv_buf_t *room)
+static void on_room(uv_handle_t *handle, size_t want, uv_buf_t *room)
 {
 	(void)handle;
 	(void)want;
@@ -523,8 +490,7 @@ on_room(uv_handle_t *handle, size_t want, uv_buf_t *room)
 	room->len = 16 << 10;
 }
 
-static void
-on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
 {
 	struct http_conn *conn = stream->data;
 
@@ -537,8 +503,7 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
 		take_requests(conn);
 }
 
-static struct http_conn *
-conn_new(struct http_server *server)
+static struct http_conn *conn_new(struct http_server *server)
 {
 	struct http_conn *conn = sim_calloc(1, sizeof(*conn));
 
@@ -556,8 +521,7 @@ conn_new(struct http_server *server)
 	return conn;
 }
 
-static void
-on_connection(uv_stream_t *listener, int status)
+static void on_connection(uv_stream_t *listener, int status)
 {
 	struct http_conn *conn;
 
@@ -571,14 +535,12 @@ on_connection(uv_stream_t *listener, int status)
 		uv_tcp_nodelay(&conn->tcp, 1);
 }
 
-static void
-on_listener_closed(uv_handle_t *handle)
+static void on_listener_closed(uv_handle_t *handle)
 {
 	free(handle);
 }
 
-static void
-on_last_listener_closed(uv_handle_t *handle)
+static void on_last_listener_closed(uv_handle_t *handle)
 {
 	struct http_server *server = handle->data;
 
@@ -587,8 +549,7 @@ on_last_listener_closed(uv_handle_t *handle)
 	server_release(server);
 }
 
-int
-http_up(struct http_server *server)
+int http_up(struct http_server *server)
 {
 	struct sockaddr_in at;
 	int rc, len = sizeof(at);
@@ -614,8 +575,7 @@ http_up(struct http_server *server)
 	return 0;
 }
 
-static void
-drop_conns(struct http_server *server)
+static void drop_conns(struct http_server *server)
 {
 	struct http_conn *conn, *next;
 
@@ -625,8 +585,7 @@ drop_conns(struct http_server *server)
 	}
 }
 
-void
-http_down(struct http_server *server)
+void http_down(struct http_server *server)
 {
 	if (server->listener)
 		uv_close((uv_handle_t *)server->listener, on_listener_closed);
@@ -634,8 +593,7 @@ http_down(struct http_server *server)
 	drop_conns(server);
 }
 
-void
-http_close(struct http_server *server)
+void http_close(struct http_server *server)
 {
 	if (!server || server->closing)
 		return;
@@ -648,9 +606,7 @@ http_close(struct http_server *server)
 		server_release(server);
 }
 
-int
-http_listen(struct http_server **server, uv_loop_t *loop, int port,
-	    http_handler *handler, void *data)
+int http_listen(struct http_server **server, uv_loop_t *loop, int port, http_handler *handler, void *data)
 {
 	int rc;
 
@@ -667,8 +623,7 @@ http_listen(struct http_server **server, uv_loop_t *loop, int port,
 	return rc;
 }
 
-int
-http_port(const struct http_server *server)
+int http_port(const struct http_server *server)
 {
 	return server->port;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.h - an HTTP/1.1 server that can also misbehave. */
+/* http - an HTTP/1.1 server that can also misbehave. */
 #ifndef SIM_HTTP_H
 #define SIM_HTTP_H
 

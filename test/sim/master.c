@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* master.c - a master's HTTP endpoints. */
+/* master - a master's HTTP endpoints. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,23 +15,20 @@ enum {
 
 typedef void answer(struct master *m, struct http_request *req);
 
-void
-reply_text(struct http_request *req, int status, const char *text)
+void reply_text(struct http_request *req, int status, const char *text)
 {
 	http_reply(req, status, NULL, "text/plain; charset=utf-8", text,
 		   strlen(text));
 }
 
-void
-reply_buf(struct http_request *req, int status, struct buf *b)
+void reply_buf(struct http_request *req, int status, struct buf *b)
 {
 	http_reply(req, status, NULL, "application/json", b->at, b->len);
 	buf_free(b);
 }
 
 /* The view holds a snapshot: to be given up, or given to a source. */
-void
-master_view(const struct master *m, struct view *v)
+void master_view(const struct master *m, struct view *v)
 {
 	struct sim *sim = m->sim;
 
@@ -43,8 +40,7 @@ master_view(const struct master *m, struct view *v)
 		sim->empty->refs++;
 }
 
-static void
-reply_shape(struct master *m, struct http_request *req, struct shape *shape)
+static void reply_shape(struct master *m, struct http_request *req, struct shape *shape)
 {
 	struct http_source none = { NULL, NULL, NULL };
 	struct view v;
@@ -54,9 +50,7 @@ reply_shape(struct master *m, struct http_request *req, struct shape *shape)
 			  shape_source(&v, shape, NULL, false, none));
 }
 
-static void
-reply_small(struct master *m, struct http_request *req,
-	    void (*put)(struct out *o))
+static void reply_small(struct master *m, struct http_request *req, void (*put)(struct out *o))
 {
 	struct buf b = { 0 };
 	struct view v = { &m->sim->cluster, m->sim->empty, &m->info,
@@ -68,28 +62,24 @@ reply_small(struct master *m, struct http_request *req,
 	reply_buf(req, 200, &b);
 }
 
-/* --------------------------------------------------------------- endpoints */
+/* ---- Endpoints ---------------------------------------------------------- */
 
-static void
-get_state(struct master *m, struct http_request *req)
+static void get_state(struct master *m, struct http_request *req)
 {
 	reply_shape(m, req, answer_state);
 }
 
-static void
-get_slaves(struct master *m, struct http_request *req)
+static void get_slaves(struct master *m, struct http_request *req)
 {
 	reply_shape(m, req, answer_slaves);
 }
 
-static void
-get_frameworks(struct master *m, struct http_request *req)
+static void get_frameworks(struct master *m, struct http_request *req)
 {
 	reply_shape(m, req, answer_frameworks);
 }
 
-static void
-get_summary(struct master *m, struct http_request *req)
+static void get_summary(struct master *m, struct http_request *req)
 {
 	struct view v;
 	struct http_source none = { NULL, NULL, NULL };
@@ -100,52 +90,44 @@ get_summary(struct master *m, struct http_request *req)
 			  shape_source(&v, answer_summary, NULL, false, none));
 }
 
-static void
-put_metrics(struct out *o)
+static void put_metrics(struct out *o)
 {
 	answer_metrics(o, false);
 }
 
-static void
-put_stats(struct out *o)
+static void put_stats(struct out *o)
 {
 	answer_metrics(o, true);
 }
 
-static void
-get_metrics(struct master *m, struct http_request *req)
+static void get_metrics(struct master *m, struct http_request *req)
 {
 	reply_small(m, req, put_metrics);
 }
 
-static void
-get_stats(struct master *m, struct http_request *req)
+static void get_stats(struct master *m, struct http_request *req)
 {
 	reply_small(m, req, put_stats);
 }
 
-static void
-get_version(struct master *m, struct http_request *req)
+static void get_version(struct master *m, struct http_request *req)
 {
 	reply_small(m, req, answer_version);
 }
 
-static void
-get_flags(struct master *m, struct http_request *req)
+static void get_flags(struct master *m, struct http_request *req)
 {
 	reply_small(m, req, answer_flags);
 }
 
-static void
-get_health(struct master *m, struct http_request *req)
+static void get_health(struct master *m, struct http_request *req)
 {
 	(void)m;
 	http_reply(req, 200, NULL, NULL, NULL, 0);
 }
 
 /* "//HOST:PORT/path"; before 0.23 with a scheme. */
-static void
-redirect(struct master *m, struct http_request *req, bool with_path)
+static void redirect(struct master *m, struct http_request *req, bool with_path)
 {
 	const struct master *to = m->sim->leader;
 	char headers[2048];
@@ -162,16 +144,14 @@ redirect(struct master *m, struct http_request *req, bool with_path)
 	http_reply(req, 307, headers, NULL, NULL, 0);
 }
 
-static void
-get_redirect(struct master *m, struct http_request *req)
+static void get_redirect(struct master *m, struct http_request *req)
 {
 	redirect(m, req, false);
 }
 
-/* ------------------------------------------------------------------ v1 API */
+/* ---- V1 API ------------------------------------------------------------- */
 
-static struct agent *
-agent_of_id(struct sim *sim, const cJSON *call)
+static struct agent *agent_of_id(struct sim *sim, const cJSON *call)
 {
 	const cJSON *id = cJSON_GetObjectItem(
 		cJSON_GetObjectItem(call, "agent_id"), "value");
@@ -189,9 +169,7 @@ agent_of_id(struct sim *sim, const cJSON *call)
 }
 
 /* DEACTIVATE_AGENT, REACTIVATE_AGENT, DRAIN_AGENT: {"x":{"agent_id":…}} */
-static bool
-switch_agent(struct master *m, struct http_request *req, const char *type,
-	     const cJSON *body)
+static bool switch_agent(struct master *m, struct http_request *req, const char *type, const cJSON *body)
 {
 	bool drain = !strcmp(type, "DRAIN_AGENT");
 	bool off = drain || !strcmp(type, "DEACTIVATE_AGENT");
@@ -213,8 +191,7 @@ switch_agent(struct master *m, struct http_request *req, const char *type,
 	return true;
 }
 
-static void
-call_subscribe(struct master *m, struct http_request *req)
+static void call_subscribe(struct master *m, struct http_request *req)
 {
 	struct view v;
 	struct http_source then = subscribe(m, req);
@@ -225,9 +202,7 @@ call_subscribe(struct master *m, struct http_request *req)
 				       true, then));
 }
 
-static void
-call(struct master *m, struct http_request *req, const char *type,
-     const cJSON *body)
+static void call(struct master *m, struct http_request *req, const char *type, const cJSON *body)
 {
 	char name[96];
 	struct shape *shape;
@@ -245,8 +220,7 @@ call(struct master *m, struct http_request *req, const char *type,
 		reply_text(req, 501, "Not implemented by the simulator");
 }
 
-static void
-post_api(struct master *m, struct http_request *req)
+static void post_api(struct master *m, struct http_request *req)
 {
 	cJSON *body;
 	const char *type;
@@ -275,7 +249,7 @@ post_api(struct master *m, struct http_request *req)
 	cJSON_Delete(body);
 }
 
-/* ----------------------------------------------------------------- routing */
+/* ---- Routing ------------------------------------------------------------ */
 
 static const struct route {
 	const char *path;		/* plain */
@@ -296,8 +270,7 @@ static const struct route {
 };
 
 /* Until 0.24 the state is at state.json only. */
-static bool
-named_right(int version, const struct route *r, const char *path)
+static bool named_right(int version, const struct route *r, const char *path)
 {
 	bool json = strstr(path, ".json") != NULL;
 
@@ -306,8 +279,7 @@ named_right(int version, const struct route *r, const char *path)
 	return version >= 25 || strcmp(r->path, "/state") || json;
 }
 
-static const struct route *
-find_route(int version, const char *path)
+static const struct route *find_route(int version, const char *path)
 {
 	char plain[256];
 	size_t i;
@@ -324,8 +296,7 @@ find_route(int version, const char *path)
 	return NULL;
 }
 
-static void
-challenge(struct http_request *req, const struct route *r)
+static void challenge(struct http_request *req, const struct route *r)
 {
 	char headers[128];
 
@@ -335,8 +306,7 @@ challenge(struct http_request *req, const struct route *r)
 	http_reply(req, 401, headers, NULL, NULL, 0);
 }
 
-static void
-answer_now(struct http_request *req)
+static void answer_now(struct http_request *req)
 {
 	struct master *m = req->data;
 	int version = m->sim->cluster.version;
@@ -353,8 +323,7 @@ answer_now(struct http_request *req)
 		r->answer(m, req);
 }
 
-static void
-on_request(struct http_request *req)
+static void on_request(struct http_request *req)
 {
 	struct master *m = req->data;
 	const struct mode *mode = mode_of(m->modes, req->path);
@@ -369,8 +338,7 @@ on_request(struct http_request *req)
 		answer_now(req);
 }
 
-int
-master_start(struct master *m, int port)
+int master_start(struct master *m, int port)
 {
 	int rc = http_listen(&m->server, &m->sim->loop, port, on_request, m);
 
@@ -383,8 +351,7 @@ master_start(struct master *m, int port)
 	return 0;
 }
 
-void
-sim_elect(struct sim *sim, struct master *m)
+void sim_elect(struct sim *sim, struct master *m)
 {
 	struct master *old = sim->leader;
 

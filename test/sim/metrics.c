@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics.c - what metrics/snapshot says, of a master and of an agent. */
+/* metrics - what metrics/snapshot says, of a master and of an agent. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,7 @@ struct list {
 	const cJSON *overlay;		/* shown in place of ours, or NULL */
 };
 
-static void
-metric(struct list *l, const char *name, double value)
+static void metric(struct list *l, const char *name, double value)
 {
 	struct out *o = l->o;
 
@@ -32,9 +31,7 @@ metric(struct list *l, const char *name, double value)
 }
 
 /* TOTAL, used and percent of one resource. */
-static void
-usage(struct list *l, const char *prefix, const char *name, double used,
-      double total)
+static void usage(struct list *l, const char *prefix, const char *name, double used, double total)
 {
 	char key[64];
 
@@ -53,8 +50,7 @@ struct sums {
 	double frameworks;
 };
 
-static struct sums
-sum_up(const struct view *v, bool leads)
+static struct sums sum_up(const struct view *v, bool leads)
 {
 	struct sums s = { 0 };
 	size_t i;
@@ -79,8 +75,7 @@ sum_up(const struct view *v, bool leads)
 	return s;
 }
 
-static void
-put_resources(struct list *l, const struct sums *s, bool leads)
+static void put_resources(struct list *l, const struct sums *s, bool leads)
 {
 	const struct cluster *c = l->o->v->c;
 
@@ -97,8 +92,7 @@ put_resources(struct list *l, const struct sums *s, bool leads)
 	}
 }
 
-static void
-put_members(struct list *l, const struct sums *s, const struct counters *n)
+static void put_members(struct list *l, const struct sums *s, const struct counters *n)
 {
 	metric(l, "master/frameworks_active", s->frameworks);
 	metric(l, "master/frameworks_connected", s->frameworks);
@@ -124,8 +118,7 @@ put_members(struct list *l, const struct sums *s, const struct counters *n)
 }
 
 /* master/task_failed/source_slave/reason_container_launch_failed and such. */
-static void
-put_causes(struct list *l, const struct counters *n)
+static void put_causes(struct list *l, const struct counters *n)
 {
 	char key[128], state[24];
 	int i, k;
@@ -148,8 +141,7 @@ put_causes(struct list *l, const struct counters *n)
 	}
 }
 
-static void
-put_tasks(struct list *l, const struct counters *n, bool leads)
+static void put_tasks(struct list *l, const struct counters *n, bool leads)
 {
 	const uint64_t *now = l->o->v->c->in_state;
 
@@ -170,8 +162,7 @@ put_tasks(struct list *l, const struct counters *n, bool leads)
 		metric(l, "master/tasks_unreachable", 0);
 }
 
-static void
-put_messages(struct list *l, const struct counters *n)
+static void put_messages(struct list *l, const struct counters *n)
 {
 	static const char *const quiet[] = {
 		"authenticate", "deactivate_framework", "exited_executor",
@@ -202,8 +193,7 @@ put_messages(struct list *l, const struct counters *n)
 	metric(l, "master/outstanding_offers", 0);
 }
 
-static void
-put_system(struct list *l)
+static void put_system(struct list *l)
 {
 	metric(l, "system/cpus_total", 4);
 	metric(l, "system/load_15min", 0.35);
@@ -213,8 +203,7 @@ put_system(struct list *l)
 	metric(l, "system/mem_total_bytes", 8057147392.0);
 }
 
-static void
-put_inside(struct list *l, const struct view *v)
+static void put_inside(struct list *l, const struct view *v)
 {
 	metric(l, "master/elected", v->me == v->leader);
 	metric(l, "master/event_queue_dispatches", 0);
@@ -234,8 +223,7 @@ put_inside(struct list *l, const struct view *v)
 }
 
 /* What stats.json had beside the metrics, until 0.22. */
-static void
-put_legacy(struct list *l, const struct sums *s, const struct counters *n)
+static void put_legacy(struct list *l, const struct sums *s, const struct counters *n)
 {
 	metric(l, "activated_slaves", s->active);
 	metric(l, "active_schedulers", s->frameworks);
@@ -251,8 +239,7 @@ put_legacy(struct list *l, const struct sums *s, const struct counters *n)
 	metric(l, "uptime", now_seconds() - l->o->v->me->start_time);
 }
 
-static void
-put_master(struct list *l, bool legacy)
+static void put_master(struct list *l, bool legacy)
 {
 	static const struct counters none;
 	const struct view *v = l->o->v;
@@ -270,8 +257,7 @@ put_master(struct list *l, bool legacy)
 		put_legacy(l, &s, n);
 }
 
-void
-answer_metrics(struct out *o, bool legacy)
+void answer_metrics(struct out *o, bool legacy)
 {
 	struct list l = { .o = o };
 
@@ -280,8 +266,7 @@ answer_metrics(struct out *o, bool legacy)
 	buf_char(o->b, '}');
 }
 
-void
-answer_call_metrics(struct out *o)
+void answer_call_metrics(struct out *o)
 {
 	struct list l = { .o = o, .pairs = true };
 
@@ -291,8 +276,7 @@ answer_call_metrics(struct out *o)
 }
 
 /* What a test laid over the agent's figures. */
-static void
-put_overlay(struct list *l)
+static void put_overlay(struct list *l)
 {
 	const cJSON *overlay = l->overlay, *item;
 	char *text;
@@ -316,8 +300,7 @@ put_overlay(struct list *l)
 	}
 }
 
-static void
-put_agent(struct list *l, const struct agent *a)
+static void put_agent(struct list *l, const struct agent *a)
 {
 	struct resources r = agent_total(l->o->v, a);
 
@@ -348,8 +331,7 @@ put_agent(struct list *l, const struct agent *a)
 	put_overlay(l);
 }
 
-void
-agent_metrics(struct out *o, const struct agent *a)
+void agent_metrics(struct out *o, const struct agent *a)
 {
 	struct list l = { .o = o, .overlay = a->overlay };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mode.c - how a server misbehaves, as a whole or at one path. */
+/* mode - how a server misbehaves, as a whole or at one path. */
 #include "mode.h"
 
 #include <errno.h>
@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-path_plain(char *to, size_t size, const char *path)
+void path_plain(char *to, size_t size, const char *path)
 {
 	size_t n;
 
@@ -20,8 +19,7 @@ path_plain(char *to, size_t size, const char *path)
 	snprintf(to, size, "%.*s", (int)n, path);
 }
 
-static int
-read_file(struct buf *b, const char *path)
+static int read_file(struct buf *b, const char *path)
 {
 	char piece[8192];
 	size_t n;
@@ -36,8 +34,7 @@ read_file(struct buf *b, const char *path)
 	return n ? -EIO : 0;
 }
 
-static int
-parse_file(struct mode *m, const char *rest)
+static int parse_file(struct mode *m, const char *rest)
 {
 	char path[4096];
 
@@ -49,8 +46,7 @@ parse_file(struct mode *m, const char *rest)
 	return read_file(&m->body, path);
 }
 
-static int
-parse(struct mode *m, const char *text)
+static int parse(struct mode *m, const char *text)
 {
 	static const struct {
 		const char *name;
@@ -83,16 +79,14 @@ parse(struct mode *m, const char *text)
 		m->status <= 599 ? 0 : -EINVAL;
 }
 
-static void
-mode_free(struct mode *m)
+static void mode_free(struct mode *m)
 {
 	free(m->path);
 	buf_free(&m->body);
 	free(m);
 }
 
-static void
-forget(struct mode **modes, const char *path)
+static void forget(struct mode **modes, const char *path)
 {
 	struct mode *m;
 
@@ -106,8 +100,7 @@ forget(struct mode **modes, const char *path)
 	}
 }
 
-int
-mode_set(struct mode **modes, const char *path, const char *text)
+int mode_set(struct mode **modes, const char *path, const char *text)
 {
 	struct mode *m = sim_calloc(1, sizeof(*m));
 	char plain[1024];
@@ -131,8 +124,7 @@ mode_set(struct mode **modes, const char *path, const char *text)
 	return 0;
 }
 
-const struct mode *
-mode_of(const struct mode *modes, const char *path)
+const struct mode *mode_of(const struct mode *modes, const char *path)
 {
 	const struct mode *all = NULL;
 	char plain[1024];
@@ -147,8 +139,7 @@ mode_of(const struct mode *modes, const char *path)
 	return all;
 }
 
-void
-modes_free(struct mode **modes)
+void modes_free(struct mode **modes)
 {
 	struct mode *m;
 
@@ -158,8 +149,7 @@ modes_free(struct mode **modes)
 	}
 }
 
-static void
-answer_garbage(struct http_request *req)
+static void answer_garbage(struct http_request *req)
 {
 	static const char text[] =
 		"{\"version\":\"\xff\xfe\x00\x01 not JSON\", [}} \x7f\x80\n";
@@ -167,8 +157,7 @@ answer_garbage(struct http_request *req)
 	http_reply(req, 200, NULL, "application/json", text, sizeof(text) - 1);
 }
 
-static void
-answer_loop(struct http_request *req, int port)
+static void answer_loop(struct http_request *req, int port)
 {
 	char headers[2048];
 
@@ -177,8 +166,7 @@ answer_loop(struct http_request *req, int port)
 	http_reply(req, 307, headers, NULL, NULL, 0);
 }
 
-static void
-answer_status(struct http_request *req, int status)
+static void answer_status(struct http_request *req, int status)
 {
 	const char *body = status == 503 ? "No leader elected" : "";
 
@@ -187,9 +175,7 @@ answer_status(struct http_request *req, int status)
 		   "text/plain; charset=utf-8", body, strlen(body));
 }
 
-bool
-mode_answers(const struct mode *mode, struct http_request *req, int port,
-	     uint64_t *later)
+bool mode_answers(const struct mode *mode, struct http_request *req, int port, uint64_t *later)
 {
 	*later = 0;
 	switch (mode ? mode->kind : MODE_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mode.h - how a server misbehaves, as a whole or at one path. */
+/* mode - how a server misbehaves, as a whole or at one path. */
 #ifndef SIM_MODE_H
 #define SIM_MODE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shape.c - JSON answers as tables of fields, written a piece at a time. */
+/* shape - JSON answers as tables of fields, written a piece at a time. */
 #include "shape.h"
 
 #include <assert.h>
@@ -15,10 +15,9 @@ enum {
 	COUNT_AT_ONCE = 8 << 20,	/* bytes measured between two turns */
 };
 
-/* ------------------------------------------------------------------ values */
+/* ---- Values ------------------------------------------------------------- */
 
-void
-out_text(struct out *o, const char *s)
+void out_text(struct out *o, const char *s)
 {
 	struct buf *b = o->b;
 
@@ -36,8 +35,7 @@ out_text(struct out *o, const char *s)
 	buf_char(b, '"');
 }
 
-void
-out_fmt(struct out *o, const char *fmt, ...)
+void out_fmt(struct out *o, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -49,8 +47,7 @@ out_fmt(struct out *o, const char *fmt, ...)
 }
 
 /* Until 0.24 whole numbers had no point. */
-void
-out_number(struct out *o, double x)
+void out_number(struct out *o, double x)
 {
 	char text[40];
 
@@ -60,8 +57,7 @@ out_number(struct out *o, double x)
 		buf_str(o->b, ".0");
 }
 
-void
-out_time(struct out *o, double t)
+void out_time(struct out *o, double t)
 {
 	if (t <= 0)
 		out_number(o, 0);
@@ -71,22 +67,19 @@ out_time(struct out *o, double t)
 		buf_fmt(o->b, "%.6f", t);
 }
 
-void
-out_bool(struct out *o, bool x)
+void out_bool(struct out *o, bool x)
 {
 	buf_str(o->b, x ? "true" : "false");
 }
 
-void
-out_raw(struct out *o, const char *json)
+void out_raw(struct out *o, const char *json)
 {
 	buf_str(o->b, json);
 }
 
-/* ------------------------------------------------------------------ shapes */
+/* ---- Shapes ------------------------------------------------------------- */
 
-static int
-by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
 	const struct field *const *x = a, *const *y = b;
 
@@ -94,8 +87,7 @@ by_name(const void *a, const void *b)
 }
 
 /* Before 0.27 an object's keys came sorted. */
-void
-shape_prepare(struct shape *shape, int version)
+void shape_prepare(struct shape *shape, int version)
 {
 	size_t i;
 
@@ -130,16 +122,14 @@ struct walk {
 	int depth;			/* 0: done */
 };
 
-static void
-enter(struct walk *w, struct buf *b, struct shape *shape, const void *about)
+static void enter(struct walk *w, struct buf *b, struct shape *shape, const void *about)
 {
 	assert(shape->ready && w->depth < MAX_DEPTH);
 	w->at[w->depth++] = (struct frame){ .shape = shape, .about = about };
 	buf_char(b, '{');
 }
 
-static void
-walk_list(struct walk *w, struct out *o, struct frame *f)
+static void walk_list(struct walk *w, struct out *o, struct frame *f)
 {
 	const void *item = f->list->item(o->v, f->about, f->i);
 	struct shape *of = f->list->of;
@@ -154,16 +144,14 @@ walk_list(struct walk *w, struct out *o, struct frame *f)
 	enter(w, o->b, of, item);
 }
 
-static bool
-shown(const struct view *v, const struct field *d, const void *about)
+static bool shown(const struct view *v, const struct field *d, const void *about)
 {
 	if (d->has && !d->has(v, about))
 		return false;
 	return !d->sparse || d->item(v, about, 0);
 }
 
-static void
-walk_field(struct walk *w, struct out *o, struct frame *f)
+static void walk_field(struct walk *w, struct out *o, struct frame *f)
 {
 	const struct field *d = f->shape->live[f->k++];
 
@@ -187,8 +175,7 @@ walk_field(struct walk *w, struct out *o, struct frame *f)
 }
 
 /* Go on until about `size` bytes are there or all is written. */
-static void
-walk_on(struct walk *w, struct out *o, size_t size)
+static void walk_on(struct walk *w, struct out *o, size_t size)
 {
 	while (w->depth && o->b->len < size) {
 		struct frame *f = &w->at[w->depth - 1];
@@ -204,8 +191,7 @@ walk_on(struct walk *w, struct out *o, size_t size)
 	}
 }
 
-void
-shape_put(struct out *o, struct shape *shape, const void *about)
+void shape_put(struct out *o, struct shape *shape, const void *about)
 {
 	struct walk w = { .depth = 0 };
 
@@ -213,7 +199,7 @@ shape_put(struct out *o, struct shape *shape, const void *about)
 	walk_on(&w, o, SIZE_MAX);
 }
 
-/* ----------------------------------------------------------------- sources */
+/* ---- Sources ------------------------------------------------------------ */
 
 struct body {
 	struct view v;
@@ -225,16 +211,14 @@ struct body {
 	struct http_source then;
 };
 
-static void
-body_begin(struct body *y, struct buf *b)
+static void body_begin(struct body *y, struct buf *b)
 {
 	y->w.depth = 0;
 	enter(&y->w, b, y->shape, y->about);
 }
 
 /* A record's length stands before it, so it is made twice. */
-static enum http_next
-body_count(struct body *y, struct buf *out)
+static enum http_next body_count(struct body *y, struct buf *out)
 {
 	struct buf b = { 0 };
 	struct out o = { &b, &y->v };
@@ -257,8 +241,7 @@ body_count(struct body *y, struct buf *out)
 	return HTTP_MORE;
 }
 
-static enum http_next
-body_next(void *state, struct buf *out)
+static enum http_next body_next(void *state, struct buf *out)
 {
 	struct body *y = state;
 	struct out o = { out, &y->v };
@@ -271,8 +254,7 @@ body_next(void *state, struct buf *out)
 	return y->w.depth || y->then.next ? HTTP_MORE : HTTP_END;
 }
 
-static void
-body_free(void *state)
+static void body_free(void *state)
 {
 	struct body *y = state;
 
@@ -283,8 +265,7 @@ body_free(void *state)
 }
 
 /* The opening brace waits in the walk's first piece. */
-static enum http_next
-body_first(void *state, struct buf *out)
+static enum http_next body_first(void *state, struct buf *out)
 {
 	struct body *y = state;
 
@@ -295,9 +276,8 @@ body_first(void *state, struct buf *out)
 	return body_next(state, out);
 }
 
-struct http_source
-shape_source(const struct view *v, struct shape *shape, const void *about,
-	     bool record, struct http_source then)
+struct http_source shape_source(const struct view *v, struct shape *shape, const void *about, bool record,
+				struct http_source then)
 {
 	struct body *y = sim_calloc(1, sizeof(*y));
 

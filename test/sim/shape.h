@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shape.h - JSON answers as tables of fields, written a piece at a time. */
+/* shape - JSON answers as tables of fields, written a piece at a time. */
 #ifndef SIM_SHAPE_H
 #define SIM_SHAPE_H
 

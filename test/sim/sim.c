@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim.c - satellite-sim: options, start, clocks and end. */
+/* sim - satellite-sim: options, start, clocks and end. */
 #include "sim.h"
 
 #include <errno.h>
@@ -79,15 +79,13 @@ static const struct option known[] = {
 	{ "help", 0, NULL, O_HELP }, { NULL, 0, NULL, 0 },
 };
 
-static void
-bad(const char *what, const char *value)
+static void bad(const char *what, const char *value)
 {
 	fprintf(stderr, "satellite-sim: %s: %s\n", what, value);
 	exit(2);
 }
 
-static double
-number(const char *text, double max)
+static double number(const char *text, double max)
 {
 	char *end;
 	double x = strtod(text, &end);
@@ -97,8 +95,7 @@ number(const char *text, double max)
 	return x;
 }
 
-static void
-take_size_option(struct options *o, int c, const char *arg)
+static void take_size_option(struct options *o, int c, const char *arg)
 {
 	switch (c) {
 	case O_MASTERS: o->masters = (size_t)number(arg, 100); break;
@@ -123,16 +120,14 @@ take_size_option(struct options *o, int c, const char *arg)
 	}
 }
 
-static void
-take_list_option(const char **list, size_t *n, const char *arg)
+static void take_list_option(const char **list, size_t *n, const char *arg)
 {
 	if (*n == MAX_LISTS)
 		bad("too many", arg);
 	list[(*n)++] = arg;
 }
 
-static void
-take_option(struct options *o, int c, const char *arg)
+static void take_option(struct options *o, int c, const char *arg)
 {
 	switch (c) {
 	case O_HELP: fputs(usage_text, stdout); exit(0);
@@ -156,8 +151,7 @@ take_option(struct options *o, int c, const char *arg)
 	}
 }
 
-static void
-take_options(struct options *o, int argc, char **argv)
+static void take_options(struct options *o, int argc, char **argv)
 {
 	int c;
 
@@ -176,11 +170,10 @@ take_options(struct options *o, int argc, char **argv)
 		bad("too few", "masters or frameworks");
 }
 
-/* ------------------------------------------------------------------ set-up */
+/* ---- Set-up ------------------------------------------------------------- */
 
 /* "1.11" or "1.11.0": 111, and the whole text. */
-static void
-set_version(struct cluster *c, const char *text)
+static void set_version(struct cluster *c, const char *text)
 {
 	static char whole[32];
 	int major, minor, patch = 0;
@@ -194,8 +187,7 @@ set_version(struct cluster *c, const char *text)
 }
 
 /* FORMAT has one %d or %03d, or it is the name of the only agent. */
-static void
-format_host(char *to, size_t size, const char *format, size_t i)
+static void format_host(char *to, size_t size, const char *format, size_t i)
 {
 	const char *percent = strchr(format, '%');
 	int width = 0, used = 0;
@@ -211,8 +203,7 @@ format_host(char *to, size_t size, const char *format, size_t i)
 		 width, i, percent + used + 2);
 }
 
-static void
-add_hosts(struct cluster *c, const char *path)
+static void add_hosts(struct cluster *c, const char *path)
 {
 	char line[300];
 	FILE *f = fopen(path, "r");
@@ -227,8 +218,7 @@ add_hosts(struct cluster *c, const char *path)
 	fclose(f);
 }
 
-static void
-add_agents(struct cluster *c, const struct options *o)
+static void add_agents(struct cluster *c, const struct options *o)
 {
 	char host[300];
 	struct agent *a;
@@ -248,8 +238,7 @@ add_agents(struct cluster *c, const struct options *o)
 	}
 }
 
-static char *
-basic(const char *credentials)
+static char *basic(const char *credentials)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 		"abcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -272,8 +261,7 @@ basic(const char *credentials)
 	return b.at;
 }
 
-static void
-cluster_said(void *arg, enum cluster_event ev, const void *about)
+static void cluster_said(void *arg, enum cluster_event ev, const void *about)
 {
 	struct sim *sim = arg;
 
@@ -281,8 +269,7 @@ cluster_said(void *arg, enum cluster_event ev, const void *about)
 		subscribers_tell(sim->leader, ev, about);
 }
 
-static void
-set_up_cluster(struct sim *sim, const struct options *o)
+static void set_up_cluster(struct sim *sim, const struct options *o)
 {
 	struct cluster *c = &sim->cluster;
 
@@ -301,8 +288,7 @@ set_up_cluster(struct sim *sim, const struct options *o)
 	churn_init(&sim->churn, c);
 }
 
-static void
-set_up_masters(struct sim *sim, const struct options *o)
+static void set_up_masters(struct sim *sim, const struct options *o)
 {
 	size_t i;
 	int rc;
@@ -328,8 +314,7 @@ set_up_masters(struct sim *sim, const struct options *o)
 	sim->leader->info.elected_time = now_seconds();
 }
 
-static void
-set_up_agents(struct sim *sim, const struct options *o)
+static void set_up_agents(struct sim *sim, const struct options *o)
 {
 	size_t i;
 	int rc = 0;
@@ -351,10 +336,9 @@ set_up_agents(struct sim *sim, const struct options *o)
 		bad("cannot listen", uv_strerror(rc));
 }
 
-/* ------------------------------------------------------------------- clocks */
+/* ---- Clocks ------------------------------------------------------------- */
 
-static void
-on_tick(uv_timer_t *timer)
+static void on_tick(uv_timer_t *timer)
 {
 	struct sim *sim = timer->data;
 	uint64_t now = uv_now(&sim->loop);
@@ -365,8 +349,7 @@ on_tick(uv_timer_t *timer)
 	sim->ticked = now;
 }
 
-static void
-on_whitelist(uv_timer_t *timer)
+static void on_whitelist(uv_timer_t *timer)
 {
 	struct sim *sim = timer->data;
 	size_t i;
@@ -375,8 +358,7 @@ on_whitelist(uv_timer_t *timer)
 		whitelist_read(&sim->masters[i].whitelist);
 }
 
-static void
-on_heartbeat(uv_timer_t *timer)
+static void on_heartbeat(uv_timer_t *timer)
 {
 	struct sim *sim = timer->data;
 
@@ -384,8 +366,7 @@ on_heartbeat(uv_timer_t *timer)
 		subscribers_heartbeat(sim->leader);
 }
 
-static void
-stop(struct sim *sim)
+static void stop(struct sim *sim)
 {
 	size_t i;
 
@@ -405,15 +386,13 @@ stop(struct sim *sim)
 	uv_close((uv_handle_t *)&sim->interrupt, NULL);
 }
 
-static void
-on_signal(uv_signal_t *handle, int signum)
+static void on_signal(uv_signal_t *handle, int signum)
 {
 	(void)signum;
 	stop(handle->data);
 }
 
-static void
-start_timer(struct sim *sim, uv_timer_t *timer, uv_timer_cb cb, double seconds)
+static void start_timer(struct sim *sim, uv_timer_t *timer, uv_timer_cb cb, double seconds)
 {
 	uint64_t ms = (uint64_t)(seconds * 1000);
 
@@ -422,8 +401,7 @@ start_timer(struct sim *sim, uv_timer_t *timer, uv_timer_cb cb, double seconds)
 	uv_timer_start(timer, cb, ms ? ms : 1, ms ? ms : 1);
 }
 
-static void
-start_clocks(struct sim *sim, const struct options *o)
+static void start_clocks(struct sim *sim, const struct options *o)
 {
 	sim->ticked = uv_now(&sim->loop);
 	start_timer(sim, &sim->tick, on_tick, TICK / 1000.0);
@@ -436,10 +414,9 @@ start_clocks(struct sim *sim, const struct options *o)
 	uv_signal_start(&sim->interrupt, on_signal, SIGINT);
 }
 
-/* -------------------------------------------------------------------- ports */
+/* ---- Ports -------------------------------------------------------------- */
 
-static void
-write_ports(const struct sim *sim, FILE *f)
+static void write_ports(const struct sim *sim, FILE *f)
 {
 	size_t i;
 
@@ -459,8 +436,7 @@ write_ports(const struct sim *sim, FILE *f)
 }
 
 /* Renamed into place, so that who sees it sees all of it. */
-static void
-tell_ports(const struct sim *sim, const char *path)
+static void tell_ports(const struct sim *sim, const char *path)
 {
 	char tmp[4096];
 	FILE *f;
@@ -478,8 +454,7 @@ tell_ports(const struct sim *sim, const char *path)
 	write_ports(sim, stdout);
 }
 
-static void
-release(struct sim *sim)
+static void release(struct sim *sim)
 {
 	size_t i;
 
@@ -502,8 +477,7 @@ release(struct sim *sim)
 	cluster_free(&sim->cluster);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static struct sim sim;
 	struct options o;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim.h - the simulated Mesos: its masters, agents and their doors. */
+/* sim - the simulated Mesos: its masters, agents and their doors. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 

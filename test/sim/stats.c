@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stats.c - how often each path was asked, and what it cost. */
+/* stats - how often each path was asked, and what it cost. */
 #include "stats.h"
 
 #include <stdlib.h>
@@ -7,8 +7,7 @@
 
 enum { MAX_PATHS = 256 };
 
-uint64_t *
-stats_count(struct stat_entry **all, const char *path)
+uint64_t *stats_count(struct stat_entry **all, const char *path)
 {
 	struct stat_entry *e;
 	size_t n = 0;
@@ -28,15 +27,13 @@ stats_count(struct stat_entry **all, const char *path)
 	return &e->bytes;
 }
 
-void
-stats_reset(struct stat_entry *all)
+void stats_reset(struct stat_entry *all)
 {
 	for (; all; all = all->next)
 		all->count = all->bytes = 0;
 }
 
-void
-stats_free(struct stat_entry **all)
+void stats_free(struct stat_entry **all)
 {
 	struct stat_entry *next;
 
@@ -46,8 +43,7 @@ stats_free(struct stat_entry **all)
 	}
 }
 
-static void
-put_quoted(struct buf *b, const char *s)
+static void put_quoted(struct buf *b, const char *s)
 {
 	buf_char(b, '"');
 	for (; *s; s++) {
@@ -59,8 +55,7 @@ put_quoted(struct buf *b, const char *s)
 	buf_char(b, '"');
 }
 
-void
-stats_put(struct buf *b, const struct stat_entry *all)
+void stats_put(struct buf *b, const struct stat_entry *all)
 {
 	const struct stat_entry *e;
 	unsigned long long count = 0, bytes = 0;

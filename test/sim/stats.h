@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stats.h - how often each path was asked, and what it cost. */
+/* stats - how often each path was asked, and what it cost. */
 #ifndef SIM_STATS_H
 #define SIM_STATS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subscribe.c - those who follow the v1 stream. */
+/* subscribe - those who follow the v1 stream. */
 #include <stdlib.h>
 
 #include "sim.h"
@@ -13,8 +13,7 @@ struct subscriber {
 	struct buf pending;
 };
 
-static enum http_next
-subscriber_next(void *state, struct buf *out)
+static enum http_next subscriber_next(void *state, struct buf *out)
 {
 	struct subscriber *s = state;
 
@@ -23,8 +22,7 @@ subscriber_next(void *state, struct buf *out)
 	return HTTP_WAIT;
 }
 
-static void
-subscriber_free(void *state)
+static void subscriber_free(void *state)
 {
 	struct subscriber *s = state;
 
@@ -35,8 +33,7 @@ subscriber_free(void *state)
 	free(s);
 }
 
-struct http_source
-subscribe(struct master *m, struct http_request *req)
+struct http_source subscribe(struct master *m, struct http_request *req)
 {
 	struct subscriber *s = sim_calloc(1, sizeof(*s));
 
@@ -51,16 +48,14 @@ subscribe(struct master *m, struct http_request *req)
 }
 
 /* While the API hangs, events pile up unseen. */
-static bool
-silent(const struct master *m)
+static bool silent(const struct master *m)
 {
 	const struct mode *mode = mode_of(m->modes, "/api/v1");
 
 	return mode && mode->kind == MODE_HANG;
 }
 
-static void
-tell_all(struct master *m, const struct buf *event)
+static void tell_all(struct master *m, const struct buf *event)
 {
 	struct subscriber *s, *next;
 
@@ -77,8 +72,7 @@ tell_all(struct master *m, const struct buf *event)
 	}
 }
 
-void
-subscribers_tell(struct master *m, enum cluster_event ev, const void *about)
+void subscribers_tell(struct master *m, enum cluster_event ev, const void *about)
 {
 	struct buf b = { 0 };
 	struct view v = { &m->sim->cluster, m->sim->empty, &m->info, &m->info,
@@ -92,8 +86,7 @@ subscribers_tell(struct master *m, enum cluster_event ev, const void *about)
 	buf_free(&b);
 }
 
-void
-subscribers_heartbeat(struct master *m)
+void subscribers_heartbeat(struct master *m)
 {
 	struct buf b = { 0 };
 
@@ -104,8 +97,7 @@ subscribers_heartbeat(struct master *m)
 	buf_free(&b);
 }
 
-void
-subscribers_drop(struct master *m)
+void subscribers_drop(struct master *m)
 {
 	while (m->subscribers)
 		http_reply_close(m->subscribers->req);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whitelist.c - the file of hosts that get offers, read as Mesos reads it. */
+/* whitelist - the file of hosts that get offers, read as Mesos reads it. */
 #include "whitelist.h"
 
 #include <stdio.h>
@@ -8,8 +8,7 @@
 
 #include "buf.h"
 
-void
-whitelist_init(struct whitelist *w, const char *path)
+void whitelist_init(struct whitelist *w, const char *path)
 {
 	memset(w, 0, sizeof(*w));
 	if (!path || !strcmp(path, "*"))
@@ -18,8 +17,7 @@ whitelist_init(struct whitelist *w, const char *path)
 	whitelist_read(w);
 }
 
-void
-whitelist_free(struct whitelist *w)
+void whitelist_free(struct whitelist *w)
 {
 	free(w->path);
 	free(w->text);
@@ -27,15 +25,13 @@ whitelist_free(struct whitelist *w)
 	memset(w, 0, sizeof(*w));
 }
 
-static int
-by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Split at \n and nothing else; empty lines are no names. */
-static size_t
-split(char *text, size_t len, const char ***names)
+static size_t split(char *text, size_t len, const char ***names)
 {
 	size_t n = 0, i, lines = 1;
 	char *line, *save = NULL;
@@ -53,8 +49,7 @@ split(char *text, size_t len, const char ***names)
 	return lines;
 }
 
-static bool
-same(const struct whitelist *w, const char **names, size_t n)
+static bool same(const struct whitelist *w, const char **names, size_t n)
 {
 	size_t i;
 
@@ -66,8 +61,7 @@ same(const struct whitelist *w, const char **names, size_t n)
 	return true;
 }
 
-static void
-take(struct whitelist *w, struct buf *b)
+static void take(struct whitelist *w, struct buf *b)
 {
 	const char **names;
 	size_t n;
@@ -85,8 +79,7 @@ take(struct whitelist *w, struct buf *b)
 }
 
 /* What cannot be read leaves the last set as it is. */
-void
-whitelist_read(struct whitelist *w)
+void whitelist_read(struct whitelist *w)
 {
 	struct buf b = { 0 };
 	char piece[8192];
@@ -110,8 +103,7 @@ whitelist_read(struct whitelist *w)
 		buf_free(&b);
 }
 
-bool
-whitelist_has(const struct whitelist *w, const char *host)
+bool whitelist_has(const struct whitelist *w, const char *host)
 {
 	if (!w || !w->known)
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whitelist.h - the file of hosts that get offers, read as Mesos reads it. */
+/* whitelist - the file of hosts that get offers, read as Mesos reads it. */
 #ifndef SIM_WHITELIST_H
 #define SIM_WHITELIST_H
 

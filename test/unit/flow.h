@@ -36,7 +36,7 @@ static _Atomic int64_t flow_counters[FLOW_MODULES][8];
 static char flow_seen[65536];		/* since flow_was() last looked */
 static int flow_started, flow_stopped, flow_opened, flow_closed;
 
-/* ---- Operators of the test ---- */
+/* ---- Operators of the test ---------------------------------------------- */
 
 static void flow_say(const char *fmt, ...) SAT_PRINTF(1);
 static void flow_say(const char *fmt, ...)
@@ -190,7 +190,7 @@ static const struct sat_op *flow_find(void *arg, const char *name, const struct 
 	return NULL;
 }
 
-/* ---- What tests do ---- */
+/* ---- What tests do ------------------------------------------------------ */
 
 /* text: `streams = …; define = …;`.  NULL: refused. */
 static inline struct streams *flow_build(const char *text)

@@ -26,7 +26,7 @@ static struct conf *file;
 static char name[] = "client-curl", user_name[] = "user";
 static struct sat_self user = { .name = user_name };
 
-/* ---- The server: one request a connection, the path says what comes ------ */
+/* ---- The server: one request a connection, the path says what comes ----- */
 
 struct conn { uv_tcp_t tcp; char in[4096], *out; size_t n; };
 static uv_tcp_t listeners[2];

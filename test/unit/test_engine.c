@@ -21,7 +21,7 @@ static int end(void **unused)
 	return 0;
 }
 
-/* ---- Inputs ---- */
+/* ---- Inputs ------------------------------------------------------------- */
 
 static void reinject_appends_and_ends_after_eight_hops(void **unused)
 {
@@ -129,7 +129,7 @@ static void hostile_times_are_borne(void **unused)
 	assert_int_equal(index_size(), 2 + 2 + 4);
 }
 
-/* ---- Wall steps and stalls ---- */
+/* ---- Wall steps and stalls ---------------------------------------------- */
 
 static int64_t raw_steady, raw_wall;
 static int64_t read_steady(void) { return raw_steady; }
@@ -207,7 +207,7 @@ static void nothing_expires_by_a_wall_step_or_a_stop(void **unused)
 	flow_begin(1000);
 }
 
-/* ---- The state file ---- */
+/* ---- The state file ----------------------------------------------------- */
 
 static void index_and_streams_come_back_from_the_state_file(void **unused)
 {

@@ -30,7 +30,7 @@ static const char settings_text[] =
 	"           { check = \"total-tasks-finished\"; interval = 10; timeout = 8; },\n"
 	"           { check = \"total-tasks-started\"; interval = 10; timeout = 8; } );\n";
 
-/* ---- The client: one call at a time ---- */
+/* ---- The client: one call at a time ------------------------------------- */
 
 static struct { bool used, canceled; char url[256]; struct sat_fetch what; void *arg; } call;
 static unsigned calls;
@@ -75,7 +75,7 @@ static void finish(int rc, int status, const char *body)
 	engine_run();
 }
 
-/* ---- The host around it ---- */
+/* ---- The host around it ------------------------------------------------- */
 
 static int put(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {

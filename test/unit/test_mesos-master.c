@@ -42,7 +42,7 @@ static char *load(const char *path, size_t *len)
 	return p;
 }
 
-/* ---- Numbers and names ---- */
+/* ---- Numbers and names -------------------------------------------------- */
 
 static void numbers_are_what_mesos_means(void **unused)
 {
@@ -84,7 +84,7 @@ static void text_is_legal_or_not(void **unused)
 	assert_false(legal_text("a\0b", 3));
 }
 
-/* ---- State ---- */
+/* ---- State -------------------------------------------------------------- */
 
 /* In pieces of n bytes. */
 static int read_state(struct state *s, const char *text, size_t len, size_t n, char *why, size_t size)
@@ -236,7 +236,7 @@ static void a_state_survives_every_failure(void **unused)
 	free(text);
 }
 
-/* ---- Snapshot ---- */
+/* ---- Snapshot ----------------------------------------------------------- */
 
 struct seen { int n; struct sat_value load, bytes, elected; };
 
@@ -316,7 +316,7 @@ static void what_has_no_figures_says_so(void **unused)
 	fault_arm(0);
 }
 
-/* ---- Captures ---- */
+/* ---- Captures ----------------------------------------------------------- */
 
 /* Calls each() with every file of a folder of the captures; skips the test where they are not there. */
 static void over(const char *folder, void (*each)(const char *name, const char *text, size_t len))

@@ -20,7 +20,7 @@ static int end(void **unused)
 	return 0;
 }
 
-/* ---- What is refused ---- */
+/* ---- What is refused ---------------------------------------------------- */
 
 static const char *logged(void)
 {
@@ -120,7 +120,7 @@ static void every_failure_of_a_build_is_survived(void **unused)
 	assert_true(nth > 100);
 }
 
-/* ---- Ways ---- */
+/* ---- Ways --------------------------------------------------------------- */
 
 static void a_defined_stream_is_one_node_wherever_it_is_named(void **unused)
 {
@@ -184,7 +184,7 @@ static void keys_of_any_kind_are_told_apart(void **unused)
 	free(long_name);
 }
 
-/* ---- Errors ---- */
+/* ---- Errors ------------------------------------------------------------- */
 
 static void an_error_goes_to_the_nearest_catcher_else_up(void **unused)
 {
@@ -220,7 +220,7 @@ static void a_fork_that_a_pass_is_in_is_not_freed_for_room(void **unused)
 	flow_push("a", "x", "ok", 0);
 }
 
-/* ---- Forks ---- */
+/* ---- Forks -------------------------------------------------------------- */
 
 static void forks_end_when_as_good_as_new(void **unused)
 {
@@ -273,7 +273,7 @@ static void forks_have_a_maximum_and_an_age(void **unused)
 	assert_int_equal(timer_count(), 2);
 }
 
-/* ---- Reload ---- */
+/* ---- Reload ------------------------------------------------------------- */
 
 #define WINDOWS \
 	"{ by = \"host\"; do = ( { changed-state = ( { tap = \"c\"; } ); init = \"ok\"; }," \
@@ -408,7 +408,7 @@ static void every_failure_of_a_push_is_survived(void **unused)
 	assert_true(nth > 20);
 }
 
-/* ---- Saved states ---- */
+/* ---- Saved states ------------------------------------------------------- */
 
 static char saved[200][4096];
 static size_t saved_len[200], n_saved;
