@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "members.h"
 #include "whitelist.h"
 
 static int fail(struct sat_request *req, const char *fmt, ...) SAT_PRINTF(2);
@@ -22,18 +24,73 @@ static int fail(struct sat_request *req, const char *fmt, ...)
 	return 0;
 }
 
+/* What a person said, and who that was, where the event tells. */
+struct word { char *text, *by; };
+
+static int word_member(void *arg, const struct member *m)
+{
+	struct word *w = arg;
+	char **to = m->key == NULL || m->kind != M_STRING ? NULL : strcmp(m->key, "description") == 0 ? &w->text :
+		    strcmp(m->key, "by") == 0 ? &w->by : NULL;
+
+	if (to != NULL && *to == NULL)
+		*to = member_text(m);
+	return 0;
+}
+
+static void until_print(int64_t until, struct sat_buf *out)
+{
+	time_t seconds = until / SAT_SECOND;
+	struct tm tm;
+	char text[64];
+
+	if (until != 0 && gmtime_r(&seconds, &tm) != NULL &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%MZ", &tm) > 0)
+		sat_buf_printf(out, ", until %s", text);
+}
+
+/* One line: whatever was said is shown as a line, too. */
+static void text_print(const char *text, struct sat_buf *out)
+{
+	for (; *text != '\0'; text++)
+		sat_buf_add(out, (unsigned char)*text < ' ' || *text == 0x7f ? " " : text, 1);
+}
+
+static void word_print(const struct record *rec, struct sat_buf *out)
+{
+	const struct rec_event *e = record_word(rec);
+	struct word w = { 0 };
+
+	sat_buf_printf(out, "a person said so");
+	if (e == NULL)
+		return;
+	members_read(e->text, strlen(e->text), word_member, &w);
+	if (w.by != NULL) {
+		sat_buf_printf(out, ", ");
+		text_print(w.by, out);
+	}
+	until_print(e->until, out);
+	if (w.text != NULL) {
+		sat_buf_printf(out, ": ");
+		text_print(w.text, out);
+	}
+	free(w.text);
+	free(w.by);
+}
+
 static void host_print(struct whitelist *wl, const struct host *h, struct sat_buf *out)
 {
 	const struct record *rec = h->rec;
-	const char *cause = rec->manual_flag != FLAG_NONE ? "a person said so" :
-			    rec->cause != NULL ? rec->cause : "nobody turned it on";
 
 	sat_buf_printf(out, "%-40s %-4s ", h->name, flag_name(h->told));
 	if (h->heard_ever)
 		sat_buf_printf(out, "%8llds  ", (long long)((sat_clock() - h->heard) / SAT_SECOND));
 	else
 		sat_buf_printf(out, "%9s  ", "never");
-	sat_buf_printf(out, "%s", cause);
+	if (rec->manual_flag != FLAG_NONE)
+		word_print(rec, out);
+	else
+		text_print(rec->cause != NULL ? rec->cause : "nobody turned it on", out);
 	if (wl->guard.mode == GUARD_OBSERVE && h->verdict != GUARD_NOTHING)
 		sat_buf_printf(out, "; wished %s, only observed: %s",
 			       flag_name(wishes_flag(h)), guard_words(h->verdict));

@@ -177,13 +177,20 @@ bool record_expire(struct record *rec, int64_t now)
 	return any;
 }
 
-void record_manual(struct record *rec)
+const struct rec_event *record_word(const struct record *rec)
 {
 	const struct rec_event *latest = NULL;
 
 	for (const struct rec_event *e = rec->manual; e != NULL; e = e->next)
 		if (latest == NULL || e->time >= latest->time)
 			latest = e;
+	return latest;
+}
+
+void record_manual(struct record *rec)
+{
+	const struct rec_event *latest = record_word(rec);
+
 	rec->manual_flag = latest == NULL ? FLAG_NONE :
 			   strcmp(latest->state, "critical") == 0 ? FLAG_OFF :
 			   strcmp(latest->state, "ok") == 0 ? FLAG_ON : FLAG_NONE;

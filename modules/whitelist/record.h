@@ -62,6 +62,7 @@ int record_put(struct rec_event **list, const char *name, const char *json, size
 bool record_drop(struct rec_event **list, const char *name);
 /* Drop manual events whose time is over; whether there was one. */
 bool record_expire(struct record *rec, int64_t now);
+const struct rec_event *record_word(const struct record *rec);	/* the latest manual event, or NULL */
 /* Derive the manual flag from the latest manual event. */
 void record_manual(struct record *rec);
 /* The earliest end of a manual event or a hold; 0: none ends. */
