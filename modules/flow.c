@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flow - operators that choose the way: where, expired, over, under, by, pipe, sdo. */
+/* flow - operators that choose the way: where, expired, over, under, by, pipe, sdo, exception-stream. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static const struct sat_op where = {
 	.options = where_options, .define = where_define, .undefine = where_undefine, .item = where_item,
 };
 
-/* ---- expired, not-expired, sdo ------------------------------------------ */
+/* ---- expired, not-expired, sdo, exception-stream, bit-bucket ------------ */
 
 static int expired_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
@@ -86,6 +86,15 @@ static int sdo_item(const struct sat_at *at, void *def, void *state, const struc
 	return 0;
 }
 
+static int drop_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	(void)at;
+	(void)def;
+	(void)state;
+	(void)item;
+	return 0;
+}
+
 static const struct sat_op expired = {
 	.size = sizeof(expired), .name = "expired", .summary = "pass on what is expired", .item = expired_item,
 };
@@ -95,6 +104,14 @@ static const struct sat_op not_expired = {
 };
 static const struct sat_op sdo = {
 	.size = sizeof(sdo), .name = "sdo", .summary = "several streams as one", .item = sdo_item,
+};
+
+static const struct sat_op exception_stream = {
+	.size = sizeof(exception_stream), .name = "exception-stream",
+	.summary = "pass on, and what fails below as an event to else", .flags = SAT_CATCHES, .item = sdo_item,
+};
+static const struct sat_op bit_bucket = {
+	.size = sizeof(bit_bucket), .name = "bit-bucket", .summary = "pass on nothing", .item = drop_item,
 };
 
 /* ---- over, under -------------------------------------------------------- */
@@ -282,5 +299,5 @@ static const struct sat_op pipe_op = {
 
 SAT_MODULE(flow,
 	.name = "flow", .version = SAT_VERSION, .summary = "operators that choose the way of events",
-	.ops = (const struct sat_op *const[]){ &where, &expired, &not_expired, &sdo, &over, &under, &by, &pipe_op,
-					       NULL });
+	.ops = (const struct sat_op *const[]){ &where, &expired, &not_expired, &sdo, &exception_stream, &bit_bucket,
+					       &over, &under, &by, &pipe_op, NULL });

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_select - which way events take through split, splitp, match and the like, and what is refused. */
+#include "unit/flow.h"
+
+static int begin(void **unused)
+{
+	(void)unused;
+	flow_begin(1000);
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	flow_over();
+	return 0;
+}
+
+#define ALL \
+	"streams = ( { split = ( ( \"state = 'a'\", { tap = \"a\"; } ), ( \"state = 'b'\", { tap = \"b\"; } ), ( { tap = \"rest\"; } ) ); }," \
+	" { splitp = ( \"=\", \"state\", ( \"a\", { tap = \"pa\"; } ), ( { tap = \"prest\"; } ) ); }," \
+	" { match = \"state\"; value = ( \"a\", \"c\" ); do = { tap = \"ac\"; }; }, { match = \"state\"; do = { tap = \"nil\"; }; }," \
+	" { match = \"state\"; regex = \"^[ab]$\"; do = { tap = \"re\"; }; }, { match = \"tags\"; value = ( \"x\" ); do = \"bit-bucket\"; }," \
+	" { tagged = ( \"x\", \"y\" ); }, { within = ( 1, 2.5 ); }, { without = ( 1, 2 ); }, { publish = \"here\"; } );"
+
+static void the_first_clause_that_fits_is_taken(void **unused)
+{
+	(void)unused;
+	flow_swap(ALL);
+	flow_push("h", "s", "a", 0);
+	flow_was("a:h/s/a pa:h/s/a ac:h/s/a re:h/s/a ");
+	flow_push("h", "s", "b", 0);
+	flow_was("b:h/s/b prest:h/s/b re:h/s/b ");
+	flow_push("h", "s", NULL, 0);
+	flow_was("rest:h/s/- prest:h/s/- nil:h/s/- ");
+}
+
+static void what_fails_below_comes_out_at_else(void **unused)
+{
+	(void)unused;
+	flow_swap("streams = ( { exception-stream = ( \"fails\", { tap = \"next\"; } ); else = { tap = \"ex\"; }; },"
+		  " { exception-stream = { splitp = ( \"<\", \"metric\", ( 1, \"bit-bucket\" ) ); }; else = { tap = \"ex\"; }; } );");
+	flow_push("h", "s", "a", 0);
+	flow_was("ex:h/satellite exception/error next:h/s/a ex:h/satellite exception/error ");
+}
+
+static void refused(const char *text)
+{
+	if (flow_build(text) != NULL)
+		fail_msg("taken: %s", text);
+}
+
+static void mistakes_are_refused(void **unused)
+{
+	(void)unused;
+	refused("streams = ( { split = \"state\"; } );");
+	refused("streams = ( { split = ( ); } );");
+	refused("streams = ( { split = ( ( \"state = \", \"tap\" ) ); } );");
+	refused("streams = ( { split = ( ( \"tap\" ), ( \"state\", \"tap\" ) ); } );");
+	refused("streams = ( { split = ( ( 5, \"tap\" ) ); } );");
+	refused("streams = ( { split = ( ( \"state\", \"nothing\" ) ); } );");
+	refused("streams = ( { splitp = ( \"like\", \"state\", ( 5, \"tap\" ) ); } );");
+	refused("streams = ( { splitp = ( \"<\", \"a or b\", ( 5, \"tap\" ) ); } );");
+	refused("streams = ( { splitp = ( \"<\", \"metric\", ( \"x\", \"tap\" ) ); } );");
+	refused("streams = ( { splitp = ( \"<\", \"metric\" ); } );");
+	refused("streams = ( { match = \"state\"; value = \"x\"; regex = \"y\"; } );");
+	refused("streams = ( { match = \"state\"; regex = \"(\"; } );");
+	refused("streams = ( { match = \"tags\"; value = ( 5 ); } );");
+	refused("streams = ( { match = \"state\"; value = { }; } );");
+	refused("streams = ( { within = ( 1 ); } );");
+	refused("streams = ( { without = ( 1, \"x\" ); } );");
+	refused("streams = ( { publish = \"mesos/agents\"; } );");
+}
+
+static void every_failure_of_a_build_is_survived(void **unused)
+{
+	int nth = 0, fired;
+
+	(void)unused;
+	do {
+		struct streams *s;
+
+		fault_arm(++nth);
+		s = flow_build(ALL);
+		fired = fault_fired();
+		fault_arm(0);
+		assert_int_equal(s == NULL, fired);
+		streams_free(s);
+	} while (fired);
+	assert_true(nth > 50);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_first_clause_that_fits_is_taken, begin, end),
+		cmocka_unit_test_setup_teardown(what_fails_below_comes_out_at_else, begin, end),
+		cmocka_unit_test_setup_teardown(mistakes_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(every_failure_of_a_build_is_survived, begin, end),
+	};
+
+	log_open("/dev/null", LOG_DEBUG);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
