@@ -125,8 +125,8 @@ static int db_setup(struct job *j)
 	static const char *const setup[] = {
 		"PRAGMA journal_mode=WAL",
 		"PRAGMA synchronous=FULL",
-		"CREATE TABLE IF NOT EXISTS map (key TEXT PRIMARY KEY, version INTEGER NOT NULL,"
-		" value BLOB NOT NULL) WITHOUT ROWID",
+		("CREATE TABLE IF NOT EXISTS map (key TEXT PRIMARY KEY, version INTEGER NOT NULL,"
+		 " value BLOB NOT NULL) WITHOUT ROWID"),
 		"PRAGMA user_version=1",
 	};
 	int rc = 0;
