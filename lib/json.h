@@ -33,7 +33,7 @@ void json_write(struct sat_buf *b, const struct json *v);	/* the same document a
 struct event *json_event(struct arena *a, const struct json *object, bool *time_null,
 			 char *error, size_t size);
 /* As replay prints it: time in seconds with up to 6 decimals, absent fields
- * left out, a double with point or exponent. */
+ * left out, a double with point or exponent; null where all are. */
 void json_replay_event(struct sat_buf *b, const struct sat_event *ev);
 void json_seconds(struct sat_buf *b, int64_t micros);	/* 1.5, 12, 0.000001 */
 void json_number(struct sat_buf *b, double d);		/* shortest that reads back; 7.0 */

@@ -381,7 +381,7 @@ static void write_event(struct members *m, const struct sat_event *ev,
 		time(m->b, ev->time);
 	write_ttl(m, ev);
 	write_attrs(m, ev);
-	buf_text(m->b, m->any ? "}" : "{}");
+	buf_text(m->b, m->any ? "}" : "null");
 }
 
 void sat_buf_event(struct sat_buf *b, const struct sat_event *ev)

@@ -87,7 +87,8 @@ struct sat_event {
 #endif
 };
 
-/* What moves in streams: an event (n 1), a list (list, any n), nil (n 0). */
+/* What moves in streams: an event (n 1), a list (list, any n), nil (n 0).  A nil
+ * that stands in a list is an event of which all is nil. */
 struct sat_item {
 	const struct sat_event *const *evs;
 	uint32_t n;

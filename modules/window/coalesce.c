@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* window - operators that pass on lists of events: coalesce. */
+/* coalesce - the latest event of each key, in one list: coalesce, coalesce-with-event. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <satellite/module.h>
+#include "window.h"
 
-/* ---- coalesce ----------------------------------------------------------- */
+enum { FIELDS = 8 };
 
-struct coalesce { int64_t dt; uint32_t max; struct sat_self *self; };
+struct coalesce {
+	int64_t dt;
+	uint32_t max;
+	struct sat_self *self;
+	uint32_t n;			/* of fields; 0: the key is host and service */
+	struct sat_field fields[FIELDS];
+	char *text;			/* the fields' names */
+};
 
-/* The latest event of each host and service, in the order in which they first came. */
+/* The latest event of each key, in the order in which they first came. */
 struct member {
 	struct member *chain, *prev, *next;
 	const struct sat_event *ev;
@@ -27,15 +35,14 @@ struct members {
 
 static const struct sat_option *const coalesce_options[] = {
 	SAT_OPTION("coalesce", SAT_SECONDS, .fallback = "1", .min = 1e-3, .max = 1e9, .help = "seconds between lists"),
-	SAT_OPTION("max", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 1000000,
-		   .help = "hosts and services at most; further ones are dropped and counted"),
+	OPTION_MAX("hosts and services at most; further ones are dropped and counted"),
 	NULL
 };
 
-enum { COALESCE_DROPPED };
-static const struct sat_counter *const counters[] = {
-	[COALESCE_DROPPED] = SAT_COUNTER("coalesce-dropped",
-		.help = "events of hosts and services beyond coalesce's max"),
+static const struct sat_option *const with_event_options[] = {
+	SAT_OPTION("coalesce-with-event", SAT_STRINGS, .required = true,
+		   .help = "fields that make a key: \"host service\", or a list"),
+	OPTION_MAX("keys at most; events of further ones are dropped and counted"),
 	NULL
 };
 
@@ -53,14 +60,82 @@ static int define(struct sat_node *node, void *module, const struct sat_conf *co
 	return 0;
 }
 
+static void undefine(void *def)
+{
+	struct coalesce *c = def;
+
+	free(c->text);
+	free(c);
+}
+
+/* The names, from one string or several, with blanks between. */
+static char *join(const char *const *names)
+{
+	size_t n = 1;
+	char *text;
+
+	for (const char *const *s = names; *s != NULL; s++)
+		n += strlen(*s) + 1;
+	text = calloc(1, n);
+	for (const char *const *s = names; text != NULL && *s != NULL; s++) {
+		strcat(text, *s);
+		strcat(text, " ");
+	}
+	return text;
+}
+
 static bool same(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static uint32_t hash_of(const struct sat_event *ev)
+static uint64_t hash_value(uint64_t h, const struct sat_value *v)
 {
-	return (uint32_t)sat_hash(sat_hash(0, ev->host), ev->service);
+	char text[32];
+
+	switch (v->kind) {
+	case SAT_TEXT:
+		return sat_hash(h, v->text);
+	case SAT_TEXTS:
+		for (uint32_t i = 0; i < v->n; i++)
+			h = sat_hash(h, v->texts[i]);
+		return h;
+	case SAT_INT:
+		snprintf(text, sizeof(text), "%lld", (long long)v->i);
+		return sat_hash(h, text);
+	case SAT_DOUBLE:
+		snprintf(text, sizeof(text), "%.17g", v->d);
+		return sat_hash(h, text);
+	default:
+		return sat_hash(h, NULL);
+	}
+}
+
+static uint32_t hash_of(const struct coalesce *c, const struct sat_event *ev)
+{
+	uint64_t h = 0;
+
+	if (c->n == 0)
+		return (uint32_t)sat_hash(sat_hash(0, ev->host), ev->service);
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct sat_value v = sat_get(ev, &c->fields[i]);
+
+		h = hash_value(h, &v);
+	}
+	return (uint32_t)h;
+}
+
+static bool same_key(const struct coalesce *c, const struct sat_event *a, const struct sat_event *b)
+{
+	if (c->n == 0)
+		return same(a->host, b->host) && same(a->service, b->service);
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct sat_value u = sat_get(a, &c->fields[i]), v = sat_get(b, &c->fields[i]);
+
+		if (!sat_same(&u, &v))
+			return false;
+	}
+	return true;
 }
 
 static int room(struct members *m)
@@ -83,19 +158,20 @@ static int room(struct members *m)
 	return 0;
 }
 
-static struct member *find(const struct members *m, const struct sat_event *ev, uint32_t hash)
+static struct member *find(const struct coalesce *c, const struct members *m, const struct sat_event *ev,
+			   uint32_t hash)
 {
 	struct member *e = m->size != 0 ? m->slots[hash & (m->size - 1)] : NULL;
 
-	while (e != NULL && !(e->hash == hash && same(e->ev->host, ev->host) && same(e->ev->service, ev->service)))
+	while (e != NULL && !(e->hash == hash && same_key(c, e->ev, ev)))
 		e = e->chain;
 	return e;
 }
 
 static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev, int64_t expires)
 {
-	uint32_t hash = hash_of(ev);
-	struct member *e = find(m, ev, hash);
+	uint32_t hash = hash_of(c, ev);
+	struct member *e = find(c, m, ev, hash);
 	const struct sat_event *kept;
 
 	if (e == NULL && m->n >= c->max) {
@@ -272,13 +348,81 @@ static int load(const struct sat_at *at, const void *def, void *state, uint32_t 
 	return rc;
 }
 
-static const struct sat_op coalesce = {
-	.size = sizeof(coalesce), .state_version = 1, .name = "coalesce",
+const struct sat_op window_coalesce = {
+	.size = sizeof(window_coalesce), .state_version = 1, .name = "coalesce",
 	.summary = "pass on, time and again, a list of the latest event of each host and service",
-	.options = coalesce_options, .state_size = sizeof(struct members), .define = define, .undefine = free,
+	.options = coalesce_options, .state_size = sizeof(struct members), .define = define, .undefine = undefine,
 	.item = item_fork, .timer = tick, .idle = idle, .close = close_fork, .save = save, .load = load,
 };
 
-SAT_MODULE(window,
-	.name = "window", .version = SAT_VERSION, .summary = "operators that pass on lists of events",
-	.ops = (const struct sat_op *const[]){ &coalesce, NULL }, .counters = counters);
+/* ---- coalesce-with-event ------------------------------------------------ */
+
+static int with_event_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
+{
+	struct coalesce *c = calloc(1, sizeof(*c));
+	char *word, *rest;
+	int rc = -ENOMEM;
+
+	(void)module;
+	if (c == NULL || (c->text = join(sat_conf_strings(conf, "coalesce-with-event", NULL))) == NULL)
+		goto fail;
+	for (word = strtok_r(c->text, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest)) {
+		if (c->n == FIELDS) {
+			rc = sat_conf_error(conf, "coalesce-with-event", "over %d fields", FIELDS);
+			goto fail;
+		}
+		c->fields[c->n++] = sat_field(word);
+	}
+	if (c->n == 0) {
+		rc = sat_conf_error(conf, "coalesce-with-event", "names no field");
+		goto fail;
+	}
+	c->max = (uint32_t)sat_conf_integer(conf, "max");
+	c->self = sat_node_self(node);
+	*def = c;
+	return 0;
+fail:
+	if (c != NULL)
+		undefine(c);
+	return rc;
+}
+
+/* The event itself, then those that are expired, for the last time, then the others. */
+static int with_event_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	const struct coalesce *c = def;
+	struct members *m = state;
+	const struct sat_event *ev, **evs;
+	struct member *e, *next;
+	uint32_t n = 1;
+	int rc = kept_event(at, item, &ev);
+
+	if (rc != 0)
+		return rc;
+	rc = put(c, m, ev, expiry(ev));
+	evs = rc == 0 ? sat_scratch(at, (m->n + 1) * sizeof(*evs)) : NULL;
+	if (evs == NULL)
+		return -ENOMEM;
+	evs[0] = ev;
+	for (e = m->first; e != NULL; e = e->next)
+		if (sat_clock() > e->expires && !same_key(c, e->ev, ev))
+			evs[n++] = sat_keep(e->ev);
+	for (e = m->first; e != NULL; e = next) {
+		next = e->next;
+		if (sat_clock() > e->expires)
+			take(m, e);
+		else if (!same_key(c, e->ev, ev))
+			evs[n++] = sat_keep(e->ev);
+	}
+	sat_pass(at, 0, &(struct sat_item){ evs, n, true });
+	while (--n > 0)
+		sat_drop(evs[n]);
+	return 0;
+}
+
+const struct sat_op window_coalesce_with_event = {
+	.size = sizeof(window_coalesce_with_event), .state_version = 1, .name = "coalesce-with-event",
+	.summary = "pass on, with each event, the latest event of every key behind it",
+	.options = with_event_options, .state_size = sizeof(struct members), .define = with_event_define,
+	.undefine = undefine, .item = with_event_item, .idle = idle, .close = close_fork, .save = save, .load = load,
+};
