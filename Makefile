@@ -143,7 +143,7 @@ install: all
 	  install -m 644 $$f '$(DESTDIR)$(MANDIR)'/man$$s; done; done
 
 clean:
-	$(RM) -r build build-asan build-tsan build-fuzz
+	$(RM) -r build build-*
 
 FORCE:
 .PHONY: all setup test check demo bench fuzz install clean FORCE
