@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf - growing buffers of text, each with a maximum. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,25 @@ void sat_buf_json(struct sat_buf *b, const char *s)
 		sat_buf_add(b, "null", 4);
 	else
 		buf_quote(b, s, strlen(s));
+}
+
+void sat_buf_double(struct sat_buf *b, double d)
+{
+	char s[32];
+	int n = 0;
+
+	if (!isfinite(d)) {	/* JSON has no word for it */
+		buf_text(b, "null");
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		n = snprintf(s, sizeof(s), "%.*g", digits, d);
+		if (strtod(s, NULL) == d)
+			break;
+	}
+	sat_buf_add(b, s, (size_t)n);
+	if (strpbrk(s, ".e") == NULL)
+		buf_text(b, ".0");
 }
 
 void sat_buf_free(struct sat_buf *b)

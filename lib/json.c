@@ -188,22 +188,3 @@ void json_seconds(struct sat_buf *b, int64_t micros)
 		part /= 10;
 	sat_buf_printf(b, ".%0*u", digits, part);
 }
-
-void json_number(struct sat_buf *b, double d)
-{
-	char s[32];
-	int n = 0;
-
-	if (!isfinite(d)) {	/* JSON has no word for it */
-		buf_text(b, "null");
-		return;
-	}
-	for (int digits = 15; digits <= 17; digits++) {
-		n = snprintf(s, sizeof(s), "%.*g", digits, d);
-		if (strtod(s, NULL) == d)
-			break;
-	}
-	sat_buf_add(b, s, (size_t)n);
-	if (strpbrk(s, ".e") == NULL)
-		buf_text(b, ".0");
-}

@@ -36,6 +36,5 @@ struct event *json_event(struct arena *a, const struct json *object, bool *time_
  * left out, a double with point or exponent; null where all are. */
 void json_replay_event(struct sat_buf *b, const struct sat_event *ev);
 void json_seconds(struct sat_buf *b, int64_t micros);	/* 1.5, 12, 0.000001 */
-void json_number(struct sat_buf *b, double d);		/* shortest that reads back; 7.0 */
 
 #endif

@@ -334,7 +334,7 @@ static void write_metric(struct members *m, const struct sat_event *ev)
 	if (ev->has & SAT_HAS_INT)
 		sat_buf_printf(m->b, "%lld", (long long)ev->metric.i);
 	else
-		json_number(m->b, ev->metric.d);
+		sat_buf_double(m->b, ev->metric.d);
 }
 
 static void write_tags(struct members *m, const struct sat_event *ev)
@@ -358,7 +358,7 @@ static void write_ttl(struct members *m, const struct sat_event *ev)
 	if (ev->ttl == floor(ev->ttl) && fabs(ev->ttl) < 1e15)
 		sat_buf_printf(m->b, "%.0f", ev->ttl);
 	else
-		json_number(m->b, ev->ttl);
+		sat_buf_double(m->b, ev->ttl);
 }
 
 /* A module may have given an attribute the name of a field: that is the field's. */

@@ -96,7 +96,7 @@ static void write_figure(void *arg, const char *name, bool gauge, const char *he
 	sat_buf_printf(&full, "%s", n > 0 ? "}" : "");
 	if (!full.full) {
 		write_name(arg, full.p);
-		json_number(arg, value);
+		sat_buf_double(arg, value);
 	}
 	sat_buf_free(&full);
 }

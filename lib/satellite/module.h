@@ -386,6 +386,8 @@ struct sat_buf { char *p; size_t len, size, max; bool full; };
 SAT_API void sat_buf_add(struct sat_buf *b, const void *p, size_t n);
 SAT_API void sat_buf_printf(struct sat_buf *b, const char *fmt, ...) SAT_PRINTF(2);
 SAT_API void sat_buf_json(struct sat_buf *b, const char *s);	/* quoted, or null */
+/* The shortest text that reads back as the same double, and as a double: 7.0; or null. */
+SAT_API void sat_buf_double(struct sat_buf *b, double d);
 SAT_API void sat_buf_free(struct sat_buf *b);
 
 /* As Riemann's JSON: ISO-8601 time in milliseconds; attributes beside fields. */

@@ -570,23 +570,6 @@ int record_flip(struct record *rec, enum flag flag, int64_t now, const char *cau
 
 /* ---- An event of a stream ----------------------------------------------- */
 
-/* The shortest text that reads back as the same double, and as a double. */
-static void double_print(struct sat_buf *out, double d)
-{
-	char text[40];
-
-	if (!isfinite(d)) {
-		sat_buf_printf(out, "null");
-		return;
-	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, d);
-		if (strtod(text, NULL) == d)
-			break;
-	}
-	sat_buf_printf(out, "%s%s", text, strpbrk(text, ".e") == NULL ? ".0" : "");
-}
-
 static void member_print(struct sat_buf *out, const char *key, const char *value)
 {
 	sat_buf_printf(out, ",");
@@ -620,7 +603,7 @@ void event_print(const struct sat_event *ev, struct sat_buf *out)
 	if (ev->has & SAT_HAS_INT)
 		sat_buf_printf(out, "%" PRId64, ev->metric.i);
 	else
-		double_print(out, ev->has & SAT_HAS_DOUBLE ? ev->metric.d : NAN);
+		sat_buf_double(out, ev->has & SAT_HAS_DOUBLE ? ev->metric.d : NAN);
 	sat_buf_printf(out, ",\"tags\":%s", ev->has & SAT_HAS_TAGS ? "[" : "null");
 	for (uint32_t i = 0; ev->has & SAT_HAS_TAGS && i < ev->n_tags; i++) {
 		sat_buf_printf(out, "%s", i == 0 ? "" : ",");
@@ -629,7 +612,7 @@ void event_print(const struct sat_event *ev, struct sat_buf *out)
 	sat_buf_printf(out, "%s,\"time\":", ev->has & SAT_HAS_TAGS ? "]" : "");
 	micros_print(out, ev->has & SAT_HAS_TIME ? ev->time : 0);
 	sat_buf_printf(out, ",\"ttl\":");
-	double_print(out, ev->has & SAT_HAS_TTL ? ev->ttl : NAN);
+	sat_buf_double(out, ev->has & SAT_HAS_TTL ? ev->ttl : NAN);
 	for (uint32_t i = 0; i < ev->n_attrs; i++)
 		if (!is_field(ev->attrs[i].key))
 			member_print(out, ev->attrs[i].key, ev->attrs[i].value);

@@ -152,7 +152,7 @@ static void numbers_read_back(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < LEN(numbers); i++) {
 		b.len = 0;
-		json_number(&b, numbers[i].d);
+		sat_buf_double(&b, numbers[i].d);
 		if (isfinite(numbers[i].d))
 			assert_true(strtod(b.p, NULL) == numbers[i].d);
 		if (strtod(numbers[i].text, NULL) == numbers[i].d)
@@ -160,7 +160,7 @@ static void numbers_read_back(void **unused)
 	}
 	for (double d = 1e-9; d < 1e9; d *= 1.7) {
 		b.len = 0;
-		json_number(&b, d);
+		sat_buf_double(&b, d);
 		assert_true(strtod(b.p, NULL) == d);
 	}
 	sat_buf_free(&b);
