@@ -383,7 +383,7 @@ static int replay(void)
 	if (s != NULL) {
 		top_use(s->top);
 		top_index(s->top, &index);
-		engine_index(&index);
+		index_init(&index);
 		lead_mode(LEAD_ALWAYS);
 		status = replay_main(s->streams, options.argv[1], options.reap);
 		engine_swap(NULL);

@@ -27,7 +27,6 @@ static struct streams *streams;
 static struct { struct event **v; size_t first, n, size; } queue;	/* a ring, size a power of 2 */
 static struct arena message;	/* of the message, or the reaper's turn, under way */
 static struct sat_buf reply = { .max = 256 << 20 };	/* to the message; its memory stays for the next */
-static struct index_conf index_settings = { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
 static int64_t swept;
 
 static bool live;
@@ -259,7 +258,6 @@ int engine_init(struct uv_loop_s *loop)
 {
 	live = loop != NULL;
 	streams_reinject(engine_emit);
-	index_init(&index_settings);
 	if (!live)
 		return 0;
 	uv_prepare_init(loop, &prepare);
@@ -290,17 +288,6 @@ struct streams *engine_streams(void)
 	return streams;
 }
 
-void engine_index(const struct index_conf *c)
-{
-	index_settings = *c;
-	index_init(&index_settings);
-}
-
-const struct index_conf *engine_index_settings(void)
-{
-	return &index_settings;
-}
-
 /* The set itself is the owner's, who has it from engine_swap(). */
 void engine_stop(void)
 {
@@ -329,43 +316,31 @@ void engine_stop(void)
 
 /* ---- Messages of a door ------------------------------------------------- */
 
-struct answer { struct sat_buf *b; const struct sat_event **evs; size_t n, room; };
-
-static int collect(void *arg, const struct sat_event *ev)
+static int found(void *arg, const struct sat_event *ev)
 {
-	struct answer *a = arg;
-	const struct sat_event **p;
-
-	if (a->n == a->room) {
-		p = realloc(a->evs, (a->room != 0 ? 2 * a->room : 64) * sizeof(*p));
-		if (p == NULL)
-			return -ENOMEM;
-		a->evs = p;
-		a->room = a->room != 0 ? 2 * a->room : 64;
-	}
-	a->evs[a->n++] = sat_keep(ev);
-	return 0;
+	wire_add(arg, ev);
+	return ((struct sat_buf *)arg)->full ? -ENOMEM : 0;
 }
 
 static void answer_query(const char *text, struct sat_buf *b)
 {
-	struct answer a = { .b = b };
 	char error[256];
 	const struct sat_query *q = query_cached(text, error, sizeof(error));
+	size_t from;
 	int rc;
 
 	if (q == NULL) {
 		wire_error(b, error);
 		return;
 	}
-	rc = index_search(q, collect, &a);
-	if (rc == 0)
-		wire_events(b, a.evs, a.n);
-	else
+	from = wire_begin(b);
+	rc = index_search(q, found, b);
+	if (rc == 0) {
+		wire_end(b, from);
+	} else {
+		b->len = 0;
 		wire_error(b, strerror(-rc));
-	for (size_t i = 0; i < a.n; i++)
-		sat_drop(a.evs[i]);
-	free(a.evs);
+	}
 }
 
 /* Every event through the streams; the first top-level error ends it, as in Riemann. */

@@ -18,8 +18,6 @@ int engine_init(struct uv_loop_s *loop);
  * The old one is handed back for streams_stop(); NULL: there was, or is, none. */
 struct streams *engine_swap(struct streams *next);
 struct streams *engine_streams(void);
-void engine_index(const struct index_conf *c);	/* borrows its strings until the next */
-const struct index_conf *engine_index_settings(void);
 
 /* Append an input, as sat_emit_event() says.  Takes nothing, copies. */
 int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host);

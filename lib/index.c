@@ -36,7 +36,9 @@ struct entry {
 
 struct names { struct name **slots; size_t size, n; };
 
-static struct index_conf conf = { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
+#define DEFAULTS { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 }
+
+static struct index_conf conf = DEFAULTS;
 static struct entry **slots;
 static size_t size, count;
 static struct names names[2];
@@ -174,10 +176,14 @@ static int64_t deadline_of(const struct sat_event *ev)
 
 /* ---- Entries ------------------------------------------------------------ */
 
-int index_init(const struct index_conf *c)
+void index_init(const struct index_conf *c)
 {
 	conf = *c;
-	return 0;
+}
+
+const struct index_conf *index_settings(void)
+{
+	return &conf;
 }
 
 static struct entry **find(const char *host, const char *service, uint32_t hash)
@@ -604,6 +610,7 @@ void index_free(void)
 		free(names[i].slots);
 		names[i] = (struct names){ 0 };
 	}
+	conf = (struct index_conf)DEFAULTS;
 	reaped = INT64_MIN;
 	last_turn = 0;
 }

@@ -13,7 +13,9 @@
 
 struct index_conf { double ttl; int64_t reap; const char *const *keep; bool keep_all; size_t max; };
 
-int index_init(const struct index_conf *c);	/* again: new settings, entries stay */
+/* New settings: entries stay, and c's strings are borrowed until the next ones. */
+void index_init(const struct index_conf *c);
+const struct index_conf *index_settings(void);
 /* Put, or delete where state is "expired".  Takes nothing.  -ENOBUFS: full. */
 int index_put(const struct sat_event *ev);
 /* These events (of one array) are likely to be put next: hash them and fetch

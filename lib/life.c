@@ -268,7 +268,7 @@ static void run_streams(struct setup *s)
 
 	top_use(s->top);
 	top_index(s->top, &index);
-	engine_index(&index);
+	index_init(&index);
 	engine_swap(s->streams);
 }
 

@@ -339,7 +339,7 @@ int replay_main(struct streams *streams, const char *path, bool reap)
 	mistakes = 0;
 	line_arena.max = (size_t)4 * LINE;
 	streams_show(replay_show);
-	settings = *engine_index_settings();
+	settings = *index_settings();
 	clock_virtual(0);
 	while ((len = getline(&text, &room, f)) >= 0)
 		one_line(&waiting, path, ++n, text, (size_t)len);

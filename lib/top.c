@@ -294,7 +294,7 @@ void top_index(const struct top *t, struct index_conf *c)
 {
 	const struct sat_conf *index = group_or_empty(t, "index", index_options);
 
-	*c = (struct index_conf){ .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 };
+	*c = *index_settings();
 	if (index == NULL)
 		return;
 	c->ttl = sat_conf_number(index, "ttl");

@@ -26,6 +26,9 @@ int wire_decode(uint8_t *buf, size_t len, struct arena *a, struct wire_msg *out)
 /* Answers, each with its 4-byte length. */
 void wire_ok(struct sat_buf *b);
 void wire_error(struct sat_buf *b, const char *error);	/* NULL: none said */
-void wire_events(struct sat_buf *b, const struct sat_event *const *evs, size_t n);	/* ok: true + events */
+/* ok: true, and events: what wire_begin() gives is for wire_end(). */
+size_t wire_begin(struct sat_buf *b);
+void wire_add(struct sat_buf *b, const struct sat_event *ev);
+void wire_end(struct sat_buf *b, size_t from);
 
 #endif

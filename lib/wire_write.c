@@ -115,7 +115,7 @@ static uint8_t *put_event(uint8_t *p, const struct sat_event *ev)
 }
 
 /* Its length stands in front, and is known only afterwards. */
-static void add_event(struct sat_buf *b, const struct sat_event *ev)
+void wire_add(struct sat_buf *b, const struct sat_event *ev)
 {
 	uint8_t *to = (uint8_t *)buf_room(b, event_max(ev) + 1 + VARINT_MAX), *body, *end, *p;
 
@@ -163,13 +163,16 @@ void wire_error(struct sat_buf *b, const char *error)
 	finish(b, from);
 }
 
-void wire_events(struct sat_buf *b, const struct sat_event *const *evs, size_t n)
+size_t wire_begin(struct sat_buf *b)
 {
 	size_t from = begin(b);
 
 	sat_buf_add(b, "\x10\1", 2);
-	for (size_t i = 0; i < n; i++)
-		add_event(b, evs[i]);
+	return from;
+}
+
+void wire_end(struct sat_buf *b, size_t from)
+{
 	finish(b, from);
 }
 
@@ -178,6 +181,6 @@ void sat_buf_message(struct sat_buf *b, const struct sat_event *const *evs, size
 	size_t from = begin(b);
 
 	for (size_t i = 0; i < n; i++)
-		add_event(b, evs[i]);
+		wire_add(b, evs[i]);
 	finish(b, from);
 }

@@ -631,7 +631,7 @@ static void the_index_is_asked(void **unused)
 	struct door d;
 
 	(void)unused;
-	assert_int_equal(index_init(&conf), 0);
+	index_init(&conf);
 	ask(&d, "GET", "/index", NULL, NULL);
 	assert_string_equal(d.text, "[]\n");
 	put(1);
@@ -652,7 +652,7 @@ static void a_large_answer_is_a_stream(void **unused)
 	int stalls = 0;
 
 	(void)unused;
-	assert_int_equal(index_init(&conf), 0);
+	index_init(&conf);
 	for (int i = 0; i < 5000; i++)
 		put(i);
 	assert_int_equal(post(&d, "GET", "/index", NULL, NULL), 0);
@@ -704,7 +704,7 @@ static void every_failure_is_survived(void **unused)
 	struct door d;
 
 	(void)unused;
-	assert_int_equal(index_init(&conf), 0);
+	index_init(&conf);
 	put(1);
 	http_ready("part", "is not");
 	for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {

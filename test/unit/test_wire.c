@@ -293,9 +293,9 @@ static void what_is_written_reads_back(void **unused)
 static void answers(void **unused)
 {
 	const struct sat_event ev = { .size = sizeof(ev), .host = "h" };
-	const struct sat_event *const evs[] = { &ev };
 	struct sat_buf b = { 0 };
 	char error[100] = "?";
+	size_t from;
 
 	(void)unused;
 	wire_ok(&b);
@@ -313,7 +313,9 @@ static void answers(void **unused)
 	assert_int_equal(sat_answer_parse(b.p + 4, 2, error, sizeof(error)), -EREMOTEIO);
 	assert_string_equal(error, "");
 	b.len = 0;
-	wire_events(&b, evs, 1);
+	from = wire_begin(&b);
+	wire_add(&b, &ev);
+	wire_end(&b, from);
 	assert_memory_equal(b.p, "\0\0\0\7\x10\1\x32\3\x22\1h", 11);
 	assert_int_equal(sat_answer_parse(b.p + 4, b.len - 4, error, sizeof(error)), 0);
 	assert_int_equal(sat_answer_parse("\x10", 1, error, sizeof(error)), -EBADMSG);
