@@ -1,72 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* change - operators that pass on what differs from before: changed, changed-state. */
+/* changed - operators that pass on what differs from the event before: changed, changed-state. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <satellite/module.h>
+#include "value.h"
 
 struct changed {
 	struct sat_field field;
 	struct sat_value init;
 	char *name;
+	bool pairs;
 };
 
-/* What the field was last; its texts are ours. */
-struct last { struct sat_value value; };
-
-static void release(struct sat_value *v)
-{
-	if (v->kind == SAT_TEXT)
-		free((char *)(uintptr_t)v->text);
-	if (v->kind == SAT_TEXTS) {
-		for (uint32_t i = 0; i < v->n; i++)
-			free((char *)(uintptr_t)v->texts[i]);
-		free((void *)(uintptr_t)v->texts);
-	}
-	*v = (struct sat_value){ .kind = SAT_NIL };
-}
-
-static int copy_texts(struct sat_value *to, const struct sat_value *from)
-{
-	const char **texts = calloc((size_t)from->n + 1, sizeof(*texts));
-
-	*to = (struct sat_value){ .kind = SAT_TEXTS, .n = 0, .texts = texts };
-	if (texts == NULL) {
-		to->kind = SAT_NIL;
-		return -ENOMEM;
-	}
-	for (; to->n < from->n; to->n++) {
-		texts[to->n] = strdup(from->texts[to->n]);
-		if (texts[to->n] == NULL) {
-			release(to);
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static int copy(struct sat_value *to, const struct sat_value *from)
-{
-	if (from->kind == SAT_TEXTS)
-		return copy_texts(to, from);
-	*to = *from;
-	if (from->kind == SAT_TEXT && (to->text = strdup(from->text)) == NULL) {
-		to->kind = SAT_NIL;
-		return -ENOMEM;
-	}
-	return 0;
-}
+/* What the field was last, and, for pairs, the event that had it. */
+struct last { struct sat_value value; const struct sat_event *ev; };
 
 /* ---- The node ----------------------------------------------------------- */
 
 static const struct sat_option *const changed_options[] = {
 	SAT_OPTION("changed", SAT_STRING, .required = true, .help = "the field that is watched"),
 	SAT_OPTION("init", SAT_ANY, .help = "what it counts as before the first event; nil"),
+	SAT_OPTION("pairs", SAT_BOOLEAN, .fallback = "false", .help = "pass on a list: the event before, and this one"),
 	NULL
 };
 static const struct sat_option *const state_options[] = {
 	SAT_OPTION("init", SAT_ANY, .help = "what the state counts as before the first event; nil"),
+	SAT_OPTION("pairs", SAT_BOOLEAN, .fallback = "false", .help = "pass on a list: the event before, and this one"),
 	NULL
 };
 
@@ -74,7 +34,7 @@ static void undefine(void *def)
 {
 	struct changed *c = def;
 
-	release(&c->init);
+	value_free(&c->init);
 	free(c->name);
 	free(c);
 }
@@ -89,13 +49,14 @@ static int define(const struct sat_conf *conf, const char *field, void **def)
 	if (c == NULL || (c->name = strdup(field)) == NULL)
 		goto fail;
 	c->field = sat_field(c->name);
+	c->pairs = sat_conf_boolean(conf, "pairs");
 	if (init != NULL && (sat_conf_is_list(init) || sat_conf_is_group(init))) {
 		rc = sat_conf_error(init, NULL, "a string, a number or a boolean is wanted");
 		goto fail;
 	}
 	if (init != NULL)
 		v = sat_conf_value(init);
-	if (copy(&c->init, &v) != 0)
+	if (value_copy(&c->init, &v) != 0)
 		goto fail;
 	*def = c;
 	return 0;
@@ -127,7 +88,46 @@ static int open_fork(const struct sat_at *at, const void *def, void *state)
 	struct last *l = state;
 
 	(void)at;
-	return copy(&l->value, &c->init);
+	return value_copy(&l->value, &c->init);
+}
+
+/* What stands for the event before the first. */
+static const struct sat_event *first(const struct sat_at *at, const struct changed *c)
+{
+	struct sat_event *ev = sat_edit(at, NULL);
+
+	if (ev != NULL && c->init.kind != SAT_NIL)
+		sat_set(at, ev, &c->field, &c->init);
+	return ev;
+}
+
+static int pass_pair(const struct sat_at *at, const struct changed *c, const struct sat_event *before,
+		     const struct sat_event *ev)
+{
+	const struct sat_event *evs[2] = { before != NULL ? before : first(at, c), ev };
+
+	if (evs[0] == NULL)
+		return -ENOMEM;
+	sat_pass(at, 0, &(struct sat_item){ evs, 2, true });
+	return 0;
+}
+
+static int pairs_item(const struct sat_at *at, const struct changed *c, struct last *l, const struct sat_item *item,
+		      bool differs)
+{
+	const struct sat_event *before = l->ev, *kept;
+	int rc = 0;
+
+	if (item->list || item->n != 1)
+		return sat_fail(at, -EINVAL, "it makes pairs of events, not of lists");
+	kept = sat_keep(item->evs[0]);
+	if (kept == NULL)
+		return -ENOMEM;
+	l->ev = kept;
+	if (differs)
+		rc = pass_pair(at, c, before, item->evs[0]);
+	sat_drop(before);
+	return rc;
 }
 
 static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
@@ -135,110 +135,67 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	const struct changed *c = def;
 	struct sat_value v = { .kind = SAT_NIL }, ours;
 	struct last *l = state;
+	bool differs;
 
 	if (!item->list && item->n == 1)
 		v = sat_get(item->evs[0], &c->field);
-	if (sat_same(&v, &l->value))
-		return 0;
-	if (copy(&ours, &v) != 0)
-		return -ENOMEM;
-	release(&l->value);
-	l->value = ours;
-	sat_pass(at, 0, item);
+	differs = !sat_same(&v, &l->value);
+	if (differs) {
+		if (value_copy(&ours, &v) != 0)
+			return -ENOMEM;
+		value_free(&l->value);
+		l->value = ours;
+	}
+	if (c->pairs)
+		return pairs_item(at, c, l, item, differs);
+	if (differs)
+		sat_pass(at, 0, item);
 	return 0;
 }
 
 static bool idle(const void *def, const void *state)
 {
-	return sat_same(&((const struct last *)state)->value, &((const struct changed *)def)->init);
+	const struct last *l = state;
+
+	return l->ev == NULL && sat_same(&l->value, &((const struct changed *)def)->init);
 }
 
 static void close_fork(const void *def, void *state)
 {
+	struct last *l = state;
+
 	(void)def;
-	release(&((struct last *)state)->value);
+	value_free(&l->value);
+	sat_drop(l->ev);
+	l->ev = NULL;
 }
 
 static int save(const void *def, const void *state, struct sat_writer *out)
 {
-	const struct sat_value *v = &((const struct last *)state)->value;
+	const struct last *l = state;
+	int rc = value_save(&l->value, out);
 
-	(void)def;
-	sat_write_int(out, v->kind);
-	switch (v->kind) {
-	case SAT_NIL:
-		return 0;
-	case SAT_BOOL:
-		return sat_write_int(out, v->b);
-	case SAT_INT:
-		return sat_write_int(out, v->i);
-	case SAT_DOUBLE:
-		return sat_write_double(out, v->d);
-	case SAT_TEXT:
-		return sat_write_text(out, v->text);
-	case SAT_TEXTS:
-		break;
-	}
-	sat_write_int(out, v->n);
-	for (uint32_t i = 0; i < v->n; i++)
-		sat_write_text(out, v->texts[i]);
-	return 0;
-}
-
-static int load_texts(struct sat_value *to, struct sat_reader *in)
-{
-	const char *texts[1000];
-	struct sat_value v = { .kind = SAT_TEXTS, .texts = texts };
-	int64_t n;
-	int rc = sat_read_int(in, &n);
-
-	if (rc != 0 || n < 0 || n > 1000)
-		return -EBADMSG;
-	for (v.n = 0; v.n < n; v.n++)
-		if (sat_read_text(in, &texts[v.n]) != 0 || texts[v.n] == NULL)
-			return -EBADMSG;
-	return copy_texts(to, &v);
+	if (!((const struct changed *)def)->pairs)
+		return rc;
+	rc = sat_write_int(out, l->ev != NULL);
+	return l->ev != NULL ? sat_write_event(out, l->ev) : rc;
 }
 
 static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
 {
-	struct sat_value v = { .kind = SAT_NIL };
 	struct last *l = state;
-	int64_t kind, n = 0;
-	int rc;
+	int64_t there;
+	int rc = version == 1 ? value_load(&l->value, in) : -EBADMSG;
 
 	(void)at;
-	(void)def;
-	if (version != 1 || sat_read_int(in, &kind) != 0 || kind < SAT_NIL || kind > SAT_TEXTS)
-		return -EBADMSG;
-	release(&l->value);
-	v.kind = (enum sat_kind)kind;
-	switch (v.kind) {
-	case SAT_NIL:
-		return 0;
-	case SAT_BOOL:
-		rc = sat_read_int(in, &n);
-		v.b = n != 0;
-		break;
-	case SAT_INT:
-		rc = sat_read_int(in, &v.i);
-		break;
-	case SAT_DOUBLE:
-		rc = sat_read_double(in, &v.d);
-		break;
-	case SAT_TEXT:
-		rc = sat_read_text(in, &v.text);
-		break;
-	default:
-		return load_texts(&l->value, in);
-	}
-	if (rc != 0 || (v.kind == SAT_TEXT && v.text == NULL))
-		return -EBADMSG;
-	return copy(&l->value, &v);
+	if (rc != 0 || !((const struct changed *)def)->pairs)
+		return rc;
+	rc = sat_read_int(in, &there);
+	return rc == 0 && there != 0 ? sat_read_event(in, &l->ev) : rc;
 }
 
-static const struct sat_op changed = {
-	.size = sizeof(changed), .state_version = 1, .name = "changed",
+const struct sat_op change_changed = {
+	.size = sizeof(change_changed), .state_version = 1, .name = "changed",
 	.summary = "pass on an event whose field differs from the one before",
 	.options = changed_options, .state_size = sizeof(struct last), .define = changed_define,
 	.undefine = undefine, .open = open_fork, .item = item_fork, .idle = idle, .close = close_fork,
@@ -268,13 +225,9 @@ static const struct sat_op within = {
 	.state_size = sizeof(struct last), .open = open_fork, .item = item_fork, .idle = idle,
 	.close = close_fork, .save = save, .load = load,
 };
-static const struct sat_op changed_state = {
-	.size = sizeof(changed_state), .name = "changed-state",
+const struct sat_op change_changed_state = {
+	.size = sizeof(change_changed_state), .name = "changed-state",
 	.summary = "pass on an event whose state differs from its host's and service's one before",
 	.options = state_options, .flags = SAT_FORKS, .define = state_define, .undefine = undefine,
 	.item = state_item, .within = &within,
 };
-
-SAT_MODULE(change,
-	.name = "change", .version = SAT_VERSION, .summary = "operators that pass on changes",
-	.ops = (const struct sat_op *const[]){ &changed, &changed_state, NULL });
