@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <satellite/module.h>
@@ -58,6 +59,7 @@ struct job {
 	bool outcome;			/* the transaction may have been committed */
 	char error[256];
 	int64_t data_version;		/* of the file, as other programs change it */
+	struct stat file;		/* the one that is open, or was */
 };
 
 struct store {
@@ -309,6 +311,28 @@ static void look_around(struct job *j)
 	j->data_version = version;
 }
 
+/*
+ * SQLite goes on to write to a file that somebody removed, and all of it is gone
+ * with the process; opened anew, the store would be empty.  Only a restart
+ * begins anew: then the whitelist takes in the hosts that its own file has.
+ */
+static int find_file(struct job *j, const char *path)
+{
+	struct stat now;
+
+	if (j->file.st_ino == 0 || sat_dry_run())
+		return 0;
+	if (stat(path, &now) != 0) {
+		snprintf(j->error, sizeof(j->error), "was removed under us: put it back, or restart to begin anew");
+		return -ENOENT;
+	}
+	if (j->db != NULL && (now.st_ino != j->file.st_ino || now.st_dev != j->file.st_dev)) {
+		snprintf(j->error, sizeof(j->error), "another file is there now");
+		return -ESTALE;
+	}
+	return 0;
+}
+
 static int work(void *arg)
 {
 	struct store *s = arg;
@@ -319,9 +343,12 @@ static int work(void *arg)
 		db_close(j);
 		return 0;
 	}
-	if (j->db == NULL) {
+	rc = find_file(j, s->path);
+	if (rc == 0 && j->db == NULL) {
 		rc = db_open(j, s->path);
 		j->data_version = 0;
+		if (rc == 0 && stat(s->path, &j->file) != 0)
+			j->file.st_ino = 0;
 	}
 	if (rc == 0)
 		look_around(j);

@@ -284,6 +284,28 @@ static void an_ill_file_is_lost_and_found(void **unused)
 	vt->unmirror(state, &a);
 }
 
+/* What is written to a file without a name is lost with the process; a new one would be empty. */
+static void a_file_that_is_taken_away_is_noticed(void **unused)
+{
+	char aside[96];
+	struct seen a = { 0 };
+
+	(void)unused;
+	one(SAT_CREATE, "a", "1", 0);
+	vt->mirror(state, "", &calls, &a);
+	wait_for(&a, "synced ");
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(one(SAT_PUT, "a", "2", 0).rc, -ENOTCONN);
+	assert_string_equal(a.log, "a=1/0 synced lost ");
+	bed_run_for(700);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(rename(aside, path), 0);
+	wait_for(&a, "lost a=1/0 synced ");
+	assert_int_equal(one(SAT_PUT, "a", "2", 0).rc, 0);
+	vt->unmirror(state, &a);
+}
+
 static int live(void)
 {
 	struct sat_change c = { .what = SAT_CREATE, .key = "k", .value = "v", .len = 1 };
@@ -333,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_is_there_again, up, down),
 		cmocka_unit_test_setup_teardown(others_are_noticed, up, down),
 		cmocka_unit_test_setup_teardown(an_ill_file_is_lost_and_found, up, down),
+		cmocka_unit_test_setup_teardown(a_file_that_is_taken_away_is_noticed, up, down),
 		cmocka_unit_test_setup_teardown(every_failure_is_survived, up, down),
 	};
 
