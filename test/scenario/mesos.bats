@@ -147,8 +147,8 @@ well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 		hang|within 1 s
 		down|does a Mesos master run there
 	END
-	[ "$(times m0 'answers 503')" = 1 ]
-	[ "$(times m0 'does a Mesos master run there')" -le 2 ]
+	[ "$(times m0 'snapshot: answers 503')" = 1 ]
+	[ "$(times m0 'snapshot: Failed to connect')" -le 2 ]
 	stops "$pid"
 }
 
