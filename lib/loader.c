@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "loader.h"
 #include "log.h"
 
@@ -34,26 +35,13 @@ struct entry {			/* one .so, opened or not */
 	bool seen;			/* it is in the folders that count */
 };
 
-struct piece { struct piece *next; max_align_t data[]; };
-
 static struct entry *entries, **last_entry = &entries;
-static struct piece *pieces;		/* the copies of older modules' tables */
+static struct arena tables;		/* copies of what modules have */
 static char reason[1024];
 
 static const char *const kinds[] = { "module", "operator", "check", "store", "command", "service" };
 
 /* ---- Older modules ------------------------------------------------------ */
-
-static void *get(size_t size)
-{
-	struct piece *p = calloc(1, sizeof(*p) + size);
-
-	if (p == NULL)
-		return NULL;
-	p->next = pieces;
-	pieces = p;
-	return p->data;
-}
 
 /* Every struct of the ABI but the module itself begins with its size. */
 static const void *widen(const void *old, size_t size)
@@ -64,7 +52,7 @@ static const void *widen(const void *old, size_t size)
 	if (old == NULL)
 		return NULL;
 	memcpy(&has, old, sizeof(has));
-	p = get(size);
+	p = arena_get(&tables, size);
 	return p != NULL ? memcpy(p, old, has < size ? has : size) : NULL;
 }
 
@@ -79,7 +67,7 @@ static const void *const *widen_table(const void *const *old, size_t size, bool 
 		return NULL;
 	while (old[n] != NULL)
 		n++;
-	table = get((n + 1) * sizeof(*table));
+	table = arena_get(&tables, (n + 1) * sizeof(*table));
 	if (table == NULL) {
 		*bad = true;
 		return NULL;
@@ -185,7 +173,7 @@ static int take_module(const char *path, const struct sat_module *found, const s
 	size = found->size;
 	if (size < offsetof(struct sat_module, options))
 		return refuse(path, -ENOEXEC, "its sat_module says that it has %u bytes", (unsigned)size);
-	m = get(sizeof(*m));
+	m = arena_get(&tables, sizeof(*m));
 	if (m == NULL)
 		return refuse(path, -ENOMEM, "%s", strerror(ENOMEM));
 	memcpy(m, found, size < sizeof(*m) ? size : sizeof(*m));
@@ -606,7 +594,6 @@ const struct sat_check *loader_check(const struct sat_module *m, const char *nam
 void loader_close(void)
 {
 	struct entry *e;
-	struct piece *p;
 
 	while ((e = entries) != NULL) {
 		entries = e->next;
@@ -616,8 +603,5 @@ void loader_close(void)
 		free(e);
 	}
 	last_entry = &entries;
-	while ((p = pieces) != NULL) {
-		pieces = p->next;
-		free(p);
-	}
+	arena_free(&tables);
 }
