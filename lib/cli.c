@@ -280,7 +280,7 @@ int cli_main(int argc, char **argv, const char *state_dir, const char *url)
 
 	if (argc < 1)
 		return usage("COMMAND [ARGUMENT…]");
-	if (asprintf(&c.socket, "%s/" CONTROL_NAME, state_dir) < 0)
+	if (url == NULL && asprintf(&c.socket, "%s/" CONTROL_NAME, state_dir) < 0)
 		return EXIT_REFUSED;
 	rc = run(&c, argc, argv);
 	if (fflush(stdout) != 0 && rc == EXIT_DONE)
