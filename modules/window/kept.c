@@ -77,7 +77,7 @@ void kept_free(struct kept *k)
 {
 	kept_clear(k);
 	free(k->evs);
-	*k = (struct kept){ NULL };
+	*k = (struct kept){ .evs = NULL };
 }
 
 int kept_save(const struct kept *k, struct sat_writer *out)

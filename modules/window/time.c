@@ -219,7 +219,7 @@ static void close_window(const struct sat_at *at, const struct window *w, struct
 	sat_pass(at, 0, &list);
 	kept_clear(&f->kept);
 	if (windows - 1 > GAPS) {
-		sat_count(w->self, GAPS_SKIPPED, (int64_t)(windows - 1 - GAPS));
+		sat_count(w->self, GAPS_CUT, 1);
 		windows = 1 + GAPS;
 	}
 	while (--windows > 0)

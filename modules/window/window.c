@@ -11,7 +11,7 @@ static const struct sat_counter *const counters[] = {
 	[COALESCE_DROPPED] = SAT_COUNTER("coalesce-dropped",
 		.help = "events of hosts and services beyond coalesce's max"),
 	[WINDOW_DROPPED] = SAT_COUNTER("dropped", .help = "the oldest events of windows beyond their max"),
-	[GAPS_SKIPPED] = SAT_COUNTER("gaps-skipped", .help = "empty time windows that were too many at once"),
+	[GAPS_CUT] = SAT_COUNTER("gaps-cut", .help = "gaps of too many empty time windows, cut short"),
 	NULL
 };
 

@@ -5,7 +5,7 @@
 
 #include <satellite/module.h>
 
-enum { COALESCE_DROPPED, WINDOW_DROPPED, GAPS_SKIPPED };	/* counters */
+enum { COALESCE_DROPPED, WINDOW_DROPPED, GAPS_CUT };	/* counters */
 
 #define WINDOW_MAX	"100000"	/* events of a window, unless its max says another */
 #define WINDOW_MOST	1000000
