@@ -41,7 +41,7 @@ static void events_read_and_written(void **unused)
 {
 	(void)unused;
 	event_is("{}", "{\"host\":null,\"service\":null,\"state\":null,\"description\":null,\"metric\":null,"
-		 "\"tags\":null,\"time\":null,\"ttl\":null}", "{}");
+		 "\"tags\":null,\"time\":null,\"ttl\":null}", "null");
 	event_is("{\"host\":\"a\",\"metric\":7,\"time\":1421893101.003,\"ttl\":60,\"tags\":[\"x\",\"y\"],\"k\":\"v\"}",
 		 "{\"host\":\"a\",\"service\":null,\"state\":null,\"description\":null,\"metric\":7,"
 		 "\"tags\":[\"x\",\"y\"],\"time\":\"2015-01-22T02:18:21.003Z\",\"ttl\":60,\"k\":\"v\"}",
