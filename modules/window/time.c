@@ -143,7 +143,7 @@ static bool moving_idle(const void *def, const void *state)
 	const struct window *w = def;
 	const struct moving *m = state;
 
-	return m->newest <= before(sat_wall(), w->span) && m->cutoff < sat_wall();
+	return m->kept.n == 0 || m->newest <= before(sat_wall(), w->span);
 }
 
 static void moving_close(const void *def, void *state)
