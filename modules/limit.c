@@ -6,7 +6,7 @@
 #include <satellite/module.h>
 
 struct throttle { int64_t n, dt; };
-struct window { int64_t began, passed; };	/* began: of the first window, or a whole number of dt later */
+struct window { struct sat_timer end; int64_t began, passed; };	/* began: the first of all windows */
 
 static const struct sat_option *const throttle_options[] = {
 	SAT_OPTION("throttle", SAT_INTEGER, .required = true, .min = 0, .max = 1e15, .help = "events at most"),
@@ -36,23 +36,17 @@ static int open_fork(const struct sat_at *at, const void *def, void *state)
 	return 0;
 }
 
-/* Windows follow one another from when the stream was made, as in Riemann. */
-static void advance(const struct throttle *t, struct window *w)
-{
-	int64_t gone = sat_clock() - w->began;
-
-	if (gone < t->dt)
-		return;
-	w->began += gone - gone % t->dt;
-	w->passed = 0;
-}
-
+/*
+ * Windows follow one another from when the stream was made, as in Riemann, and
+ * end by a timer: what else is due at that moment has its turn in that order.
+ */
 static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	struct throttle *t = def;
 	struct window *w = state;
 
-	advance(t, w);
+	if (!sat_timer_armed(&w->end))
+		sat_timer_set(at, &w->end, sat_clock() + t->dt - (sat_clock() - w->began) % t->dt);
 	if (w->passed >= t->n)
 		return 0;
 	w->passed++;
@@ -60,12 +54,18 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	return 0;
 }
 
+static void end(const struct sat_at *at, void *def, void *state, struct sat_timer *timer)
+{
+	(void)at;
+	(void)def;
+	(void)timer;
+	((struct window *)state)->passed = 0;
+}
+
 static bool idle(const void *def, const void *state)
 {
-	const struct throttle *t = def;
-	const struct window *w = state;
-
-	return w->passed == 0 || sat_clock() - w->began >= t->dt;
+	(void)def;
+	return ((const struct window *)state)->passed == 0;
 }
 
 static int save(const void *def, const void *state, struct sat_writer *out)
@@ -73,6 +73,7 @@ static int save(const void *def, const void *state, struct sat_writer *out)
 	const struct window *w = state;
 
 	(void)def;
+	sat_write_timer(out, &w->end);
 	sat_write_int(out, sat_clock() - w->began);
 	return sat_write_int(out, w->passed);
 }
@@ -82,9 +83,8 @@ static int load(const struct sat_at *at, const void *def, void *state, uint32_t 
 	struct window *w = state;
 	int64_t gone;
 
-	(void)at;
 	(void)def;
-	if (version != 1 || sat_read_int(in, &gone) != 0 || sat_read_int(in, &w->passed) != 0)
+	if (version != 1 || sat_read_timer(at, in, &w->end) != 0 || sat_read_int(in, &gone) != 0 || sat_read_int(in, &w->passed) != 0)
 		return -EBADMSG;
 	w->began = sat_clock() - gone;
 	return 0;
@@ -94,7 +94,7 @@ static const struct sat_op throttle = {
 	.size = sizeof(throttle), .state_version = 1, .name = "throttle",
 	.summary = "pass on so many events at most in a time; drop the rest",
 	.options = throttle_options, .state_size = sizeof(struct window), .define = define, .undefine = free,
-	.open = open_fork, .item = item_fork, .idle = idle, .save = save, .load = load,
+	.open = open_fork, .item = item_fork, .timer = end, .idle = idle, .save = save, .load = load,
 };
 
 SAT_MODULE(limit,
