@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kept.h"
+#include "held.h"
 #include "number.h"
 #include "ops.h"
 

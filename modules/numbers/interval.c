@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fold.h"
-#include "kept.h"
+#include "held.h"
 #include "ops.h"
 
 struct interval {
@@ -18,7 +18,7 @@ struct interval {
 	struct points points;
 };
 
-struct bin { struct ticker ticker; struct kept events; bool begun; };
+struct bin { struct ticker ticker; struct held events; bool begun; };
 
 #define SECONDS_OPTION(name) SAT_OPTION(name, SAT_SECONDS, .required = true, .min = 1e-3, .max = 1e9, \
 					.help = "seconds from one to the next")
@@ -143,29 +143,29 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	ticker_feed(at, &b->ticker, item->evs[0], i->length);
 	b->begun = !sat_expired(item->evs[0]);
 	if (!b->begun) {
-		kept_free(&b->events);
+		held_free(&b->events);
 		return 0;
 	}
 	if (sat_get(item->evs[0], &i->field).kind == SAT_NIL)
 		return 0;
 	if (b->events.n < i->max)
-		return kept_add(&b->events, item->evs[0]);
-	sat_count(i->self, KEPT_DROPPED, 1);
+		return held_add(&b->events, item->evs[0]);
+	sat_count(i->self, HELD_DROPPED, 1);
 	return 0;
 }
 
 /* The events of the interval that ends, for the caller to free. */
-static bool switch_bin(const struct sat_at *at, const struct interval *i, struct bin *b, struct kept *events)
+static bool switch_bin(const struct sat_at *at, const struct interval *i, struct bin *b, struct held *events)
 {
 	if (!ticker_ticks(at, &b->ticker, i->length) || !b->begun)
 		return false;
 	*events = b->events;
-	b->events = (struct kept){ NULL, 0, 0 };
+	b->events = (struct held){ NULL, 0, 0 };
 	return true;
 }
 
 /* What is counted need not be a number. */
-static int folded(const struct sat_at *at, const struct interval *i, const struct kept *events, bool *any,
+static int folded(const struct sat_at *at, const struct interval *i, const struct held *events, bool *any,
 		  struct number *out)
 {
 	struct number *v = sat_scratch(at, (events->n + 1) * sizeof(*v));
@@ -197,7 +197,7 @@ static void fold_tick(const struct sat_at *at, void *def, void *state, struct sa
 {
 	const struct interval *i = def;
 	struct sat_event *ev;
-	struct kept events;
+	struct held events;
 	struct number a;
 	bool any;
 
@@ -209,13 +209,13 @@ static void fold_tick(const struct sat_at *at, void *def, void *state, struct sa
 		if (ev != NULL && put(at, i, ev, any, &a) == 0)
 			sat_pass_event(at, 0, ev);
 	}
-	kept_free(&events);
+	held_free(&events);
 }
 
 static void percentiles_tick(const struct sat_at *at, void *def, void *state, struct sat_timer *timer)
 {
 	const struct interval *i = def;
-	struct kept events;
+	struct held events;
 	struct sat_item out;
 
 	(void)timer;
@@ -224,7 +224,7 @@ static void percentiles_tick(const struct sat_at *at, void *def, void *state, st
 	if (fold_sorted_sample(at, &i->points, events.v, events.n, &out) == 0)
 		for (uint32_t e = 0; e < out.n; e++)
 			sat_pass_event(at, 0, out.evs[e]);
-	kept_free(&events);
+	held_free(&events);
 }
 
 static bool idle(const void *def, const void *state)
@@ -238,7 +238,7 @@ static bool idle(const void *def, const void *state)
 static void close_fork(const void *def, void *state)
 {
 	(void)def;
-	kept_free(&((struct bin *)state)->events);
+	held_free(&((struct bin *)state)->events);
 }
 
 static int save(const void *def, const void *state, struct sat_writer *out)
@@ -248,7 +248,7 @@ static int save(const void *def, const void *state, struct sat_writer *out)
 	(void)def;
 	ticker_save(&b->ticker, out);
 	sat_write_int(out, b->begun);
-	return kept_save(&b->events, out);
+	return held_save(&b->events, out);
 }
 
 static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
@@ -260,7 +260,7 @@ static int load(const struct sat_at *at, const void *def, void *state, uint32_t 
 	if (version != 1 || ticker_load(at, &b->ticker, in) != 0 || sat_read_int(in, &begun) != 0)
 		return -EBADMSG;
 	b->begun = begun != 0;
-	return kept_load(&b->events, i->max, in);
+	return held_load(&b->events, i->max, in);
 }
 
 #define INTERVAL_OP(variable, op_name, op_options, op_define, op_tick, op_summary) \

@@ -3,7 +3,7 @@
 #include "ops.h"
 
 static const struct sat_counter *const counters[] = {
-	[KEPT_DROPPED] = SAT_COUNTER("dropped", .help = "events beyond the max of an operator that keeps them"),
+	[HELD_DROPPED] = SAT_COUNTER("dropped", .help = "events beyond the max of an operator that keeps them"),
 	NULL
 };
 

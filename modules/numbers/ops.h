@@ -5,7 +5,7 @@
 
 #include <satellite/module.h>
 
-enum { KEPT_DROPPED };		/* the module's counters */
+enum { HELD_DROPPED };		/* the module's counters */
 
 extern const struct sat_op smap_op, smap_star_op, smapcat_op, sflatten_op, sreduce_op;
 extern const struct sat_op fold_interval_op, fold_interval_metric_op, percentiles_op;

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kept.h"
+#include "held.h"
 #include "number.h"
 #include "ops.h"
 
 struct predict { uint32_t n; struct number ahead; int64_t rebuild; };
-struct line { struct kept window; struct number slope, intercept; int64_t built; bool any, fractional; };
+struct line { struct held window; struct number slope, intercept; int64_t built; bool any, fractional; };
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("predict-linear", SAT_INTEGER, .required = true, .min = 2, .max = 100000,
@@ -107,8 +107,8 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 		return sat_fail(at, -EINVAL, "it takes events, not lists");
 	last = item->evs[0];
 	if (l->window.n == p->n)
-		kept_shift(&l->window);
-	rc = kept_add(&l->window, last);
+		held_shift(&l->window);
+	rc = held_add(&l->window, last);
 	if (rc != 0 || l->window.n < 2)
 		return rc;
 	if (p->rebuild == 0 || !l->any || sat_clock() - l->built > p->rebuild)
@@ -138,7 +138,7 @@ static bool idle(const void *def, const void *state)
 static void close_fork(const void *def, void *state)
 {
 	(void)def;
-	kept_free(&((struct line *)state)->window);
+	held_free(&((struct line *)state)->window);
 }
 
 static int save(const void *def, const void *state, struct sat_writer *out)
@@ -153,7 +153,7 @@ static int save(const void *def, const void *state, struct sat_writer *out)
 		number_write(out, &l->intercept);
 		sat_write_int(out, sat_clock() - l->built);
 	}
-	return kept_save(&l->window, out);
+	return held_save(&l->window, out);
 }
 
 static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
@@ -173,7 +173,7 @@ static int load(const struct sat_at *at, const void *def, void *state, uint32_t 
 			return -EBADMSG;
 		l->built = sat_clock() - age;
 	}
-	return kept_load(&l->window, p->n, in);
+	return held_load(&l->window, p->n, in);
 }
 
 const struct sat_op predict_linear_op = {

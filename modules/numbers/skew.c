@@ -115,7 +115,7 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 		return sat_fail(at, -EINVAL, "it takes events, not lists");
 	ev = item->evs[0];
 	if (h->n >= s->max && find(h, ev->host) == NULL) {
-		sat_count(s->self, KEPT_DROPPED, 1);
+		sat_count(s->self, HELD_DROPPED, 1);
 		return 0;
 	}
 	rc = put(h, ev, sat_clock(), sat_expired(ev) ? INT64_MIN : sat_expires(ev));

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kept - what operators over time have in common: events that are kept, and Riemann's ticker. */
-#ifndef NUMBERS_KEPT_H
-#define NUMBERS_KEPT_H
+/* held - what operators over time have in common: events that are kept, and Riemann's ticker. */
+#ifndef NUMBERS_HELD_H
+#define NUMBERS_HELD_H
 
 #include <satellite/module.h>
 
-struct kept { const struct sat_event **v; uint32_t n, size; };
+struct held { const struct sat_event **v; uint32_t n, size; };
 
-int kept_add(struct kept *k, const struct sat_event *ev);
-void kept_shift(struct kept *k);		/* the oldest goes */
-void kept_free(struct kept *k);			/* empty, from then on */
-int kept_save(const struct kept *k, struct sat_writer *out);
-int kept_load(struct kept *k, uint32_t max, struct sat_reader *in);
+int held_add(struct held *k, const struct sat_event *ev);
+void held_shift(struct held *k);		/* the oldest goes */
+void held_free(struct held *k);			/* empty, from then on */
+int held_save(const struct held *k, struct sat_writer *out);
+int held_load(struct held *k, uint32_t max, struct sat_reader *in);
 
 /* It runs, once begun, while the last received event lives, of whatever key. */
 struct ticker {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kept - what operators over time have in common: events that are kept, and Riemann's ticker. */
+/* held - what operators over time have in common: events that are kept, and Riemann's ticker. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kept.h"
+#include "held.h"
 
-int kept_add(struct kept *k, const struct sat_event *ev)
+int held_add(struct held *k, const struct sat_event *ev)
 {
 	const struct sat_event *kept;
 
@@ -26,22 +26,22 @@ int kept_add(struct kept *k, const struct sat_event *ev)
 	return 0;
 }
 
-void kept_shift(struct kept *k)
+void held_shift(struct held *k)
 {
 	sat_drop(k->v[0]);
 	k->n--;
 	memmove(k->v, k->v + 1, k->n * sizeof(*k->v));
 }
 
-void kept_free(struct kept *k)
+void held_free(struct held *k)
 {
 	while (k->n > 0)
 		sat_drop(k->v[--k->n]);
 	free(k->v);
-	*k = (struct kept){ NULL, 0, 0 };
+	*k = (struct held){ NULL, 0, 0 };
 }
 
-int kept_save(const struct kept *k, struct sat_writer *out)
+int held_save(const struct held *k, struct sat_writer *out)
 {
 	int rc = sat_write_int(out, k->n);
 
@@ -50,7 +50,7 @@ int kept_save(const struct kept *k, struct sat_writer *out)
 	return rc;
 }
 
-int kept_load(struct kept *k, uint32_t max, struct sat_reader *in)
+int held_load(struct held *k, uint32_t max, struct sat_reader *in)
 {
 	const struct sat_event *ev;
 	int64_t n;
@@ -63,7 +63,7 @@ int kept_load(struct kept *k, uint32_t max, struct sat_reader *in)
 		if (rc == 0 && ev == NULL)
 			return -EBADMSG;
 		if (rc == 0)
-			rc = kept_add(k, ev);
+			rc = held_add(k, ev);
 		sat_drop(ev);
 	}
 	return rc;
