@@ -327,6 +327,11 @@ void http_ready(const char *part, const char *reason)
 	*u = made;
 }
 
+void sat_ready(struct sat_self *self, const char *reason)
+{
+	http_ready(self->name, reason);
+}
+
 size_t http_each_unready(void (*fn)(void *arg, const char *part, const char *reason), void *arg)
 {
 	size_t n = 0;

@@ -445,6 +445,10 @@ SAT_API int sat_answer_parse(const void *msg, size_t len, char *error, size_t si
 SAT_API int sat_message(struct sat_self *self, void *msg, size_t len,
 			void (*answer)(void *arg, const void *p, size_t n), void *arg);
 
+/* Say that this instance is not ready, as /readyz and `satellite status` then do;
+ * NULL: it is.  While it does not start, the host says so. */
+SAT_API void sat_ready(struct sat_self *self, const char *reason);
+
 /* ---- Leadership --------------------------------------------------------- */
 
 /* Whether this process may act now: a lease, so ask each time. */

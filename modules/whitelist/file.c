@@ -99,11 +99,15 @@ static void write_soon(struct whitelist *wl, int64_t wait)
 
 static void told(struct whitelist *wl, int rc)
 {
+	char why[512];
+
 	if (rc == wl->file_error)
 		return;
 	wl->file_error = rc;
+	snprintf(why, sizeof(why), "%s: %s", wl->path, strerror(-rc));
+	sat_ready(wl->self, rc != 0 ? why : NULL);
 	if (rc != 0)
-		sat_log(wl->self, LOG_ERR, "%s: %s; the old file stays, and it is tried again",
+		sat_log(wl->self, LOG_ERR, "%s: %s; what was there stays, and it is tried again",
 			wl->path, strerror(-rc));
 	else
 		sat_log(wl->self, LOG_NOTICE, "%s: written again", wl->path);

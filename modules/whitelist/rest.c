@@ -71,6 +71,10 @@ static int get_snapshot(void *state, struct sat_request *req)
 	struct whitelist *wl = state;
 	struct sat_buf out = { .max = 1024 };
 
+	if (!wl->settled) {		/* no zeroes for what nobody has read */
+		sat_reply_error(req, 503, "the store was not read yet");
+		return 0;
+	}
 	sat_buf_printf(&out, "{\"num-available-hosts\":%zu,\"num-hosts-up\":%zu,\"prop-available-hosts\":%.6g}",
 		       wl->n_hosts, wl->n_on, wl->n_hosts == 0 ? 0 : (double)wl->n_on / (double)wl->n_hosts);
 	sat_reply_buf(req, 200, "application/json", &out);

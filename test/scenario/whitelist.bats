@@ -299,10 +299,13 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	post host-number-0007.example.com disk critical
 	heard master 'No space left on device'
 	until_true 5 index_has 'service = "satellite/whitelist/file" and state = "critical"'
+	[ "$(status_of "$URL/readyz")" = 503 ]
+	[[ $(get "$URL/readyz") == *"$FILE: No space left"* ]]
 	[ "$(wc -l <"$FILE")" = 200 ]
 	rm "$T/dir/ballast" "$T/dir/more"
 	until_true 20 lacks host-number-0007.example.com
 	until_true 5 index_has 'service = "satellite/whitelist/file" and state = "ok"'
+	[ "$(status_of "$URL/readyz")" = 200 ]
 	# it is read-only
 	mount -o remount,ro "$T/dir"
 	post host-number-0008.example.com disk critical
