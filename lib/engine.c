@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine - the queue of inputs, pushes, timers, the reaper: what turns. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -314,7 +315,7 @@ void engine_stop(void)
 	live = false;
 }
 
-/* ---- Messages of a door ------------------------------------------------- */
+/* ---- What a door has --------------------------------------------------- */
 
 static int found(void *arg, const struct sat_event *ev)
 {
@@ -366,6 +367,36 @@ static int push_all(struct wire_msg *m)
 	return rc;
 }
 
+/* What fires now or waits came before it. */
+static void run_before(void)
+{
+	if (timer_next() <= clock_steady() || queue.n > 0)
+		engine_run();
+}
+
+int sat_push(struct sat_self *self, const struct sat_event *from, char *error, size_t size)
+{
+	struct event *ev;
+	int rc = -ENOMEM;
+
+	(void)self;
+	if (streams_pushing())
+		return -EDEADLK;
+	run_before();
+	ev = event_loan(&message, from);
+	if (ev != NULL) {
+		if (!(ev->pub.has & SAT_HAS_TIME))
+			ev->pub.time = clock_wall();
+		ev->pub.has |= SAT_HAS_TIME;
+		self_add(SELF_EVENTS, 1);
+		rc = push(ev);
+	}
+	if (rc != 0)
+		snprintf(error, size, "%s", ev != NULL ? streams_error() : "out of memory");
+	arena_reset(&message);
+	return rc;
+}
+
 int sat_message(struct sat_self *self, void *msg, size_t len,
 		void (*answer)(void *arg, const void *p, size_t n), void *arg)
 {
@@ -376,9 +407,7 @@ int sat_message(struct sat_self *self, void *msg, size_t len,
 	(void)self;
 	if (streams_pushing())
 		return -EDEADLK;
-	/* What fires now or waits came before it. */
-	if (timer_next() <= clock_steady() || queue.n > 0)
-		engine_run();
+	run_before();
 	rc = wire_decode(msg, len, &message, &m);
 	reply.len = 0;
 	if (rc == 0) {

@@ -40,7 +40,7 @@ static bool has_method(const struct sat_route *r, const char *method)
 struct match {
 	const struct sat_route *route;
 	struct sat_self *self;
-	int names;		/* {names} in its path: the fewer, the better it fits */
+	int cost;		/* the less, the better it fits */
 	char allow[64];		/* what other methods the path has */
 };
 
@@ -56,20 +56,36 @@ static void allow(struct match *m, const char *method)
 		snprintf(m->allow + n, sizeof(m->allow) - n, "%s%s", n > 0 ? ", " : "", method);
 }
 
+/* In what way the client wants its answer. */
+static bool asks_for(const struct sat_request *req, uint32_t flags)
+{
+	const char *accept = sat_request_header(req, "Accept");
+
+	return ((flags & SAT_WEBSOCKET) && req->websocket) ||
+	       ((flags & SAT_SSE) && accept != NULL && strcasestr(accept, "text/event-stream") != NULL);
+}
+
+/* {names} in its path count most, then whether it is made for such a request. */
+static int cost_of(const struct sat_request *req, const struct sat_route *r, int names)
+{
+	return 3 * names + (r->flags == 0 ? 1 : asks_for(req, r->flags) ? 0 : 2);
+}
+
 static void match_route(const struct sat_request *req, const struct served *s, const struct sat_route *r,
 			struct match *m)
 {
 	const char *values[URI_SEGMENTS];
-	int names = uri_match(r->path, req->segments, req->n_segments, values);
+	int names = uri_match(r->path, req->segments, req->n_segments, values), cost;
 
 	if (names < 0)
 		return;
 	allow(m, r->method);
-	if (!has_method(r, req->method) || (m->route != NULL && m->names <= names))
+	cost = cost_of(req, r, names);
+	if (!has_method(r, req->method) || (m->route != NULL && m->cost <= cost))
 		return;
 	m->route = r;
 	m->self = s->self;
-	m->names = names;
+	m->cost = cost;
 }
 
 static void find(const struct sat_request *req, struct match *m)
@@ -160,7 +176,8 @@ static bool same_routes(const struct sat_route *const *a, const struct sat_route
 {
 	for (size_t i = 0; a != NULL && a[i] != NULL; i++)
 		for (size_t k = 0; b != NULL && b[k] != NULL; k++)
-			if (strcmp(a[i]->method, b[k]->method) == 0 && strcmp(a[i]->path, b[k]->path) == 0)
+			if (strcmp(a[i]->method, b[k]->method) == 0 && strcmp(a[i]->path, b[k]->path) == 0 &&
+			    a[i]->flags == b[k]->flags)
 				return true;
 	return false;
 }

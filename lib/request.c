@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "request.h"
@@ -20,10 +21,14 @@
 #define PATH_LENGTH	8192u
 #define QUERY_LENGTH	16384u
 
+#define WAIT_S		5			/* for the loop to take messages */
+
 enum { MAIL_NEW = 1, MAIL_MESSAGE = 2, MAIL_ROOM = 4, MAIL_CLOSED = 8 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sat_request *mail, **last_mail = &mail;
+static pthread_cond_t taken = PTHREAD_COND_INITIALIZER;	/* messages of some WebSocket */
+static pthread_t loop_thread;
 static bool posted;
 static size_t count, bytes;
 
@@ -198,6 +203,20 @@ int sat_http_request(struct sat_self *self, void *conn, const struct sat_http_he
 	return rc;
 }
 
+/* Under the lock: not to read on is what holds back who sends too fast. */
+static void wait_for_room(const struct sat_request *req)
+{
+	struct timespec until;
+	int rc = 0;
+
+	if (pthread_equal(pthread_self(), loop_thread))
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_S;
+	while (req->n_messages >= MESSAGES_MAX && rc == 0)
+		rc = pthread_cond_timedwait(&taken, &lock, &until);
+}
+
 void sat_http_message(void *handle, const void *p, size_t len)
 {
 	static struct log_limit limit;
@@ -212,6 +231,7 @@ void sat_http_message(void *handle, const void *p, size_t len)
 		m->text[len] = '\0';
 	}
 	pthread_mutex_lock(&lock);
+	wait_for_room(req);
 	if (m != NULL && req->n_messages < MESSAGES_MAX) {
 		*req->last_message = m;
 		req->last_message = &m->next;
@@ -353,6 +373,8 @@ static void deliver(struct sat_request *req)
 	req->messages = NULL;
 	req->last_message = &req->messages;
 	req->n_messages = 0;
+	if (messages != NULL)
+		pthread_cond_broadcast(&taken);
 	pthread_mutex_unlock(&lock);
 	if (what & MAIL_NEW) {
 		link_in(req);
@@ -428,6 +450,7 @@ void request_abandon(const struct sat_self *going)
 void request_init(void (*fn)(struct sat_request *req))
 {
 	dispatch = fn;
+	loop_thread = pthread_self();
 }
 
 size_t request_count(void)

@@ -445,6 +445,13 @@ SAT_API int sat_answer_parse(const void *msg, size_t len, char *error, size_t si
 SAT_API int sat_message(struct sat_self *self, void *msg, size_t len,
 			void (*answer)(void *arg, const void *p, size_t n), void *arg);
 
+/*
+ * For a door that has no such message: one event, through the streams before this
+ * returns.  As it is, but for the time where it has none.  -errno: the first
+ * top-level stream that failed, error says why.  Not to be called from inside a push.
+ */
+SAT_API int sat_push(struct sat_self *self, const struct sat_event *ev, char *error, size_t size);
+
 /* Say that this instance is not ready, as /readyz and `satellite status` then do;
  * NULL: it is.  While it does not start, the host says so. */
 SAT_API void sat_ready(struct sat_self *self, const char *reason);
@@ -522,11 +529,12 @@ struct sat_route {
 	const char *method;	/* GET (HEAD too), POST, PUT, DELETE */
 	const char *path;	/* "/whitelist/host/{host}/event/{event}" */
 	enum sat_role role;
-	uint32_t flags;		/* SAT_WEBSOCKET: where the client asks for it */
+	uint32_t flags;		/* goes before another of its path where the client asks for one of these */
 	/* Answer now, or later with the request kept.  -errno: the host answers 500. */
 	int (*request)(void *state, struct sat_request *req);
 };
 #define SAT_WEBSOCKET	1u
+#define SAT_SSE		2u	/* it accepts text/event-stream */
 #define SAT_ROUTE(m, p, r, fn, ...) &(const struct sat_route){ .size = sizeof(struct sat_route), \
 	.method = (m), .path = (p), .role = (r), .request = (fn), __VA_ARGS__ }
 
