@@ -290,9 +290,11 @@ static void build_modules(struct setup *s, const struct setup_role *role)
 		build_module(s, names[k], sat_conf_is_list(list) ? sat_conf_at(list, k) : list);
 }
 
+/* The server, and events over it as they come, where there is a module for that. */
 static void build_http(struct setup *s, const struct setup_role *role)
 {
 	const struct sat_conf *root = conf_root(top_file(s->top));
+	const char *why;
 	const struct sat_module *m;
 
 	if (!top_http(s->top, role->http, &s->http_host, &s->http_port))
@@ -300,6 +302,9 @@ static void build_http(struct setup *s, const struct setup_role *role)
 	m = locate(LOADER_SERVICE, "service", "http-server", root, NULL);
 	if (m != NULL)
 		s->http = ensure_module(s, m, root);
+	m = loader_find(LOADER_MODULE, "push", &why);
+	if (m != NULL)
+		ensure_module(s, m, root);
 }
 
 static void build_streams(struct setup *s, const struct setup_role *role)

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch - those who follow the index.
+ *
+ * All happens on the loop: between the search that makes a watcher's snapshot
+ * and the first update that it hears nothing else runs, so it sees each once.
+ * The snapshot are references, which are written out as the client takes them;
+ * updates wait as text meanwhile, and one for whom too much waits is let go.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "push.h"
+
+#define BEAT	(15 * SAT_SECOND)
+#define SLICE	500u	/* events for a watcher in one turn of the loop */
+
+struct watch {
+	struct watch *next, **link;
+	struct push *push;
+	struct sat_request *req;
+	struct sat_query *query;
+	enum push_form form;
+	bool follow;
+	bool blocked;			/* until there is room */
+	bool over;			/* nothing more is sent; closed() is to come */
+	const struct sat_event **evs;	/* the snapshot, from `at` on */
+	size_t n, size, at;
+	struct sat_buf wait;		/* updates, each with its length in front, from `first` on */
+	size_t first;
+};
+
+/* ---- One event as text ---- */
+
+static const struct sat_buf *form(struct push *p, enum push_form form, const struct sat_event *ev)
+{
+	struct sat_buf *b = &p->text[form];
+
+	if (p->formed[form])
+		return b;
+	if (b->full)
+		sat_buf_free(b);
+	*b = (struct sat_buf){ .p = b->p, .size = b->size };
+	if (form == FORM_SSE)
+		sat_buf_printf(b, "data: ");
+	sat_buf_event(b, ev);
+	if (form != FORM_WEBSOCKET)
+		sat_buf_printf(b, form == FORM_SSE ? "\n\n" : "\n");
+	p->formed[form] = true;
+	return b;
+}
+
+static void forget_formed(struct push *p)
+{
+	memset(p->formed, 0, sizeof(p->formed));
+}
+
+/* ---- To a watcher ---- */
+
+/* false: not now, or never. */
+static bool hand(struct watch *w, const char *text, size_t n)
+{
+	int rc = sat_stream_send(w->req, text, n);
+
+	if (rc == -EAGAIN) {
+		w->blocked = true;
+		return false;
+	}
+	if (rc == -EMSGSIZE) {
+		sat_count(w->push->self, TOO_LONG, 1);
+		return true;
+	}
+	w->over = w->over || rc != 0;
+	if (rc == 0)
+		sat_count(w->push->self, SENT, 1);
+	return rc == 0;
+}
+
+static void drop_snapshot(struct watch *w)
+{
+	for (; w->at < w->n; w->at++)
+		sat_drop(w->evs[w->at]);
+	free(w->evs);
+	w->evs = NULL;
+	w->n = w->at = w->size = 0;
+}
+
+static void end(struct watch *w)
+{
+	w->over = true;
+	drop_snapshot(w);
+	sat_buf_free(&w->wait);
+	w->first = 0;
+	sat_stream_end(w->req);
+}
+
+static bool give_snapshot(struct watch *w)
+{
+	const struct sat_buf *b;
+
+	forget_formed(w->push);
+	b = form(w->push, w->form, w->evs[w->at]);
+	if (b->full)
+		sat_count(w->push->self, TOO_LONG, 1);
+	else if (!hand(w, b->p, b->len))
+		return false;
+	sat_drop(w->evs[w->at++]);
+	if (w->at == w->n)
+		drop_snapshot(w);
+	return true;
+}
+
+static bool give_waiting(struct watch *w)
+{
+	size_t n;
+
+	memcpy(&n, w->wait.p + w->first, sizeof(n));
+	if (!hand(w, w->wait.p + w->first + sizeof(n), n))
+		return false;
+	w->first += sizeof(n) + n;
+	if (w->first == w->wait.len)
+		w->first = w->wait.len = 0;
+	return true;
+}
+
+static bool has_more(const struct watch *w)
+{
+	return w->at < w->n || w->first < w->wait.len;
+}
+
+/* As much as it takes, or a slice of it; true: there is more that it would take. */
+static bool give(struct watch *w)
+{
+	for (unsigned i = 0; i < SLICE && !w->over && !w->blocked && has_more(w); i++)
+		if (!(w->at < w->n ? give_snapshot(w) : give_waiting(w)))
+			break;
+	if (!w->over && !has_more(w) && !w->follow)
+		end(w);
+	return !w->over && !w->blocked && has_more(w);
+}
+
+static void turn(void *arg);
+
+static void go_on(struct push *p)
+{
+	if (!p->posted && !p->stopping)
+		p->posted = sat_post(p->self, turn, p) == 0;
+}
+
+static void turn(void *arg)
+{
+	struct push *p = arg;
+	bool more = false;
+
+	p->posted = false;
+	if (p->stopping) {
+		sat_stopped(p->self);
+		return;
+	}
+	for (struct watch *w = p->watches; w != NULL; w = w->next)
+		more = give(w) || more;
+	if (more)
+		go_on(p);
+}
+
+/* ---- What comes ---- */
+
+/* Move what waits to the front, once most of the room is behind it. */
+static void close_up(struct watch *w)
+{
+	if (w->first < w->wait.len / 2)
+		return;
+	w->wait.len -= w->first;
+	memmove(w->wait.p, w->wait.p + w->first, w->wait.len);
+	w->first = 0;
+}
+
+static void let_wait(struct watch *w, const struct sat_buf *text)
+{
+	struct push *p = w->push;
+
+	if (w->wait.len - w->first + text->len + sizeof(text->len) <= p->queue_max) {
+		close_up(w);
+		sat_buf_add(&w->wait, &text->len, sizeof(text->len));
+		sat_buf_add(&w->wait, text->p, text->len);
+		if (!w->wait.full)
+			return;
+	}
+	sat_count(p->self, SLOW, 1);
+	sat_log(p->self, LOG_WARNING, "%s is too slow a reader of %s, and is let go", sat_request_who(w->req),
+		sat_request_path(w->req));
+	end(w);
+}
+
+static void tell(struct watch *w, const struct sat_event *ev)
+{
+	const struct sat_buf *text;
+
+	if (!w->follow || w->over || !sat_query_match(w->query, ev))
+		return;
+	text = form(w->push, w->form, ev);
+	if (text->full)
+		sat_count(w->push->self, TOO_LONG, 1);
+	else if (w->blocked || has_more(w) || (!hand(w, text->p, text->len) && !w->over))
+		let_wait(w, text);
+}
+
+void watch_heard(void *state, const char *topic, const struct sat_item *item)
+{
+	struct push *p = state;
+
+	(void)topic;
+	for (uint32_t i = 0; i < item->n && p->watches != NULL; i++) {
+		forget_formed(p);
+		for (struct watch *w = p->watches; w != NULL; w = w->next)
+			tell(w, item->evs[i]);
+	}
+}
+
+/* ---- Begin and end ---- */
+
+/* Only who writes to a client finds that it is gone.  A comment is SSE's, and
+ * WebSockets have pings. */
+static void beat(struct sat_alarm *alarm)
+{
+	struct push *p = SAT_OWNER(alarm, struct push, beat);
+
+	for (struct watch *w = p->watches; w != NULL; w = w->next)
+		if (w->form == FORM_SSE && !w->over && !w->blocked && !has_more(w))
+			sat_stream_send(w->req, ":\n\n", 3);
+	watch_beat(p);
+}
+
+int watch_beat(struct push *p)
+{
+	p->beat.fire = beat;
+	return sat_alarm_set(p->self, &p->beat, sat_clock() + BEAT);
+}
+
+static int found(void *arg, const struct sat_event *ev)
+{
+	struct watch *w = arg;
+
+	if (w->n == w->size) {
+		size_t size = w->size > 0 ? 2 * w->size : 256;
+		const struct sat_event **evs = realloc(w->evs, size * sizeof(struct sat_event *));
+
+		if (evs == NULL)
+			return -ENOMEM;
+		w->evs = evs;
+		w->size = size;
+	}
+	ev = sat_keep(ev);
+	if (ev == NULL)
+		return -ENOMEM;
+	w->evs[w->n++] = ev;
+	return 0;
+}
+
+static void watch_free(struct watch *w)
+{
+	drop_snapshot(w);
+	sat_buf_free(&w->wait);
+	sat_query_free(w->query);
+	free(w);
+}
+
+static void room(void *arg)
+{
+	struct watch *w = arg;
+
+	w->blocked = false;
+	if (give(w))
+		go_on(w->push);
+}
+
+static void closed(void *arg)
+{
+	struct watch *w = arg;
+	struct push *p = w->push;
+
+	if (w->next != NULL)
+		w->next->link = w->link;
+	*w->link = w->next;
+	sat_gauge(p->self, WATCHERS, --p->n);
+	watch_free(w);
+}
+
+static const char *const types[FORMS] = {
+	[FORM_SSE] = "text/event-stream", [FORM_LINES] = "application/x-ndjson",
+};
+
+static void link_in(struct push *p, struct watch *w)
+{
+	w->next = p->watches;
+	w->link = &p->watches;
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	p->watches = w;
+	sat_gauge(p->self, WATCHERS, ++p->n);
+}
+
+int watch_begin(struct push *p, struct sat_request *req, enum push_form how,
+		struct sat_query *query, bool follow)
+{
+	static const struct sat_stream stream = { .size = sizeof(stream), .room = room, .closed = closed };
+	struct watch *w = p->n < p->max ? calloc(1, sizeof(*w)) : NULL;
+	int rc;
+
+	if (w == NULL) {
+		sat_query_free(query);
+		return p->n < p->max ? -ENOMEM : -EBUSY;
+	}
+	*w = (struct watch){ .push = p, .req = req, .query = query, .form = how, .follow = follow };
+	w->wait.max = 2 * p->queue_max;
+	rc = sat_index_search(query, found, w);
+	if (rc == 0)
+		rc = sat_stream_begin(req, how == FORM_WEBSOCKET ? 101 : 200, types[how], &stream, w);
+	if (rc != 0) {
+		watch_free(w);
+		return rc;
+	}
+	link_in(p, w);
+	if (give(w))
+		go_on(p);
+	return 0;
+}
+
+void watch_end_all(struct push *p)
+{
+	for (struct watch *w = p->watches; w != NULL; w = w->next)
+		if (!w->over)
+			end(w);
+}
