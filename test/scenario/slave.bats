@@ -85,7 +85,7 @@ moves() { local n; n=$(cat "$T/count"); until_true 2 past "$1" "$n"; }
 	master 1
 	M1=$PID
 	master 2
-	slave "{ command = \"n=\$((\$(cat $T/count) + 1)); echo \$n > $T/count; echo \$n\"; shell = true;
+	slave "{ command = \"n=\$((\$(cat $T/count) + 1)); echo \$n > $T/count.new; mv $T/count.new $T/count; echo \$n\"; shell = true;
 		parse = \"number\"; service = \"count\"; interval = 0.1; ttl = 100; }"
 	until_true 10 test -s "$T/m1.out"
 	moves 1
