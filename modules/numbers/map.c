@@ -177,7 +177,7 @@ static int sreduce_define(struct sat_node *node, void *module, const struct sat_
 
 static int sreduce_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
-	const struct sat_event *pair[2];
+	const struct sat_event *pair[2], *before;
 	struct reduction *r = state;
 	struct map *m = def;
 	struct sat_item out;
@@ -206,10 +206,11 @@ static int sreduce_item(const struct sat_at *at, void *def, void *state, const s
 	pair[0] = out.n != 0 ? sat_keep(out.evs[0]) : NULL;
 	if (pair[0] == NULL && out.n != 0)
 		return -ENOMEM;
-	sat_drop(r->ev);
+	before = r->ev;
 	r->ev = pair[0];
 	r->begun = true;
 	sat_pass(at, 0, &out);
+	sat_drop(before);		/* what came out may borrow from it */
 	return 0;
 }
 

@@ -354,21 +354,22 @@ static void apdex_tick(const struct sat_at *at, void *def, void *state, struct s
 	struct apdex *a = state;
 	int64_t total = a->satisfied + a->tolerated + a->other;
 	struct number sum = number_int(2 * a->satisfied + a->tolerated), of = number_int(2 * total), index;
+	const struct sat_event *last = a->last;		/* the edited one borrows from it */
 	struct sat_event *ev;
 
 	(void)def;
 	(void)timer;
 	if (total == 0)
 		return;
-	ev = sat_edit(at, a->last);
+	ev = sat_edit(at, last);
 	a->satisfied = a->tolerated = a->other = 0;
-	sat_drop(a->last);
 	a->last = NULL;
-	if (ev == NULL)
-		return;
-	number_div(&sum, &of, &index);
-	number_put(ev, &index);
-	sat_pass_event(at, 0, ev);
+	if (ev != NULL) {
+		number_div(&sum, &of, &index);
+		number_put(ev, &index);
+		sat_pass_event(at, 0, ev);
+	}
+	sat_drop(last);
 }
 
 static bool apdex_idle(const void *def, const void *state)
