@@ -7,5 +7,5 @@
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output =~ ([0-9]+)\ as\ Riemann ]]
-	[ "${BASH_REMATCH[1]}" -ge 53 ]
+	[ "${BASH_REMATCH[1]}" -ge 184 ]
 }
