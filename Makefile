@@ -102,15 +102,18 @@ $(O)/flags: FORCE
 setup:
 	@test/setup.sh
 
+# All cores, unless the caller said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 test: setup
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory $(JOBS) check
 
 # The tests alone, on a machine that has what they need.
 check: all $(UNITS) $(BENCHES)
 	@O=$(O) test/run.sh
 
 demo: setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@O=$(O) test/demo.sh
 
 bench: all $(BENCHES)
