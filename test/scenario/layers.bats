@@ -15,7 +15,7 @@ index
 http routes request reply client store control control_parse listen lead
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
-conf conf_text loader timer work
+conf conf_node conf_judge conf_value conf_text loader timer work
 event hash file clock self log arena buf attr uri protobuf
 "
 
