@@ -145,6 +145,8 @@ static int judge_one(struct sat_conf *s, const struct sat_option *o)
 	case SAT_NODES:
 		return s->shape != SCALAR || conf_is_text(s) ? 0 :
 			sat_conf_error(s, NULL, "must be a stream: a string, a group or a list of them");
+	case SAT_CLAUSES:
+		return s->shape == LIST ? 0 : sat_conf_error(s, NULL, "must be a list of clauses");
 	case SAT_ANY:
 		return 0;
 	}

@@ -175,9 +175,21 @@ static void write_scalar(const struct sat_conf *s, bool number, struct sat_buf *
 		sat_buf_printf(out, "%.17g%s", conf_double(s), number ? "" : "f");
 }
 
+/* A clause but for its streams, which are not its own. */
+static void write_clause(const struct sat_conf *s, struct sat_buf *out)
+{
+	sat_buf_printf(out, "(");
+	for (unsigned i = 0; i + 1 < s->n; i++) {
+		write_node(&s->kids[i], NULL, NULL, out);
+		sat_buf_printf(out, ",");
+	}
+	sat_buf_printf(out, ")");
+}
+
 static void write_node(const struct sat_conf *s, const struct sat_option *o, const char *const *skip,
 		       struct sat_buf *out)
 {
+	bool clauses = o != NULL && o->type == SAT_CLAUSES;
 	bool list = s->shape == LIST || (o != NULL && o->type == SAT_STRINGS);
 
 	if (s->shape == GROUP) {
@@ -191,7 +203,10 @@ static void write_node(const struct sat_conf *s, const struct sat_option *o, con
 	for (unsigned i = 0; i < s->n; i++) {
 		if (i > 0)
 			sat_buf_printf(out, ",");
-		write_node(&s->kids[i], NULL, NULL, out);
+		if (clauses && s->kids[i].shape == LIST)
+			write_clause(&s->kids[i], out);
+		else
+			write_node(&s->kids[i], NULL, NULL, out);
 	}
 	if (list)
 		sat_buf_printf(out, ")");

@@ -10,6 +10,7 @@ static const char *type_name(enum sat_type type)
 		[SAT_STRING] = "string", [SAT_INTEGER] = "integer", [SAT_NUMBER] = "number",
 		[SAT_BOOLEAN] = "true or false", [SAT_SECONDS] = "seconds", [SAT_STRINGS] = "strings",
 		[SAT_QUERY] = "query", [SAT_GROUP] = "group", [SAT_NODES] = "streams", [SAT_ANY] = "any",
+		[SAT_CLAUSES] = "clauses",
 	};
 
 	return (size_t)type < sizeof(names) / sizeof(*names) && names[type] != NULL ? names[type] : "unknown";

@@ -26,12 +26,12 @@ struct split {
 };
 
 static const struct sat_option *const split_options[] = {
-	SAT_OPTION("split", SAT_ANY, .required = true,
+	SAT_OPTION("split", SAT_CLAUSES, .required = true,
 		   .help = "( ( predicate, streams ), ..., ( streams ) ); the first that holds"),
 	NULL
 };
 static const struct sat_option *const splitp_options[] = {
-	SAT_OPTION("splitp", SAT_ANY, .required = true,
+	SAT_OPTION("splitp", SAT_CLAUSES, .required = true,
 		   .help = "( \"<\", field, ( value, streams ), ..., ( streams ) ); value < field"),
 	NULL
 };
@@ -137,8 +137,6 @@ static int split_define(struct sat_node *node, void *module, const struct sat_co
 	const struct sat_conf *list = sat_conf_get(conf, "split");
 
 	(void)module;
-	if (!sat_conf_is_list(list))
-		return sat_conf_error(list, NULL, "a list of clauses is wanted");
 	return clauses(node, list, 0, NULL, def);
 }
 
@@ -162,7 +160,7 @@ static int splitp_define(struct sat_node *node, void *module, const struct sat_c
 	struct sat_value name, field;
 
 	(void)module;
-	if (!sat_conf_is_list(list) || sat_conf_count(list) < 3)
+	if (sat_conf_count(list) < 3)
 		return sat_conf_error(list, NULL, "( comparison, field, clauses ... ) is wanted");
 	name = sat_conf_value(sat_conf_at(list, 0));
 	field = sat_conf_value(sat_conf_at(list, 1));

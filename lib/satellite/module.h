@@ -181,6 +181,7 @@ enum sat_type {
 	SAT_GROUP,		/* a group, judged by .inner where that is given */
 	SAT_NODES,		/* streams, for sat_branch() */
 	SAT_ANY,		/* the module judges */
+	SAT_CLAUSES,		/* a list; a list in it is a clause, and ends with streams, for sat_branch() */
 };
 
 struct sat_option {

@@ -74,6 +74,7 @@ static const struct sat_option *const table[] = {
 	SAT_OPTION("extra", SAT_GROUP),
 	SAT_OPTION("streams", SAT_NODES),
 	SAT_OPTION("any", SAT_ANY),
+	SAT_OPTION("clauses", SAT_CLAUSES),
 	NULL
 };
 
@@ -353,6 +354,20 @@ static void equal_settings_give_equal_text(void **unused)
 	free(d);
 }
 
+static void streams_are_no_part_of_a_clause(void **unused)
+{
+	char *a = canonical("path = \"x\"; clauses = ( \"<\", ( 1, \"index\" ), ( ( \"log\", \"index\" ) ) );");
+	char *b = canonical("path = \"x\"; clauses = ( \"<\", ( 1, ( ( { log = \"error\"; } ) ) ), ( ) );");
+	char *d = canonical("path = \"x\"; clauses = ( \"<\", ( 2, \"index\" ), ( ( \"log\", \"index\" ) ) );");
+
+	(void)unused;
+	assert_string_equal(a, b);
+	assert_string_not_equal(a, d);
+	free(a);
+	free(b);
+	free(d);
+}
+
 static void an_empty_group_can_be_judged(void **unused)
 {
 	struct conf *c = conf_text("", "t.cfg");
@@ -449,6 +464,7 @@ int main(void)
 		cmocka_unit_test(mistakes_in_includes_name_their_file),
 		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(equal_settings_give_equal_text),
+		cmocka_unit_test(streams_are_no_part_of_a_clause),
 		cmocka_unit_test(an_empty_group_can_be_judged),
 		cmocka_unit_test(what_is_nested_too_deeply_is_refused),
 		cmocka_unit_test(every_failure_is_survived),

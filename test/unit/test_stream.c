@@ -323,6 +323,32 @@ static void what_is_gone_is_closed_and_its_timers_stopped(void **unused)
 	assert_int_equal(flow_opened - flow_closed, 2);
 }
 
+static void what_changes_below_one_clause_leaves_the_other_clauses_alone(void **unused)
+{
+	static const char ONE[] = "{ throttle = 1; dt = 1000; do = { tap = \"1\"; }; }", TWO[] = "{ throttle = 1; dt = 1000; do = { tap = \"2\"; }; }";
+	char text[1000];
+
+	(void)unused;
+	snprintf(text, sizeof(text), "streams = ( { split = ( ( \"host = 'a'\", \"bit-bucket\" ), ( %s ) ); },\n"
+		 "{ splitp = ( \"=\", \"host\", ( \"a\", \"bit-bucket\" ), ( %s ) ); } );", ONE, TWO);
+	flow_swap(text);
+	flow_push("b", "s", "ok", 0);
+	flow_was("1:b/s/ok 2:b/s/ok ");
+	snprintf(text, sizeof(text), "streams = ( { split = ( ( \"host = 'a'\", { tap = \"new\"; } ), ( %s ) ); },\n"
+		 "{ splitp = ( \"=\", \"host\", ( \"a\", ( \"bit-bucket\", { tap = \"newer\"; } ) ), ( %s ) ); } );", ONE, TWO);
+	flow_swap(text);
+	flow_push("a", "s", "ok", 0);
+	flow_was("new:a/s/ok newer:a/s/ok ");
+	flow_push("b", "s", "ok", 0);
+	flow_was("");
+	/* Another predicate is another split. */
+	snprintf(text, sizeof(text), "streams = ( { split = ( ( \"host = 'c'\", \"bit-bucket\" ), ( %s ) ); },\n"
+		 "{ splitp = ( \"=\", \"host\", ( \"c\", \"bit-bucket\" ), ( %s ) ); } );", ONE, TWO);
+	flow_swap(text);
+	flow_push("b", "s", "ok", 0);
+	flow_was("1:b/s/ok 2:b/s/ok ");
+}
+
 static void equal_siblings_keep_theirs_and_an_id_outlives_its_parameters(void **unused)
 {
 	(void)unused;
@@ -536,6 +562,7 @@ int main(void)
 		TEST(forks_have_a_maximum_and_an_age),
 		TEST(a_stream_on_top_keeps_all_windows),
 		TEST(what_is_gone_is_closed_and_its_timers_stopped),
+		TEST(what_changes_below_one_clause_leaves_the_other_clauses_alone),
 		TEST(equal_siblings_keep_theirs_and_an_id_outlives_its_parameters),
 		TEST(outputs_go_on_only_with_equal_settings),
 		TEST(every_failure_of_a_reload_is_survived),
