@@ -43,8 +43,12 @@ struct server {
 	_Atomic bool runs, stopping;
 	pthread_t stopper;		/* runs mg_stop(), which takes its time */
 	sem_t stop;
+	struct sockaddr_in at;		/* where it listens */
+	_Atomic bool ended;		/* mg_stop() has returned */
 	char error[256];		/* what civetweb said while it started */
 };
+
+static struct server *serving;		/* who has its port now; the loop's */
 
 enum conn_state {
 	CONN_WAITS,		/* for the loop's answer */
@@ -527,6 +531,12 @@ static int http_error(struct mg_connection *mg, int status, const char *message)
 	return 0;
 }
 
+/* The predecessor's, which gives it back before this one starts. */
+static bool is_ours(in_port_t port)
+{
+	return serving != NULL && serving->at.sin_port == port;
+}
+
 /* Bound now, so that a port in use is known before anything starts. */
 static int server_listen(void *state, const char *host, int port)
 {
@@ -551,9 +561,12 @@ static int server_listen(void *state, const char *host, int port)
 		rc = -errno;
 	if (rc != 0) {
 		close(fd);
-		return rc;
+		fd = -1;
 	}
+	if (rc != 0 && !(rc == -EADDRINUSE && is_ours(in.sin_port)))
+		return rc;
 	s->reserved = fd;
+	s->at = in;
 	getnameinfo((struct sockaddr *)&in, sizeof(in), s->address, sizeof(s->address), NULL, 0, NI_NUMERICHOST);
 	snprintf(s->address + strlen(s->address), 8, ":%d", port);
 	return 0;
@@ -565,7 +578,42 @@ static void stopped(void *arg)
 
 	pthread_join(s->stopper, NULL);
 	sem_destroy(&s->stop);
+	serving = NULL;
 	sat_stopped(s->self);
+}
+
+/*
+ * civetweb looks for the end only between two waits of 2 s for a connection, so
+ * it gets some.
+ */
+static void *waker(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	struct server *s = arg;
+
+	while (!atomic_load(&s->ended)) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (fd >= 0) {
+			connect(fd, (struct sockaddr *)&s->at, sizeof(s->at));
+			close(fd);
+		}
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void stop_civetweb(struct server *s)
+{
+	pthread_t thread;
+	bool wakes;
+
+	atomic_store(&s->ended, false);
+	wakes = pthread_create(&thread, NULL, waker, s) == 0;
+	mg_stop(s->ctx);
+	atomic_store(&s->ended, true);
+	if (wakes)
+		pthread_join(thread, NULL);
 }
 
 /*
@@ -584,7 +632,7 @@ static void *stopper(void *arg)
 		return NULL;
 	for (int i = 0; i < LAST_MS / 10 && atomic_load(&s->busy) > 0; i++)
 		nanosleep(&pause, NULL);
-	mg_stop(s->ctx);
+	stop_civetweb(s);
 	while ((rc = sat_post(s->self, stopped, s)) == -ENOMEM || rc == -ENOBUFS)
 		nanosleep(&pause, NULL);
 	return NULL;
@@ -633,6 +681,7 @@ static int start(void *state)
 	if (rc == 0)
 		rc = start_civetweb(s);
 	if (rc == 0) {
+		serving = s;
 		sat_log(s->self, LOG_INFO, "http://%s/", s->address);
 		return 0;
 	}

@@ -139,6 +139,21 @@ acked() { [ "$(head -c 6 <&8 | od -An -tx1 | tr -d ' \n')" = 000000021001 ]; }
 	stops "$PID"
 }
 
+@test "HTTP moves to another address of the same port" {
+	up
+	[ "$(status_of "http://127.0.0.2:$HTTP/healthz")" = 000 ]
+	sed -i "s/http = { /&host = \"0.0.0.0\"; /" "$T/m.cfg"
+	reloads
+	healthy() { [ "$(status_of "http://$1:$HTTP/healthz")" = 200 ]; }
+	until_true 10 healthy 127.0.0.2
+	healthy 127.0.0.1
+	sed -i 's/host = "0.0.0.0"/host = "127.0.0.2"/' "$T/m.cfg"
+	reloads
+	left() { healthy 127.0.0.2 && ! healthy 127.0.0.1; }
+	until_true 10 left
+	stops "$PID"
+}
+
 @test "a stream put on top keeps what the others know" {
 	STREAMS='{ throttle = 2; dt = 3600; do = ( { log = "info"; } ); }' write
 	up
