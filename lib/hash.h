@@ -6,6 +6,8 @@
 #include <satellite/module.h>
 
 uint32_t hash_bytes(const void *p, size_t n);
-uint32_t hash_pair(const char *a, const char *b);	/* of two texts; NULL is one, too */
+/* Of two texts and their lengths; NULL is a text, too. */
+uint32_t hash_texts(const char *a, size_t a_len, const char *b, size_t b_len);
+uint32_t hash_pair(const char *a, const char *b);	/* the same, measured here */
 
 #endif
