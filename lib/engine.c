@@ -29,6 +29,7 @@ static struct { struct event **v; size_t first, n, size; } queue;	/* a ring, siz
 static struct arena message;	/* of the message, or the reaper's turn, under way */
 static struct sat_buf reply = { .max = 256 << 20 };	/* to the message; its memory stays for the next */
 static int64_t swept;
+static struct topic *indexed;		/* "index" */
 
 static bool live;
 static uv_prepare_t prepare;
@@ -304,6 +305,7 @@ void engine_stop(void)
 	index_free();
 	timer_free();
 	topic_free();
+	indexed = NULL;
 	arena_free(&message);
 	sat_buf_free(&reply);
 	streams_free_scratch();
@@ -439,8 +441,8 @@ int sat_index_put(const struct sat_at *at, const struct sat_event *ev)
 		return sat_fail(at, rc, "cannot index an event without time");
 	if (rc == -ENOBUFS)
 		return sat_fail(at, rc, "the index is full: %zu events (index.max)", index_size());
-	if (rc == 0 && topic_heard("index"))
-		sat_publish(&self_host, "index", &(struct sat_item){ &ev, 1, false }, false);
+	if (rc == 0 && (indexed != NULL || (indexed = topic_get("index")) != NULL))
+		topic_tell(indexed, &(struct sat_item){ &ev, 1, false });
 	return rc;
 }
 

@@ -32,9 +32,10 @@ struct topic {
 
 static struct topic *topics;
 static struct list *old;
+static bool gone;			/* some hearer is */
 static unsigned telling, count;
 
-static struct topic *topic_get(const char *name)
+struct topic *topic_get(const char *name)
 {
 	size_t len = strlen(name) + 1;
 	struct topic *t;
@@ -104,21 +105,27 @@ static void clean(struct topic *t)
 	}
 }
 
-static void told(struct topic *t)
+static void tidy(void)
 {
 	struct list *l;
 
-	if (--telling != 0)
-		return;
-	clean(t);
+	for (struct topic *t = topics; t != NULL && gone; t = t->next)
+		clean(t);
+	gone = false;
 	while ((l = old) != NULL) {
 		old = l->next;
 		list_free(l);
 	}
 }
 
+static inline void told(void)
+{
+	if (--telling == 0 && (gone || old != NULL))
+		tidy();
+}
+
 /* Those who subscribe meanwhile have heard it, if it is retained. */
-static void tell(struct topic *t, const struct sat_item *item)
+void topic_tell(struct topic *t, const struct sat_item *item)
 {
 	struct hearer *h = t->hearers, *last = h;
 
@@ -128,7 +135,7 @@ static void tell(struct topic *t, const struct sat_item *item)
 	for (; h != NULL; h = h != last ? h->next : NULL)
 		if (h->self != NULL)
 			h->heard(h->self->state, t->name, item);
-	told(t);
+	told();
 }
 
 int sat_publish(struct sat_self *self, const char *name, const struct sat_item *item, bool retain)
@@ -140,7 +147,7 @@ int sat_publish(struct sat_self *self, const char *name, const struct sat_item *
 		return -ENOMEM;
 	/* What the host publishes are its own events, which hearers may keep. */
 	if (!retain && (self == &self_host || t->hearers == NULL)) {
-		tell(t, item);
+		topic_tell(t, item);
 		return 0;
 	}
 	l = list_copy(item);
@@ -152,16 +159,8 @@ int sat_publish(struct sat_self *self, const char *name, const struct sat_item *
 	} else {
 		let_go(l);
 	}
-	tell(t, &(struct sat_item){ l->evs, l->n, l->list });
+	topic_tell(t, &(struct sat_item){ l->evs, l->n, l->list });
 	return 0;
-}
-
-bool topic_heard(const char *name)
-{
-	for (const struct topic *t = topics; t != NULL; t = t->next)
-		if (strcmp(t->name, name) == 0)
-			return t->hearers != NULL;
-	return false;
 }
 
 int sat_subscribe(struct sat_self *self, const char *name,
@@ -183,19 +182,19 @@ int sat_subscribe(struct sat_self *self, const char *name,
 		return 0;
 	telling++;
 	heard(self->state, t->name, &(struct sat_item){ t->retained->evs, t->retained->n, t->retained->list });
-	told(t);
+	told();
 	return 0;
 }
 
 void topic_forget(struct sat_self *self)
 {
-	for (struct topic *t = topics; t != NULL; t = t->next) {
+	for (struct topic *t = topics; t != NULL; t = t->next)
 		for (struct hearer *h = t->hearers; h != NULL; h = h->next)
 			if (h->self == self)
 				h->self = NULL;
-		if (telling == 0)
-			clean(t);
-	}
+	gone = true;
+	if (telling == 0)
+		tidy();
 }
 
 void topic_free(void)
