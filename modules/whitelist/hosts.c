@@ -53,12 +53,18 @@ static struct host **bucket_of(const struct whitelist *wl, const char *name)
 	return &wl->buckets[sat_hash(0, name) & (wl->n_buckets - 1)];
 }
 
+/* A slave sends the events of its host in a row, and each event asks for it more than once. */
 struct host *hosts_find(struct whitelist *wl, const char *name)
 {
-	struct host *h = wl->n_buckets == 0 ? NULL : *bucket_of(wl, name);
+	struct host *h = wl->recent;
 
+	if (h != NULL && strcmp(h->name, name) == 0)
+		return h;
+	h = wl->n_buckets == 0 ? NULL : *bucket_of(wl, name);
 	while (h != NULL && strcmp(h->name, name) != 0)
 		h = h->bucket;
+	if (h != NULL)
+		wl->recent = h;
 	return h;
 }
 
@@ -124,6 +130,8 @@ void hosts_tidy(struct whitelist *wl, struct host *h)
 	*(h->after == NULL ? &wl->last : &h->after->before) = h->before;
 	if (wl->silence_next == h)
 		wl->silence_next = h->after;
+	if (wl->recent == h)
+		wl->recent = NULL;
 	wl->n_all--;
 	destroy(h);
 }
@@ -355,5 +363,6 @@ void hosts_free(struct whitelist *wl)
 		wl->first = h->after;
 		destroy(h);
 	}
+	wl->recent = NULL;
 	free(wl->buckets);
 }

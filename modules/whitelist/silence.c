@@ -19,7 +19,7 @@ static bool from_host(const struct sat_event *ev)
 {
 	const char *s = ev->service;
 
-	if (ev->host == NULL || (ev->state != NULL && strcmp(ev->state, "expired") == 0))
+	if (ev->state != NULL && strcmp(ev->state, "expired") == 0)
 		return false;
 	if (s == NULL)
 		return true;
@@ -33,22 +33,22 @@ static void mark(struct host *h, int64_t t)
 	h->heard = t;
 }
 
+/* Most events are of a host that was heard in this turn of the loop already. */
 void silence_heard(struct whitelist *wl, const struct sat_event *ev)
 {
-	struct host *h;
+	struct host *h = hosts_find(wl, ev->host);
+	int64_t now = sat_clock();
 
-	if (!from_host(ev))
-		return;
-	h = hosts_find(wl, ev->host);
-	if (h != NULL)
-		mark(h, sat_clock());
+	if (h != NULL && !(h->heard_ever && h->heard == now) && from_host(ev))
+		mark(h, now);
 }
 
 static void indexed(void *state, const char *topic, const struct sat_item *item)
 {
 	(void)topic;
 	for (uint32_t i = 0; i < item->n; i++)
-		silence_heard(state, item->evs[i]);
+		if (item->evs[i]->host != NULL)
+			silence_heard(state, item->evs[i]);
 }
 
 /* Lately: within half the time after which a host counts as silent. */

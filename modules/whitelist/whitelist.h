@@ -16,8 +16,8 @@
 #include "record.h"
 
 enum {
-	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, BATCH_HOSTS = 32, BATCHES_MAX = 4,
-	ORDERS_MAX = 4096, ORDER_TRIES = 8, FILE_MAX = 64 << 20,
+	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, STRANGERS_SLOTS = 2048,
+	BATCH_HOSTS = 32, BATCHES_MAX = 4, ORDERS_MAX = 4096, ORDER_TRIES = 8, FILE_MAX = 64 << 20,
 };
 
 enum count {
@@ -89,11 +89,12 @@ struct whitelist {
 	enum { NEW_ON, NEW_OFF, NEW_TESTS } new_agents;
 	/* hosts */
 	struct host **buckets, *first, *last;
+	struct host *recent;		/* the one that was found last, or NULL */
 	size_t n_buckets, n_all, n_hosts, n_on;
 	struct mirror { struct whitelist *wl; enum mirrored of; bool on, synced; } mirrors[OF_N];
 	bool synced, settled;		/* now; ever */
 	bool stopping, stopped;
-	uint32_t strangers[STRANGERS_MAX];
+	uint32_t strangers[STRANGERS_SLOTS];	/* hashes of their names; 0: free */
 	unsigned n_strangers;
 	/* commit */
 	struct { struct host *first, **end; size_t n; } dirty[WHO_N];
@@ -172,7 +173,7 @@ void wishes_strangers(struct whitelist *wl);	/* the inventory is known: forget o
 void wishes_free(struct host *h);
 
 /* silence */
-void silence_heard(struct whitelist *wl, const struct sat_event *ev);
+void silence_heard(struct whitelist *wl, const struct sat_event *ev);	/* it has a host */
 int silence_start(struct whitelist *wl);
 void silence_stop(struct whitelist *wl);
 double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was lately; 1: of none */

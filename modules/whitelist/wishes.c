@@ -29,20 +29,20 @@ static uint64_t signature(const struct sat_event *ev)
 
 /* ---- Whose wish counts -------------------------------------------------- */
 
-/* Log a name once; a full table forgets, and logs no more. */
+/* Log a name once; a full table logs no more. */
 static void stranger(struct whitelist *wl, const char *name)
 {
-	uint32_t id = (uint32_t)sat_hash(0, name);
+	uint32_t id, at;
 
 	sat_count(wl->self, COUNT_STRANGERS, 1);
-	if (wl->n_hosts == 0)
-		return;		/* nothing is imported yet */
-	for (unsigned i = 0; i < wl->n_strangers; i++)
-		if (wl->strangers[i] == id)
+	if (wl->n_hosts == 0 || wl->n_strangers == STRANGERS_MAX)
+		return;		/* nothing is imported yet, or too many to tell of */
+	id = (uint32_t)sat_hash(0, name) | 1;
+	for (at = id / 2 % STRANGERS_SLOTS; wl->strangers[at] != 0; at = (at + 1) % STRANGERS_SLOTS)
+		if (wl->strangers[at] == id)
 			return;
-	if (wl->n_strangers == STRANGERS_MAX)
-		return;
-	wl->strangers[wl->n_strangers++] = id;
+	wl->strangers[at] = id;
+	wl->n_strangers++;
 	sat_log(wl->self, LOG_WARNING, "%s: not in the inventory, so streams do not act on it", name);
 }
 
@@ -52,13 +52,15 @@ static struct host *subject(struct whitelist *wl, const char *name)
 {
 	struct host *h = hosts_find(wl, name);
 
+	if (h != NULL && (h->rec != NULL || h->create != FLAG_NONE))
+		return h;
 	if (h == NULL && !wl->settled && name_legal(name)) {
 		h = hosts_get(wl, name);
 		if (h == NULL)
 			sat_count(wl->self, COUNT_WISHES_DROPPED, 1);
 		return h;
 	}
-	if (wl->settled && !sat_dry_run() && (h == NULL || (h->rec == NULL && h->create == FLAG_NONE))) {
+	if (wl->settled && !sat_dry_run()) {
 		stranger(wl, name);
 		return NULL;
 	}
