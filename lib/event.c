@@ -152,22 +152,45 @@ bool event_refill(struct event *into, const struct sat_event *from)
 	return true;
 }
 
+/* Whoever else keeps it in this push shares that copy. */
+static void lend(struct event *loan, struct event *kept)
+{
+	loan->kept = kept;
+	loan->next = loans;
+	loans = loan;
+}
+
 const struct sat_event *sat_keep(const struct sat_event *pub)
 {
-	struct event *ev = event_of(pub);
+	struct event *ev = event_of(pub), *kept;
 
 	if (ev->refs == 0) {
 		if (ev->kept == NULL) {
-			ev->kept = event_copy(pub);
-			if (ev->kept == NULL)
+			kept = event_copy(pub);
+			if (kept == NULL)
 				return NULL;
-			ev->next = loans;
-			loans = ev;
+			lend(ev, kept);
 		}
 		ev = ev->kept;
 	}
 	ev->refs++;
 	return &ev->pub;
+}
+
+const struct sat_event *sat_keep_over(const struct sat_event *old, const struct sat_event *pub)
+{
+	struct event *ev = event_of(pub), *was = event_of(old);
+	const struct sat_event *kept;
+
+	if (was != NULL && ev->refs == 0 && ev->kept == NULL && event_refill(was, pub)) {
+		lend(ev, was);
+		was->refs++;
+		return old;
+	}
+	kept = sat_keep(pub);
+	if (kept != NULL)
+		sat_drop(old);
+	return kept;
 }
 
 void sat_drop(const struct sat_event *pub)

@@ -135,6 +135,9 @@ SAT_API uint64_t sat_hash(uint64_t h, const char *text);
 /* Keep an event past the call that brought it: another reference to the one
  * lasting copy.  NULL: out of memory, counted. */
 SAT_API const struct sat_event *sat_keep(const struct sat_event *ev);
+/* The same, in place of `old`, which was kept before (NULL is fine): lets go of it, unless
+ * it fails.  Where nobody else holds it, its memory serves again. */
+SAT_API const struct sat_event *sat_keep_over(const struct sat_event *old, const struct sat_event *ev);
 SAT_API void sat_drop(const struct sat_event *ev);
 
 /*

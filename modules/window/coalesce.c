@@ -30,6 +30,7 @@ struct members {
 	struct sat_timer tick;
 	int64_t until;			/* when the last received event expires; INT64_MAX: never */
 	struct member **slots, *first, *last;
+	struct member *recent;		/* the one that was put last, or NULL */
 	uint32_t size, n;
 };
 
@@ -128,7 +129,7 @@ static uint32_t hash_of(const struct coalesce *c, const struct sat_event *ev)
 static bool same_key(const struct coalesce *c, const struct sat_event *a, const struct sat_event *b)
 {
 	if (c->n == 0)
-		return same(a->host, b->host) && same(a->service, b->service);
+		return same(a->service, b->service) && same(a->host, b->host);
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct sat_value u = sat_get(a, &c->fields[i]), v = sat_get(b, &c->fields[i]);
 
@@ -168,39 +169,59 @@ static struct member *find(const struct coalesce *c, const struct members *m, co
 	return e;
 }
 
-static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev, int64_t expires)
+/* Checks come in the same order time and again: the next one's key is mostly the next member's. */
+static struct member *guess(const struct coalesce *c, const struct members *m, const struct sat_event *ev)
 {
-	uint32_t hash = hash_of(c, ev);
-	struct member *e = find(c, m, ev, hash);
-	const struct sat_event *kept;
+	struct member *e = m->recent != NULL && m->recent->next != NULL ? m->recent->next : m->first;
 
-	if (e == NULL && m->n >= c->max) {
-		sat_count(c->self, COALESCE_DROPPED, 1);
-		return 0;
-	}
-	kept = sat_keep(ev);
+	return e != NULL && same_key(c, e->ev, ev) ? e : NULL;
+}
+
+static int replace(struct members *m, struct member *e, const struct sat_event *ev, int64_t expires)
+{
+	const struct sat_event *kept = sat_keep_over(e->ev, ev);
+
 	if (kept == NULL)
 		return -ENOMEM;
-	if (e != NULL) {
-		sat_drop(e->ev);
-		e->ev = kept;
-		e->expires = expires;
-		return 0;
-	}
-	e = room(m) == 0 ? calloc(1, sizeof(*e)) : NULL;
-	if (e == NULL) {
-		sat_drop(kept);
+	e->ev = kept;
+	e->expires = expires;
+	m->recent = e;
+	return 0;
+}
+
+static int add(struct members *m, const struct sat_event *ev, int64_t expires, uint32_t hash)
+{
+	struct member *e = room(m) == 0 ? calloc(1, sizeof(*e)) : NULL;
+
+	if (e == NULL || (e->ev = sat_keep(ev)) == NULL) {
+		free(e);
 		return -ENOMEM;
 	}
-	e->ev = kept;
 	e->expires = expires;
 	e->hash = hash;
 	e->chain = m->slots[hash & (m->size - 1)];
 	m->slots[hash & (m->size - 1)] = e;
 	e->prev = m->last;
 	*(m->last != NULL ? &m->last->next : &m->first) = e;
-	m->last = e;
+	m->last = m->recent = e;
 	m->n++;
+	return 0;
+}
+
+static int put(const struct coalesce *c, struct members *m, const struct sat_event *ev, int64_t expires)
+{
+	struct member *e = guess(c, m, ev);
+	uint32_t hash = 0;
+
+	if (e == NULL) {
+		hash = hash_of(c, ev);
+		e = find(c, m, ev, hash);
+	}
+	if (e != NULL)
+		return replace(m, e, ev, expires);
+	if (m->n < c->max)
+		return add(m, ev, expires, hash);
+	sat_count(c->self, COALESCE_DROPPED, 1);
 	return 0;
 }
 
@@ -214,18 +235,21 @@ static void take(struct members *m, struct member *e)
 	*(e->prev != NULL ? &e->prev->next : &m->first) = e->next;
 	*(e->next != NULL ? &e->next->prev : &m->last) = e->prev;
 	m->n--;
+	if (m->recent == e)
+		m->recent = NULL;
 	sat_drop(e->ev);
 	free(e);
 }
 
 /* Riemann's ticker: it runs while the last received event lives, of whatever key. */
-static void tend(const struct sat_at *at, struct members *m, const struct sat_event *ev)
+static void tend(const struct sat_at *at, struct members *m, const struct sat_event *ev, int64_t expires)
 {
-	if (sat_expired(ev)) {
+	/* In its last microsecond only the wall says whether it is. */
+	if (expires <= sat_clock() && sat_expired(ev)) {
 		sat_timer_stop(&m->tick);
 		return;
 	}
-	m->until = ev->has & SAT_HAS_TTL ? sat_expires(ev) : INT64_MAX;
+	m->until = ev->has & SAT_HAS_TTL ? expires : INT64_MAX;
 	if (!sat_timer_armed(&m->tick))
 		sat_timer_set(at, &m->tick, sat_clock());
 }
@@ -233,7 +257,9 @@ static void tend(const struct sat_at *at, struct members *m, const struct sat_ev
 /* What says that it is expired is so at once. */
 static int64_t expiry(const struct sat_event *ev)
 {
-	return ev->state != NULL && strcmp(ev->state, "expired") == 0 ? INT64_MIN : sat_expires(ev);
+	const char *s = ev->state;
+
+	return s != NULL && *s == 'e' && strcmp(s, "expired") == 0 ? INT64_MIN : sat_expires(ev);
 }
 
 static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
@@ -241,9 +267,11 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	int rc = 0;
 
 	for (uint32_t i = 0; i < item->n && rc == 0; i++) {
-		rc = put(def, state, item->evs[i], expiry(item->evs[i]));
+		int64_t expires = expiry(item->evs[i]);
+
+		rc = put(def, state, item->evs[i], expires);
 		if (rc == 0)
-			tend(at, state, item->evs[i]);
+			tend(at, state, item->evs[i], expires);
 	}
 	return rc;
 }
@@ -292,6 +320,7 @@ static void close_fork(const void *def, void *state)
 		take(m, m->first);
 	free(m->slots);
 	m->slots = NULL;
+	m->recent = NULL;
 	m->size = 0;
 }
 

@@ -76,6 +76,38 @@ static void a_loan_is_copied_once_and_the_copy_lasts(void **unused)
 	sat_drop(NULL);
 }
 
+static void the_next_is_kept_in_the_memory_of_the_old_one(void **unused)
+{
+	struct sat_event from = sample();
+	struct event *first = event_loan(&arena, &from), *next = event_loan(&arena, &from);
+	const struct sat_event *kept = sat_keep_over(NULL, &first->pub), *other;
+
+	(void)unused;
+	events_settle();
+	next->pub.host = "g";
+	assert_ptr_equal(sat_keep_over(kept, &next->pub), kept);
+	other = sat_keep(&next->pub);
+	assert_ptr_equal(other, kept);
+	events_settle();
+	assert_string_equal(kept->host, "g");
+	/* Who else holds the old one goes on seeing it. */
+	kept = sat_keep_over(kept, &first->pub);
+	assert_ptr_not_equal(kept, other);
+	assert_string_equal(other->host, "g");
+	same_as_sample(kept);
+	sat_drop(other);
+	/* What was copied already in this push is shared. */
+	other = sat_keep_over(NULL, &first->pub);
+	assert_ptr_equal(other, kept);
+	events_settle();
+	sat_drop(other);
+	fault_arm(1);
+	next->pub.description = "longer than the old one has room for";
+	assert_null(sat_keep_over(kept, &next->pub));
+	same_as_sample(kept);
+	sat_drop(kept);
+}
+
 static void an_older_modules_event_is_widened(void **unused)
 {
 	static unsigned char bytes[sizeof(struct sat_event)];
@@ -208,6 +240,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(a_loan_is_copied_once_and_the_copy_lasts),
+		TEST(the_next_is_kept_in_the_memory_of_the_old_one),
 		TEST(an_older_modules_event_is_widened),
 		TEST(a_refill_takes_the_same_memory_where_it_may),
 		TEST(fields_are_found_by_name),
