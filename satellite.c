@@ -22,6 +22,7 @@
 #include "query.h"
 #include "replay.h"
 #include "show.h"
+#include "tls.h"
 #include "work.h"
 
 #define SAVE_MS		(5 * 60 * 1000)
@@ -218,6 +219,7 @@ static void reload(uv_signal_t *signal, int number)
 	if (next != NULL && setup_open(next) == 0) {
 		open_log(next->top);
 		life_swap(next);
+		tls_reload();
 		self_add(SELF_RELOADS, 1);
 		log_line(LOG_NOTICE, NULL, "reloaded");
 		return;

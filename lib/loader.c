@@ -119,6 +119,7 @@ static int widen_module(struct sat_module *m)
 	m->store = widen(m->store, sizeof(*m->store));
 	m->http_client = widen(m->http_client, sizeof(*m->http_client));
 	m->http_server = widen(m->http_server, sizeof(*m->http_server));
+	m->tls = widen(m->tls, sizeof(*m->tls));
 	return bad ? -EINVAL : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "setup.h"
 #include "store.h"
+#include "tls.h"
 
 static struct setup *building;
 static const struct setup *predecessor;	/* of the one being built; NULL: none */
@@ -251,6 +252,16 @@ int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *ser
 		return 0;
 	no_memory(building);
 	return -ENOMEM;
+}
+
+struct sat_tls *sat_tls_new(struct sat_self *self, const struct sat_conf *group, bool server)
+{
+	const struct sat_module *m;
+
+	if (sat_need(self, group, "tls") != 0)
+		return NULL;
+	m = locate(LOADER_SERVICE, "service", "tls", group, NULL);
+	return m != NULL ? tls_new(self, m->tls, group, server) : NULL;
 }
 
 /* ---- Building ----------------------------------------------------------- */

@@ -648,6 +648,61 @@ SAT_API void sat_http_message(void *req, const void *p, size_t len);	/* [any thr
 SAT_API void sat_http_room(void *req);		/* [any thread] */
 SAT_API void sat_http_closed(void *req);	/* [any thread] last */
 
+/* ---- TLS ---------------------------------------------------------------- */
+
+/*
+ * TLS over bytes in memory: whoever has the socket gives what came from it to
+ * sat_tls_decrypt(), and sends what these calls append to `out`.
+ */
+struct sat_tls;			/* one side's certificates: of a listener, or of all connections out */
+struct sat_tls_conn {		/* a connection; the library's own struct begins with this */
+	const struct sat_tls_library *library;
+};
+
+/* From create(): by a group that has the options ca, cert, key (strings: PEM files) and verify
+ * (boolean).  Loads the module that has TLS.  NULL: reported there.  At a reload files that
+ * changed are read again, for connections to come. */
+SAT_API struct sat_tls *sat_tls_new(struct sat_self *self, const struct sat_conf *group, bool server);
+SAT_API void sat_tls_free(struct sat_tls *tls);		/* connections of it live on */
+
+/* name: of the server, for which its certificate must be good; NULL: we are the server.
+ * NULL: out of memory. */
+SAT_API struct sat_tls_conn *sat_tls_open(struct sat_tls *tls, const char *name);
+/*
+ * All n bytes that came; n 0: a client's first step.  *got bytes of plain text are put to
+ * `to`, which has room for SAT_TLS_ROOM(n).  -EPIPE: the other side has ended it; -EPROTO:
+ * it cannot go on, and sat_tls_why() says why; -ENOMEM.  What was got is good even so.
+ */
+SAT_API int sat_tls_decrypt(struct sat_tls_conn *c, const void *p, size_t n, void *to, size_t *got,
+			    struct sat_buf *out);
+#define SAT_TLS_ROOM(n) ((n) + (size_t)20480)	/* a record may have waited for its end */
+SAT_API int sat_tls_encrypt(struct sat_tls_conn *c, const void *p, size_t n, struct sat_buf *out);
+SAT_API bool sat_tls_ready(const struct sat_tls_conn *c);	/* the handshake is done */
+SAT_API const char *sat_tls_why(const struct sat_tls_conn *c);	/* until the next call of any of these */
+/* Free it; out gets what tells the other side that this was all.  Either may be NULL. */
+SAT_API void sat_tls_close(struct sat_tls_conn *c, struct sat_buf *out);
+
+/* What a module that has TLS offers; only the host calls it. */
+struct sat_tls_files {
+	uint32_t size;
+	const char *ca, *cert, *key;	/* NULL: the system's, none */
+	bool server, verify;
+};
+struct sat_tls_library {
+	uint32_t size;
+	/* why: in words, with the name of the file. */
+	int (*load)(struct sat_self *user, const struct sat_tls_files *files, void **context,
+		    char *why, size_t room);
+	void (*unload)(void *context);
+	struct sat_tls_conn *(*open)(void *context, const char *name);
+	int (*decrypt)(struct sat_tls_conn *c, const void *p, size_t n, void *to, size_t *got,
+		       struct sat_buf *out);
+	int (*encrypt)(struct sat_tls_conn *c, const void *p, size_t n, struct sat_buf *out);
+	bool (*ready)(const struct sat_tls_conn *c);
+	const char *(*why)(const struct sat_tls_conn *c);
+	void (*close)(struct sat_tls_conn *c, struct sat_buf *out);
+};
+
 /* ---- Sockets, blocking work, other threads ------------------------------ */
 
 /* From open(): a listening TCP socket (SOCK_STREAM) or a bound UDP one.  The
@@ -803,7 +858,7 @@ struct sat_module {
 	void (*figures)(void *state, struct sat_figures *out);
 	const struct sat_http_client *http_client;
 	const struct sat_http_server *http_server;
-	const void *tls;				/* kept for tls-openssl */
+	const struct sat_tls_library *tls;
 };
 SAT_API void sat_stopped(struct sat_self *self);
 
