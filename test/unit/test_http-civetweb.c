@@ -405,14 +405,19 @@ static int upgrade(void)
 	return fd;
 }
 
-static void frame(int fd, int opcode, const char *text)
+static void piece(int fd, int head, const char *text)
 {
-	char out[200] = { (char)(0x80 | opcode), (char)(0x80 | strlen(text)), 1, 2, 3, 4 };
+	char out[200] = { (char)head, (char)(0x80 | strlen(text)), 1, 2, 3, 4 };
 	size_t n = strlen(text);
 
 	for (size_t i = 0; i < n; i++)
 		out[6 + i] = (char)(text[i] ^ (1 + i % 4));
 	assert_int_equal(send(fd, out, 6 + n, MSG_NOSIGNAL), 6 + n);
+}
+
+static void frame(int fd, int opcode, const char *text)
+{
+	piece(fd, 0x80 | opcode, text);
 }
 
 static void a_websocket_talks(void **unused)
@@ -455,6 +460,68 @@ static void a_websocket_may_end_from_both_sides(void **unused)
 	assert_int_equal(closed, 4);
 	close(fd);
 	close(other);
+}
+
+static void a_message_may_come_in_pieces(void **unused)
+{
+	int fd = upgrade();
+	char text[1000];
+
+	(void)unused;
+	piece(fd, 1, "o");
+	frame(fd, 9, "ping");
+	hear(fd, text, sizeof(text), "ping");
+	assert_string_equal(text, "\x8a\x04ping");
+	frame(fd, 10, "");
+	piece(fd, 0, "n");
+	assert_int_equal(heard, 0);
+	piece(fd, 0x80, "e");
+	hear(fd, text, sizeof(text), "one");
+	assert_string_equal(text, "\x81\x09heard one");
+	close(fd);
+	turn_until(&closed, 1);
+}
+
+/* What it closes with: its code, or what else came, for the message to show. */
+static int closes_with(int fd)
+{
+	char text[1000];
+	size_t n = hear(fd, text, sizeof(text), NULL);
+
+	close(fd);
+	if (n == 4 && memcmp(text, "\x88\x02", 2) == 0)
+		return (unsigned char)text[2] << 8 | (unsigned char)text[3];
+	return n == 2 && memcmp(text, "\x88\x00", 2) == 0 ? 0 : -1;
+}
+
+static void what_is_wrong_is_closed_with_its_code(void **unused)
+{
+	static const struct { int head; const char *text; int code; } wrong[] = {
+		{ 0x80, "out of turn", 1002 }, { 0x83, "", 1002 }, { 0xc1, "compressed?", 1002 },
+		{ 0x81, "\xff", 1007 }, { 0x88, "\x03", 1002 }, { 0x88, "\x03\xee", 1002 },
+		{ 0x88, "\x03\xe8", 1000 }, { 0x88, "\x0f\xa0 own", 4000 }, { 0x88, "", 0 },
+	};
+	static char most[SAT_BODY_MAX + 14];
+	int fd;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		fd = upgrade();
+		piece(fd, wrong[i].head, wrong[i].text);
+		assert_int_equal(closes_with(fd), wrong[i].code);
+		turn_until(&closed, (int)i + 1);
+	}
+	fd = upgrade();
+	memset(most, 'x', sizeof(most));
+	memcpy(most, "\x81\xff\0\0\0\0\x00\x10\x00\x00\0\0\0\0", 14);
+	assert_int_equal(send(fd, most, sizeof(most), MSG_NOSIGNAL), sizeof(most));
+	turn_until(&heard, 1);
+	close(fd);
+	fd = upgrade();
+	memcpy(most, "\x81\xff\0\0\0\0\x00\x10\x00\x01\0\0\0\0", 14);
+	assert_int_equal(send(fd, most, sizeof(most), MSG_NOSIGNAL), sizeof(most));
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(closes_with(fd), 1009);
 }
 
 static void a_websocket_may_be_refused(void **unused)
@@ -580,6 +647,8 @@ int main(void)
 		TEST(who_waits_is_answered_at_the_end),
 		TEST(a_websocket_talks),
 		TEST(a_websocket_may_end_from_both_sides),
+		TEST(a_message_may_come_in_pieces),
+		TEST(what_is_wrong_is_closed_with_its_code),
 		TEST(a_websocket_may_be_refused),
 #ifndef __SANITIZE_THREAD__
 		TEST(every_failure_is_survived),

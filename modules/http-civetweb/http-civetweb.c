@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 #include <civetweb.h>
-#include <satellite/module.h>
+
+#include "frames.h"
 
 #define THREADS		72			/* 8 to serve, and one for each stream */
 #define STREAMS		64
@@ -31,8 +32,19 @@
 #define TIMEOUT_MS	5000			/* for a head, and for each piece of writing */
 #define BODY_S		10			/* for a whole body */
 #define LAST_MS		500			/* for answers under way when it stops */
+#define PING_S		15			/* between two pings of a WebSocket that is quiet */
+#define UNANSWERED	3			/* pings, and it is taken for gone */
 #define RING_SIZE	((size_t)256 << 10)
 #define PIECE		((size_t)16 << 10)
+
+enum http_count { STREAMING, STALLED, WRONG };
+
+static const struct sat_counter *const counters[] = {
+	[STREAMING] = SAT_COUNTER("streams", .gauge = true, .help = "answers that go on: SSE, WebSockets, long texts"),
+	[STALLED] = SAT_COUNTER("stalled", .help = "clients cut off, since they did not read, or answer a ping"),
+	[WRONG] = SAT_COUNTER("wrong-frames", .help = "WebSockets closed, since what came was none of their protocol"),
+	NULL
+};
 
 struct server {
 	struct sat_self *self;
@@ -75,6 +87,9 @@ struct conn {
 	size_t first, used;	/* of the ring */
 	pthread_t writer;	/* of a WebSocket */
 	bool has_writer;
+	struct frames frames;	/* the reading worker's */
+	unsigned pings;		/* that nothing came after */
+	unsigned code;		/* to close with, once it is broken; 0: without one */
 };
 
 /* ---- The loop's side ---------------------------------------------------- */
@@ -124,8 +139,10 @@ static bool take_place(struct server *s)
 {
 	if (atomic_load(&s->stopping))
 		return false;
-	if (atomic_fetch_add(&s->streams, 1) < STREAMS)
+	if (atomic_fetch_add(&s->streams, 1) < STREAMS) {
+		sat_count(s->self, STREAMING, 1);
 		return true;
+	}
 	atomic_fetch_sub(&s->streams, 1);
 	return false;
 }
@@ -212,6 +229,14 @@ static void server_end(void *conn)
 
 /* ---- A worker's side: writing ------------------------------------------- */
 
+static int64_t seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
 static bool write_all(struct conn *c, const char *p, size_t n)
 {
 	while (n > 0) {
@@ -225,16 +250,23 @@ static bool write_all(struct conn *c, const char *p, size_t n)
 	return true;
 }
 
-/* The next piece, or frame, to write; 0: none will come, -EPIPE: the client is gone. */
+/*
+ * The next piece, or frame, to write; 0: none will come, -EPIPE: the client is
+ * gone, -ETIMEDOUT: nothing came for a while.
+ */
 static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
 {
+	const struct timespec until = { .tv_sec = seconds() + PING_S };
 	bool room = false;
-	int rc;
+	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (c->state == CONN_STREAMS && c->used == 0)
-		pthread_cond_wait(&c->changed, &c->lock);
-	rc = c->state == CONN_BROKEN ? -EPIPE : c->used > 0;
+	while (c->state == CONN_STREAMS && c->used == 0 && rc == 0)
+		rc = -pthread_cond_timedwait(&c->changed, &c->lock, &until);
+	if (c->state == CONN_BROKEN)
+		rc = -EPIPE;
+	else if (rc == 0 || c->used > 0)
+		rc = c->used > 0;
 	if (rc == 1) {
 		*n = c->used < max ? c->used : max;
 		if (c->websocket)
@@ -250,17 +282,69 @@ static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
 	return rc;
 }
 
+/* What was begun then did not go out: is it that the client does not read? */
+static void count_stalled(struct conn *c, int64_t began)
+{
+	if (seconds() - began >= TIMEOUT_MS / 1000)
+		sat_count(c->server->self, STALLED, 1);
+}
+
 static void write_chunks(struct conn *c)
 {
 	char piece[PIECE];
 	size_t n = 0;
 	int rc;
 
-	while ((rc = wait_piece(c, piece, sizeof(piece), &n)) == 1)
-		if (mg_send_chunk(c->mg, piece, (unsigned)n) <= 0)
+	while ((rc = wait_piece(c, piece, sizeof(piece), &n)) == 1 || rc == -ETIMEDOUT) {
+		int64_t began = seconds();
+
+		if (rc == 1 && mg_send_chunk(c->mg, piece, (unsigned)n) <= 0) {
+			count_stalled(c, began);
 			return;
+		}
+	}
 	if (rc == 0)
 		mg_send_chunk(c->mg, "", 0);
+}
+
+static bool write_frame(struct conn *c, int opcode, const char *p, size_t n)
+{
+	int64_t began = seconds();
+
+	if (mg_websocket_write(c->mg, opcode, p, n) > 0)
+		return true;
+	count_stalled(c, began);
+	return false;
+}
+
+/* A client that is there answers, so that its silence can be told from its end. */
+static bool ping(struct conn *c)
+{
+	bool silent;
+
+	pthread_mutex_lock(&c->lock);
+	silent = c->pings++ >= UNANSWERED;
+	pthread_mutex_unlock(&c->lock);
+	if (silent)
+		sat_count(c->server->self, STALLED, 1);
+	return !silent && write_frame(c, MG_WEBSOCKET_OPCODE_PING, "", 0);
+}
+
+/* The last frame: why, by our side, or as the client said it, or was wrong. */
+static void write_close(struct conn *c, bool ended)
+{
+	unsigned code = ended ? atomic_load(&c->server->stopping) ? 1001 : 1000 : 0;
+	char text[2];
+
+	pthread_mutex_lock(&c->lock);
+	if (!ended)
+		code = c->code;
+	c->state = CONN_BROKEN;
+	pthread_mutex_unlock(&c->lock);
+	text[0] = (char)(code >> 8);
+	text[1] = (char)(code & 0xff);
+	mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, text, code != 0 ? 2 : 0);
+	mg_close_connection(c->mg);	/* tells the reading worker, no more */
 }
 
 static void *write_frames(void *arg)
@@ -270,14 +354,10 @@ static void *write_frames(void *arg)
 	size_t n = 0;
 	int rc = -ENOMEM;
 
-	while (frame != NULL && (rc = wait_piece(c, frame, RING_SIZE, &n)) == 1)
-		if (mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_TEXT, frame, n) <= 0)
+	while (frame != NULL && ((rc = wait_piece(c, frame, RING_SIZE, &n)) == 1 || rc == -ETIMEDOUT))
+		if (rc == 1 ? !write_frame(c, MG_WEBSOCKET_OPCODE_TEXT, frame, n) : !ping(c))
 			break;
-	mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, "\x03\xe8", rc == 0 ? 2 : 0);
-	mg_close_connection(c->mg);	/* tells the reading worker, no more */
-	pthread_mutex_lock(&c->lock);
-	c->state = CONN_BROKEN;
-	pthread_mutex_unlock(&c->lock);
+	write_close(c, rc == 0);
 	free(frame);
 	return NULL;
 }
@@ -292,14 +372,6 @@ static void write_error(struct mg_connection *mg, int status, const char *why)
 }
 
 /* ---- A worker's side: requests ------------------------------------------ */
-
-static int64_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 /* Up to one byte more than is allowed.  -errno: it did not come. */
 static int read_body(struct mg_connection *mg, struct sat_buf *b)
@@ -325,18 +397,26 @@ static int read_body(struct mg_connection *mg, struct sat_buf *b)
 
 static void conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
 {
+	pthread_condattr_t steady;
+
 	memset(c, 0, sizeof(*c));
 	c->server = mg_get_user_data(mg_get_context(mg));
 	c->mg = mg;
 	c->websocket = websocket;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->changed, NULL);
+	pthread_condattr_init(&steady);
+	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->changed, &steady);
+	pthread_condattr_destroy(&steady);
 }
 
 static void conn_free(struct conn *c)
 {
-	if (c->ring != NULL)
+	if (c->ring != NULL) {
+		sat_count(c->server->self, STREAMING, -1);
 		atomic_fetch_sub(&c->server->streams, 1);
+	}
+	frames_free(&c->frames);
 	free(c->ring);
 	free(c->text);
 	pthread_mutex_destroy(&c->lock);
@@ -467,18 +547,41 @@ static void ws_ready(struct mg_connection *mg, void *unused)
 		mg_close_connection(mg);
 }
 
+/* The client's last frame: what the writer is to close with. */
+static int last_frame(struct conn *c, enum frames_what what)
+{
+	if (what == FRAMES_WRONG) {
+		sat_count(c->server->self, WRONG, 1);
+		sat_log(c->server->self, LOG_INFO, "%s: WebSocket closed: %s", mg_get_request_info(c->mg)->remote_addr,
+			c->frames.p);
+	}
+	pthread_mutex_lock(&c->lock);
+	c->code = c->frames.code;
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
 static int ws_data(struct mg_connection *mg, int bits, char *data, size_t len, void *unused)
 {
 	struct conn *c = mg_get_user_connection_data(mg);
-	int opcode = bits & 0x0f;
+	enum frames_what what = frames_take(&c->frames, (unsigned)bits, data, len);
 
 	(void)unused;
-	if (opcode == MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE || len > SAT_BODY_MAX)
-		return 0;
-	if (opcode == MG_WEBSOCKET_OPCODE_PING)
-		mg_websocket_write(mg, MG_WEBSOCKET_OPCODE_PONG, data, len);
-	if (opcode == MG_WEBSOCKET_OPCODE_TEXT || opcode == MG_WEBSOCKET_OPCODE_BINARY)
-		sat_http_message(c->req, data, len);
+	pthread_mutex_lock(&c->lock);
+	c->pings = 0;
+	pthread_mutex_unlock(&c->lock);
+	switch (what) {
+	case FRAMES_NOTHING:
+		break;
+	case FRAMES_MESSAGE:
+		sat_http_message(c->req, c->frames.p, c->frames.len);
+		break;
+	case FRAMES_PING:
+		return mg_websocket_write(mg, MG_WEBSOCKET_OPCODE_PONG, c->frames.p, c->frames.len) > 0;
+	case FRAMES_CLOSE:
+	case FRAMES_WRONG:
+		return last_frame(c, what);
+	}
 	return 1;
 }
 
@@ -645,7 +748,7 @@ static int start_civetweb(struct server *s)
 		"num_threads", TEXT(THREADS),
 		"request_timeout_ms", TEXT(TIMEOUT_MS),
 		"websocket_timeout_ms", "30000",
-		"enable_websocket_ping_pong", "yes",
+		"enable_websocket_ping_pong", "no",
 		"enable_keep_alive", "no",	/* or an idle client would hold a worker */
 		"decode_url", "no",
 		"enable_auth_domain_check", "no",
@@ -728,7 +831,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 
 SAT_MODULE(http_civetweb,
 	.name = "http-civetweb", .version = SAT_VERSION, .summary = "HTTP server",
-	.create = create, .start = start, .stop = stop, .destroy = destroy,
+	.create = create, .start = start, .stop = stop, .destroy = destroy, .counters = counters,
 	.http_server = &(const struct sat_http_server){
 		.size = sizeof(struct sat_http_server),
 		.listen = server_listen,

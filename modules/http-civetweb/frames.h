@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frames - a WebSocket's frames as messages (RFC 6455, section 5). */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include <satellite/module.h>
+
+/* What came so far of a message; zero at first. */
+struct frames {
+	struct sat_buf text;
+	unsigned opcode;	/* of the message under way; 0: none is */
+	const char *p;		/* what the last frame made whole: a message, a ping; or what is wrong */
+	size_t len;
+	unsigned code;		/* to close with; 0: without one */
+};
+
+enum frames_what { FRAMES_NOTHING, FRAMES_MESSAGE, FRAMES_PING, FRAMES_CLOSE, FRAMES_WRONG };
+
+/* One frame, unmasked.  head: its first byte, with opcode and bits. */
+enum frames_what frames_take(struct frames *f, unsigned head, const char *p, size_t len);
+void frames_free(struct frames *f);
+
+#endif
