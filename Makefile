@@ -69,7 +69,7 @@ $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 # A unit test links the host's objects and, where it is named after a module, that module:
 # test_x, or, of one of its files, test_x_file.  Those that use unit/flow.h have operators.
 tested = $(firstword $(subst _, ,$(1)))
-FLOW := flow change limit window index shape select dual fill numbers cluster
+FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
 WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 define unit_rule

@@ -24,12 +24,12 @@
 
 SAT_API extern const struct sat_module sat_module_flow, sat_module_change, sat_module_limit, sat_module_window,
 	sat_module_index, sat_module_shape, sat_module_select, sat_module_dual, sat_module_fill,
-	sat_module_numbers, sat_module_cluster;
+	sat_module_numbers, sat_module_cluster, sat_module_blackhole;
 
 static const struct sat_module *const flow_modules[] = {
 	&sat_module_flow, &sat_module_change, &sat_module_limit, &sat_module_window, &sat_module_index,
 	&sat_module_shape, &sat_module_select, &sat_module_dual, &sat_module_fill,
-	&sat_module_numbers, &sat_module_cluster,
+	&sat_module_numbers, &sat_module_cluster, &sat_module_blackhole,
 };
 enum { FLOW_MODULES = sizeof(flow_modules) / sizeof(flow_modules[0]) };
 

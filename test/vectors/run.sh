@@ -24,7 +24,10 @@ lines='
 	(if .end != null then {at: .end} else empty end)'
 
 # What came out, in one form for both: clock, tap, and an event, a list, an answer or an error.
-event='if type == "object" then del(._metric_type) | with_entries(select(.value != null)) else . end'
+# An attribute is text, as it is for Riemann on the wire.
+event='if type == "object" then del(._metric_type) | with_entries(select(.value != null) |
+	if .key | IN("metric", "time", "ttl") then . elif .value | type == "number" then .value |= tostring else . end)
+	else . end'
 theirs='
 	def event: '$event';
 	(.ours // .outputs)[] | {clock, tap} +
