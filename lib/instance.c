@@ -11,6 +11,7 @@
 #include "lead.h"
 #include "listen.h"
 #include "log.h"
+#include "request.h"
 #include "store.h"
 #include "topic.h"
 #include "work.h"
@@ -197,6 +198,7 @@ void instance_free(struct instance *i)
 		i->self.module->destroy(i->self.state);
 	free_ties(i);
 	client_forget(&i->self);
+	request_forget(&i->self);
 	lead_forget(&i->self);
 	listen_release(&i->self);
 	topic_forget(&i->self);

@@ -79,6 +79,10 @@ void sat_reply(struct sat_request *req, int status, const char *type,
 	const char *lines[17] = { NULL };
 	size_t n = 0;
 
+	if (req->state == REQUEST_LEFT) {
+		request_finish(req);
+		return;
+	}
 	if (req->state != REQUEST_WAITS) {
 		log_line(LOG_ERR, "http", "%s: answered twice", req->path);
 		return;
@@ -125,6 +129,8 @@ int sat_stream_begin(struct sat_request *req, int status, const char *type,
 	static const char *const none[] = { NULL };
 	int rc = 0;
 
+	if (req->state == REQUEST_LEFT)
+		return -EPIPE;
 	if (req->state != REQUEST_WAITS || (status == 101) != req->websocket)
 		return -EINVAL;
 	if (req->head_only)
@@ -178,9 +184,9 @@ void sat_command_done(struct sat_request *req, int status, struct sat_buf *text)
 
 	if (req->state == REQUEST_STREAMS) {
 		end_command_stream(req, status, text);
-	} else if (req->state == REQUEST_WAITS && text->full) {
+	} else if (text->full && req->state <= REQUEST_LEFT) {
 		sat_reply_error(req, 500, "the answer is too large");
-	} else if (req->state == REQUEST_WAITS) {
+	} else if (req->state <= REQUEST_LEFT) {
 		snprintf(line, sizeof(line), "X-Exit-Status: %d", status);
 		sat_reply(req, 200, "text/plain; charset=utf-8", text->p != NULL ? text->p : "", text->len, extra);
 	}

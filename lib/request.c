@@ -305,7 +305,8 @@ void request_release(struct sat_request *req)
 
 void request_finish(struct sat_request *req)
 {
-	req->state = REQUEST_DONE;
+	req->state = req->leaving ? REQUEST_LEFT : REQUEST_DONE;
+	req->leaving = false;
 	request_release(req);
 }
 
@@ -414,6 +415,7 @@ static void collect(void *unused)
 static void abandon(struct sat_request *req)
 {
 	if (req->state == REQUEST_WAITS) {
+		req->leaving = req->owner != NULL;
 		sat_reply_error(req, 503, "it stops");
 		return;
 	}
@@ -444,6 +446,17 @@ void request_abandon(const struct sat_self *going)
 		}
 		abandon(req);
 		req = all;
+	}
+}
+
+void request_forget(const struct sat_self *owner)
+{
+	struct sat_request *next;
+
+	for (struct sat_request *req = all; req != NULL; req = next) {
+		next = req->next;
+		if (req->owner == owner && req->state == REQUEST_LEFT)
+			request_finish(req);
 	}
 }
 

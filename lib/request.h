@@ -11,6 +11,7 @@
 
 enum request_state {
 	REQUEST_WAITS,		/* for its one answer */
+	REQUEST_LEFT,		/* answered in its owner's place, who may not know and still holds it */
 	REQUEST_STREAMS,
 	REQUEST_ENDS,		/* a stream that was ended; the door's last word is to come */
 	REQUEST_DONE,
@@ -23,6 +24,7 @@ struct sat_request {
 	enum request_state state;
 	bool busy;			/* in its route: not to be freed */
 	bool is_command;
+	bool leaving;			/* it is being answered in its owner's place */
 	const struct sat_http_server *door;
 	void *conn;
 	struct sat_self *server;	/* through whom it came */
@@ -61,6 +63,7 @@ int request_post(struct sat_self *server, const struct sat_http_server *door, vo
 		 const struct sat_http_head *head, struct sat_request **out);
 /* Answer 503, or end the stream and tell its owner now: `going` goes.  NULL: everyone does. */
 void request_abandon(const struct sat_self *going);
+void request_forget(const struct sat_self *owner);	/* which is gone: free what was left with it */
 void request_finish(struct sat_request *req);	/* it is answered */
 int request_send(struct sat_request *req, const void *p, size_t len);	/* as sat_stream_send() */
 void request_end_stream(struct sat_request *req);

@@ -235,6 +235,7 @@ static int end(void **unused)
 	fault_arm(0);
 	http_end();
 	turn();
+	request_forget(&self);
 	assert_int_equal(request_count(), 0);
 	work_end();
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -380,6 +381,35 @@ static void an_answer_may_come_later(void **unused)
 	assert_int_equal(request_count(), 0);
 }
 
+static void an_owner_that_goes_may_answer_late(void **unused)
+{
+	struct sat_buf text = { 0 };
+	struct sat_request *first;
+	struct door a, b, c;
+
+	(void)unused;
+	ask(&a, "GET", "/keep", NULL, NULL);
+	first = kept;
+	ask(&b, "POST", "/command/say", NULL, "{\"args\":[\"later\"]}");
+	http_remove(&self);
+	assert_int_equal(a.status, 503);
+	assert_int_equal(b.status, 503);
+	assert_int_equal(sat_stream_begin(first, 200, "text/plain", &stream, NULL), -EPIPE);
+	sat_reply(first, 200, "text/plain", "late", 4, NULL);
+	sat_buf_printf(&text, "late");
+	sat_command_done(kept, 0, &text);
+	assert_int_equal(a.answers + b.answers, 2);
+	assert_int_equal(request_count(), 0);
+	/* and one that it forgets goes with it */
+	assert_int_equal(http_add(&self), 0);
+	ask(&c, "GET", "/keep", NULL, NULL);
+	http_end();
+	assert_int_equal(c.status, 503);
+	assert_int_equal(request_count(), 1);
+	request_forget(&self);
+	assert_int_equal(request_count(), 0);
+}
+
 static void who_goes_leaves_nobody_waiting(void **unused)
 {
 	struct door d, e;
@@ -412,6 +442,7 @@ static void the_end_answers_all(void **unused)
 	assert_int_equal(e.ends, 1);
 	sat_http_closed(e.req);
 	turn();
+	request_forget(&self);
 	assert_int_equal(request_count(), 0);
 }
 
@@ -433,6 +464,7 @@ static void there_is_a_limit(void **unused)
 	http_remove(&self);
 	for (int i = 0; i < n; i++)
 		assert_int_equal(d[i].status, 503);
+	request_forget(&self);
 	assert_int_equal(request_count(), 0);
 }
 
@@ -785,6 +817,7 @@ int main(void)
 		TEST(head_is_get_without_a_body),
 		TEST(a_long_body_is_refused),
 		TEST(an_answer_may_come_later),
+		TEST(an_owner_that_goes_may_answer_late),
 		TEST(who_goes_leaves_nobody_waiting),
 		TEST(the_end_answers_all),
 		TEST(there_is_a_limit),
