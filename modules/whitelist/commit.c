@@ -78,9 +78,23 @@ void commit_all(struct whitelist *wl)
 		commit_dirty(wl, h);
 }
 
-int commit_order(struct whitelist *wl, struct host *h, struct order *o)
+static void enqueue(struct whitelist *wl, struct host *h, struct order *o)
 {
 	struct order **at = &h->orders;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	o->next = NULL;
+	*at = o;
+	wl->n_orders++;
+	if (!h->flying)
+		queue_put(wl, PERSON, h);
+	wake(wl, sat_clock());
+}
+
+void commit_order(struct whitelist *wl, struct order *o)
+{
+	struct host *h;
 
 	sat_count(wl->self, COUNT_ORDERS, 1);
 	if (sat_dry_run()) {
@@ -91,19 +105,11 @@ int commit_order(struct whitelist *wl, struct host *h, struct order *o)
 		order_refuse(o, 503, "the inventory is being set up");
 	} else if (wl->n_orders >= ORDERS_MAX) {
 		order_refuse(o, 503, "too many requests wait for the store");
+	} else if ((h = hosts_get(wl, o->host)) == NULL) {
+		order_refuse(o, 503, "no room in the inventory");
 	} else {
-		while (*at != NULL)
-			at = &(*at)->next;
-		o->next = NULL;
-		*at = o;
-		wl->n_orders++;
-		if (!h->flying)
-			queue_put(wl, PERSON, h);
-		wake(wl, sat_clock());
-		return 0;
+		enqueue(wl, h, o);
 	}
-	hosts_tidy(wl, h);
-	return -ENOTCONN;
 }
 
 static struct order *take_order(struct whitelist *wl, struct host *h)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rest - the whitelist over HTTP, as the JVM Satellite has it. */
 #include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <uv.h>
 
 #include "whitelist.h"
 
-enum { LOOKUPS_MAX = 64, EVENT_BYTES = 256, LIST_MAX = 1 << 30 };
-#define LOOKUP_TIME	(5 * SAT_SECOND)
+enum { EVENT_BYTES = 256, LIST_MAX = 1 << 30 };
 
 /* ---- Reading ------------------------------------------------------------ */
 
@@ -81,96 +75,7 @@ static int get_snapshot(void *state, struct sat_request *req)
 	return 0;
 }
 
-/* ---- A new host is looked up first -------------------------------------- */
-
-struct lookup {
-	struct lookup *next;
-	struct whitelist *wl;
-	struct order *order;		/* NULL: answered already */
-	struct sat_alarm alarm;
-	uv_getaddrinfo_t req;
-};
-
-static void lookup_free(struct lookup *l)
-{
-	struct lookup **at = &l->wl->lookups;
-
-	while (*at != l)
-		at = &(*at)->next;
-	*at = l->next;
-	l->wl->n_lookups--;
-	sat_alarm_stop(&l->alarm);
-	whitelist_idle(l->wl);
-	free(l);
-}
-
-static void commit(struct whitelist *wl, struct order *o)
-{
-	struct host *h = hosts_get(wl, o->host);
-
-	if (h == NULL)
-		order_refuse(o, 503, "no room in the inventory");
-	else
-		commit_order(wl, h, o);
-}
-
-static void found(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
-{
-	struct lookup *l = req->data;
-	struct order *o = l->order;
-
-	uv_freeaddrinfo(list);
-	l->order = NULL;
-	if (o != NULL && status == 0)
-		commit(l->wl, o);
-	else if (o != NULL)
-		order_refuse(o, 400, "%s: %s", o->host, uv_strerror(status));
-	lookup_free(l);
-}
-
-static void too_late(struct sat_alarm *alarm)
-{
-	struct lookup *l = SAT_OWNER(alarm, struct lookup, alarm);
-	struct order *o = l->order;
-
-	l->order = NULL;
-	order_refuse(o, 503, "%s: no answer from the name service", o->host);
-	uv_cancel((uv_req_t *)&l->req);
-}
-
-/* Not through sat_work(): an instance's jobs queue up behind one another, and
- * the file must not wait for a name service. */
-static void lookup(struct whitelist *wl, struct order *o)
-{
-	struct lookup *l = wl->n_lookups < LOOKUPS_MAX ? calloc(1, sizeof(*l)) : NULL;
-
-	if (l == NULL) {
-		order_refuse(o, 503, "too many names are looked up");
-		return;
-	}
-	*l = (struct lookup){ .next = wl->lookups, .wl = wl, .order = o, .alarm.fire = too_late, .req.data = l };
-	wl->lookups = l;
-	wl->n_lookups++;
-	if (uv_getaddrinfo(sat_loop(wl->self), &l->req, found, o->host, NULL, NULL) == 0) {
-		sat_alarm_set(wl->self, &l->alarm, sat_clock() + LOOKUP_TIME);
-		return;
-	}
-	order_refuse(o, 503, "%s: cannot be looked up", o->host);
-	lookup_free(l);
-}
-
-void rest_stop(struct whitelist *wl)
-{
-	for (struct lookup *l = wl->lookups; l != NULL; l = l->next) {
-		struct order *o = l->order;
-
-		l->order = NULL;
-		sat_alarm_stop(&l->alarm);
-		if (o != NULL)
-			order_refuse(o, 503, "the process ends");
-		uv_cancel((uv_req_t *)&l->req);
-	}
-}
+/* ---- Changing ----------------------------------------------------------- */
 
 void rest_submit(struct whitelist *wl, struct order *o)
 {
@@ -180,18 +85,10 @@ void rest_submit(struct whitelist *wl, struct order *o)
 	if (o->what != ORDER_POST && !known && wl->synced && (h == NULL || h->orders == NULL))
 		order_done(o, 404, NULL);
 	else if (!wl->synced || sat_dry_run() || known || o->what != ORDER_POST)
-		commit(wl, o);
-	else if (!name_legal(o->host))
-		order_refuse(o, 400, "\"%.300s\" is not a legal name for a host", o->host);
-	else if (wl->host_pattern != NULL && !name_like(wl->host_pattern, o->host))
-		order_refuse(o, 400, "%s does not match \"%s\"", o->host, wl->host_pattern);
-	else if (wl->resolve)
-		lookup(wl, o);
+		commit_order(wl, o);
 	else
-		commit(wl, o);
+		admit(wl, o);
 }
-
-/* ---- Changing ----------------------------------------------------------- */
 
 static int change(struct whitelist *wl, struct sat_request *req, int what)
 {

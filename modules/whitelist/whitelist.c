@@ -21,6 +21,9 @@ static const struct sat_option *const options[] = {
 		   .help = "seconds without a word after which satellite/host/heard is critical"),
 	SAT_OPTION("resolve", SAT_BOOLEAN, .fallback = "true", .help = "a host that a person adds must have an address"),
 	SAT_OPTION("host-pattern", SAT_STRING, .help = "and match this; % is any text, _ any byte"),
+	SAT_OPTION("reachable", SAT_ANY, .help = "and answer on this TCP port, or on one of these"),
+	SAT_OPTION("reach-timeout", SAT_SECONDS, .fallback = "2", .min = 0.1, .max = 30,
+		   .help = "seconds that it has to answer"),
 	SAT_OPTION("guard", SAT_GROUP, .inner = guard_options, .help = "limits to what streams may do to hosts"),
 	NULL
 };
@@ -108,8 +111,9 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 
 	wl->silent = sat_conf_time(conf, "silent");
 	wl->import = sat_conf_boolean(conf, "import");
-	wl->resolve = sat_conf_boolean(conf, "resolve");
 	rc = agents_judge(wl, conf);
+	more = admit_judge(wl, conf);
+	rc = rc != 0 ? rc : more;
 	more = guard_judge(&wl->guard, sat_conf_get(conf, "guard"));
 	if (rc != 0 || more != 0)
 		return rc != 0 ? rc : more;
@@ -182,7 +186,7 @@ static int start(void *state)
 
 void whitelist_idle(struct whitelist *wl)
 {
-	if (!wl->stopping || wl->stopped || wl->n_batches > 0 || wl->mark_busy || wl->n_lookups > 0 ||
+	if (!wl->stopping || wl->stopped || wl->n_batches > 0 || wl->mark_busy || wl->n_admits > 0 ||
 	    wl->file_job.busy || wl->heard_job.busy || wl->import_job.busy)
 		return;
 	wl->stopped = true;
@@ -194,7 +198,7 @@ static void stop(void *state)
 	struct whitelist *wl = state;
 
 	wl->stopping = true;
-	rest_stop(wl);
+	admit_stop(wl);
 	commit_stop(wl);
 	import_stop(wl);
 	silence_stop(wl);

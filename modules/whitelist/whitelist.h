@@ -8,6 +8,7 @@
  *   ops      the operators that say so                silence  who was last heard when
  *   file     the file that Mesos reads                import   where the inventory comes from
  *   order    what a person asks for                   rest, commands   and how
+ *   admit    which new hosts a person may add
  */
 #ifndef WHITELIST_H
 #define WHITELIST_H
@@ -18,6 +19,7 @@
 enum {
 	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, STRANGERS_SLOTS = 2048,
 	BATCH_HOSTS = 32, BATCHES_MAX = 4, ORDERS_MAX = 4096, ORDER_TRIES = 8, FILE_MAX = 64 << 20,
+	PORTS_MAX = 4,
 };
 
 enum count {
@@ -128,9 +130,12 @@ struct whitelist {
 	struct agent *agents;
 	size_t n_agents;
 	char *from_file;
-	/* rest */
-	struct lookup *lookups;	/* names on their way to an address */
-	unsigned n_lookups;
+	/* admit */
+	int ports[PORTS_MAX];		/* where a new host must answer; none: it need not */
+	unsigned n_ports;
+	int64_t reach_time;
+	struct admit *admits;		/* hosts that are looked up or reached for */
+	unsigned n_admits;
 };
 
 /* hosts */
@@ -148,7 +153,7 @@ void hosts_free(struct whitelist *wl);
 /* commit */
 void commit_dirty(struct whitelist *wl, struct host *h);
 void commit_all(struct whitelist *wl);			/* compare every host with its record */
-int commit_order(struct whitelist *wl, struct host *h, struct order *o);	/* takes o */
+void commit_order(struct whitelist *wl, struct order *o);	/* takes o */
 void commit_lost(struct whitelist *wl);			/* answer those who wait */
 void commit_start(struct whitelist *wl);
 void commit_stop(struct whitelist *wl);
@@ -212,9 +217,13 @@ int order_ttl(const char *text, size_t len, int64_t *ttl);	/* "7day"; microsecon
 /* Carry it out on rec: the HTTP status; 2xx: rec changed. */
 int order_apply(const struct order *o, struct record *rec, bool known);
 
-/* rest: judge, look up, and commit it */
+/* admit */
+int admit_judge(struct whitelist *wl, const struct sat_conf *conf);
+void admit(struct whitelist *wl, struct order *o);	/* takes o: commit it, if its new host may come in */
+void admit_stop(struct whitelist *wl);
+
+/* rest */
 void rest_submit(struct whitelist *wl, struct order *o);	/* takes o */
-void rest_stop(struct whitelist *wl);
 extern const struct sat_route *const whitelist_routes[];
 extern const struct sat_command *const whitelist_commands[];
 extern const struct sat_op *const whitelist_ops[];

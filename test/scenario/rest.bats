@@ -191,6 +191,62 @@ file_is() { [ "$(tr '\n' ' ' <"$T/whitelist")" = "$*${1:+ }" ]; }
 	[ "$(grep -cx "$n" "$T/whitelist")" = 0 ]
 }
 
+# silent: PORT accepts no connection and refuses none, since its queue is full.
+silent() {
+	PORT_FILE=$T/silent.port
+	perl -e 'use Socket; socket(L, PF_INET, SOCK_STREAM, 0); bind(L, sockaddr_in(0, inet_aton("127.0.0.1")));
+		listen(L, 0); ($p) = sockaddr_in(getsockname(L)); use Fcntl;
+		for (1 .. 4) { socket($s, PF_INET, SOCK_STREAM, 0); fcntl($s, F_SETFL, O_NONBLOCK);
+			connect($s, sockaddr_in($p, inet_aton("127.0.0.1"))); push @s, $s; undef $s }
+		open(F, ">", $ARGV[0]); print F "$p\n"; close(F); sleep 60' "$PORT_FILE" 3>&- &
+	PIDS+=($!)
+	until_true 5 test -s "$PORT_FILE"
+	SILENT=$(cat "$PORT_FILE")
+}
+
+@test "new hosts: one that must be reachable answers, or refuses, but is not silent" {
+	local shut open=$PORT
+	silent
+	shut=$(free_port)
+	config "reachable = $open;"
+	master
+	expect 201 POST /whitelist/host/127.0.0.1/event/e '{"state":"ok"}'
+	! grep -q : /proc/net/if_inet6 2>/dev/null || expect 201 POST /whitelist/host/::1/event/e '{"state":"ok"}'
+	stops "$MASTER"
+	config "reachable = ( $shut );"
+	start master --config "$T/master.cfg"
+	MASTER=$PID
+	until_true 10 listens "$PORT"
+	until_true 5 expect 201 POST /whitelist/host/127.0.0.2/event/e '{"state":"ok"}'
+	config "reachable = $SILENT; reach-timeout = 0.5;"
+	kill -HUP "$MASTER"
+	heard master 'reloaded'
+	until_true 5 expect 200 GET /whitelist/host/127.0.0.2
+	expect 400 POST /whitelist/host/127.1/event/e '{"state":"ok"}'
+	body ".error == \"not reachable: 127.0.0.1 port $SILENT: no answer in time\""
+	expect 404 GET /whitelist/host/127.1
+	# who is known already is not asked again, and a person may turn any host off
+	expect 201 POST /whitelist/host/127.0.0.2/event/e '{"state":"critical"}'
+	expect 201 POST /whitelist/host/host1/event/e '{"state":"critical"}'
+	# others do not wait for it, and neither does the end
+	config "reachable = $SILENT; reach-timeout = 30;"
+	kill -HUP "$MASTER"
+	until_true 5 said_times master 'reloaded' 2
+	until_true 5 expect 200 GET /whitelist/host/host1
+	asks POST /whitelist/host/127.1/event/e '{"state":"ok"}' >"$T/waits" &
+	until_true 5 reaches "$SILENT"
+	curl -s --max-time 0.3 -o /dev/null -d '{"state":"ok"}' "$URL/whitelist/host/127.2/event/e" || true
+	[ "$(curl -s --max-time 2 -o /dev/null -w '%{http_code}' "$URL/whitelist/all")" = 200 ]
+	stops "$MASTER"
+	wait %% 2>/dev/null || true
+	[ "$(cat "$T/waits")" = 503 ]
+	config 'reachable = "ssh";'
+	run "$SATELLITE" --check --config "$T/master.cfg"
+	[ "$status" = 1 ] && [[ $output == *'reachable: is not a port from 1 to 65535'* ]]
+}
+
+reaches() { ss -Hnt state syn-sent "dport = :$1" | grep -q .; }
+
 @test "figures of the cluster" {
 	master
 	expect 200 GET /metrics/snapshot
