@@ -7,6 +7,7 @@
 
 #include "http.h"
 #include "log.h"
+#include "origin.h"
 #include "request.h"
 #include "routes.h"
 
@@ -136,6 +137,13 @@ static void run_route(struct sat_request *req, const struct match *m)
 		answer_failure(req, m->self, rc);
 }
 
+/* What is only read any page may read: riemann-dash has an origin of its own. */
+static bool may_act(const struct sat_request *req, const struct sat_route *r)
+{
+	return r->role < SAT_OPERATE ||
+	       origin_allowed(sat_request_header(req, "Origin"), sat_request_header(req, "Host"));
+}
+
 static void dispatch(struct sat_request *req)
 {
 	struct match m;
@@ -155,6 +163,8 @@ static void dispatch(struct sat_request *req)
 		sat_reply_error(req, 404, "there is no such path");
 	else if (req->body_len > SAT_BODY_MAX)
 		sat_reply_error(req, 413, "the body is longer than %zu bytes", SAT_BODY_MAX);
+	else if (!may_act(req, m.route))
+		sat_reply_error(req, 403, "pages of another origin may not do this: see http.origins");
 	else
 		run_route(req, &m);
 }

@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "life.h"
 #include "log.h"
+#include "origin.h"
 #include "store.h"
 
 #define END_MS 5000
@@ -153,6 +154,7 @@ static void enter(struct setup *s, enum phase phase)
 	if (phase == PHASE_STREAMS) {
 		if (s == life.last) {
 			life.quiet();
+			origin_allow(NULL);
 			engine_swap(NULL);
 		}
 		s->pending = 1;
@@ -267,6 +269,7 @@ static void run_streams(struct setup *s)
 	struct index_conf index;
 
 	top_use(s->top);
+	origin_allow(top_origins(s->top));
 	top_index(s->top, &index);
 	index_init(&index);
 	engine_swap(s->streams);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "instance.h"
+#include "origin.h"
 #include "top.h"
 
 #define DEFAULT_STATE_DIR "/var/lib/satellite"
@@ -16,6 +17,7 @@
 static const struct sat_option *const http_options[] = {
 	SAT_OPTION("host", SAT_STRING, .fallback = "127.0.0.1", .help = "address to listen on"),
 	SAT_OPTION("port", SAT_INTEGER, .fallback = "5001", .min = 1, .max = 65535, .help = "TCP port"),
+	SAT_OPTION("origins", SAT_STRINGS, .help = "web pages of other origins that may change something"),
 	NULL
 };
 
@@ -119,6 +121,18 @@ static void one_of(const struct top *t, const char *name, const char *a, const c
 		sat_conf_error(t->root, name, "\"%s\" is not %s or %s", s, a, b);
 }
 
+static void judge_origins(const struct top *t)
+{
+	const struct sat_conf *http = sat_conf_get(t->root, "http");
+	const char *const *list = NULL;
+
+	if (http != NULL && sat_conf_is_group(http))
+		list = sat_conf_strings(http, "origins", NULL);
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		if (!origin_valid(list[i]))
+			sat_conf_error(http, "origins", "\"%s\" is not like \"http://HOST:PORT\"", list[i]);
+}
+
 static void judge_values(const struct top *t)
 {
 	const char *host = sat_conf_string(t->root, "host");
@@ -127,6 +141,7 @@ static void judge_values(const struct top *t)
 
 	one_of(t, "role", "master", "slave", "agent");
 	one_of(t, "leader", "mesos", "always", NULL);
+	judge_origins(t);
 	if (host != NULL && (*host == '\0' || strlen(host) > 253))
 		sat_conf_error(t->root, "host", "is not a host name");
 	if (dir != NULL && *dir == '\0')
@@ -288,6 +303,13 @@ bool top_http(const struct top *t, bool otherwise, const char **host, int *port)
 	*host = http != NULL ? sat_conf_string(http, "host") : "127.0.0.1";
 	*port = http != NULL ? (int)sat_conf_integer(http, "port") : 5001;
 	return true;
+}
+
+const char *const *top_origins(const struct top *t)
+{
+	const struct sat_conf *http = sat_conf_get(t->root, "http");
+
+	return http != NULL && sat_conf_is_group(http) ? sat_conf_strings(http, "origins", NULL) : NULL;
 }
 
 void top_index(const struct top *t, struct index_conf *c)

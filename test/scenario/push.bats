@@ -56,8 +56,9 @@ socket() {
 	local path=$1 t
 	shift
 	{
-		printf 'GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n' "$path"
-		printf 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+		printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1:'"$HTTP"'\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n' "$path"
+		printf 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n'
+		printf '%s\r\n' ${ORIGIN:+"Origin: $ORIGIN"} ''
 		for t; do frame "$t"; done
 		sleep "${STAY:-20}"
 	} 2>/dev/null | timeout 20 socat -t 1 - "TCP:127.0.0.1:$HTTP"
@@ -191,6 +192,34 @@ storm() {
 	STAY=3 socket /events "${many[@]}" >"$T/ws"
 	[ "$(grep -ao '{}' "$T/ws" | wc -l)" = 1000 ]
 	[ "$(get -G "$URL/index" --data-urlencode 'query=host = "many"' | jq length)" = 1000 ]
+	stops "$MASTER"
+}
+
+@test "pages of another origin change nothing, unless they are named" {
+	master
+	event='{"host":"o","service":"s"}'
+	foreign() { status_of -H 'Origin: http://evil.example' "$@"; }
+	[ "$(foreign -X POST --data "$event" "$URL/events")" = 403 ]
+	[ "$(foreign -X PUT --data "$event" "$URL/events")" = 403 ]
+	[ "$(status_of -H 'Origin: null' --data "$event" "$URL/events")" = 403 ]
+	ORIGIN=http://evil.example STAY=1 socket /events "$event" >"$T/ws"
+	head -1 "$T/ws" | grep -q ' 403 '
+	[ "$(get "$URL/index")" = '[]' ]
+	[ "$(status_of -H "Origin: $URL" --data "$event" "$URL/events")" = 200 ]
+	ORIGIN=$URL STAY=1 socket /events "$event" >"$T/ws"
+	head -1 "$T/ws" | grep -q ' 101 '
+	# Reading is free, and what is named is as good as ours, as soon as it is named.
+	ORIGIN=http://dash.example:4567 STAY=5 socket '/index?query=true' >"$T/dash"
+	has dash '"host":"o"'
+	sed -i 's|http = {|& origins = ( "http://evil.example", "http://dash.example:4567" );|' "$T/master.cfg"
+	kill -HUP "$MASTER"
+	heard master reloaded
+	[ "$(foreign --data "$event" "$URL/events")" = 200 ]
+	[ "$(status_of -H 'Origin: http://other.example' --data "$event" "$URL/events")" = 403 ]
+	sed -i 's|http://evil.example|evil.example|' "$T/master.cfg"
+	run "$SATELLITE" --check --config "$T/master.cfg"
+	[ "$status" != 0 ]
+	[[ $output == *'http.origins: "evil.example" is not like'* ]]
 	stops "$MASTER"
 }
 
