@@ -4,8 +4,9 @@
 set -eu
 
 PACKAGES="build-essential clang pkg-config libconfig-dev libuv1-dev libpcre2-dev libyajl-dev libcjson-dev \
-libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libcmocka-dev bats curl jq mandoc riemann-c-client \
-nginx-light procps iproute2 socat sqlite3 openssl valgrind monitoring-plugins-basic perl"
+libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libzookeeper-mt-dev libcmocka-dev bats curl jq mandoc \
+riemann-c-client nginx-light procps iproute2 socat sqlite3 openssl zookeeper python3-kazoo valgrind \
+monitoring-plugins-basic perl"
 
 missing=
 for p in $PACKAGES; do

@@ -483,7 +483,8 @@ struct sat_change {
 	int64_t version;		/* as mirrored; of CREATE: ignored */
 };
 
-/* What a mirror says.  First every key there is, then synced, then changes. */
+/* What a mirror says of the keys right below a prefix, which ends in "/".  First every
+ * key there is, then synced, then changes; from lost on the same again. */
 struct sat_mirror {
 	uint32_t size;
 	void (*put)(void *arg, const char *key, const void *value, size_t len, int64_t version);
@@ -494,7 +495,7 @@ struct sat_mirror {
 
 /* done() is called exactly once, never from inside.  rc: 0, versions has n of
  * them; -ESTALE, -EEXIST or -ENOENT, the change `culprit` did not fit and none was
- * made; -ENOTCONN, not done; -EINPROGRESS, nobody knows: read again. */
+ * made; -EINPROGRESS, nobody knows: read again; else not done: -ENOTCONN, -EACCES. */
 typedef void sat_committed(void *arg, int rc, size_t culprit, const int64_t *versions);
 
 /* A store, as a module offers it. */

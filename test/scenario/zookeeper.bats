@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# zookeeper.bats - the store that masters share: real servers, an independent client, and everything that breaks.
+
+load common
+load zookeeper
+
+setup() {
+	common_setup
+	declare -gA PORT RIEMANN
+	RECORD='{"managed-events":{},"manual-events":{},"managed-flag":"on","manual-flag":null}'
+}
+
+teardown() { common_teardown; }
+
+# config NAME: a master of that name, with a state of its own.
+config() {
+	local n=$1
+	PORT[$n]=$(free_port) RIEMANN[$n]=$(free_port)
+	mkdir -p "$T/$n"
+	cat >"$T/$n.cfg" <<-END
+	role = "master";
+	state-dir = "$T/$n";
+	http = { host = "127.0.0.1"; port = ${PORT[$n]}; };
+	modules = ( "riemann", "whitelist" );
+	riemann = { host = "127.0.0.1"; port = ${RIEMANN[$n]}; };
+	whitelist = { path = "$T/$n/whitelist"; resolve = false; store = "zookeeper"; import = false; guard = { mode = "off"; }; };
+	store-zookeeper = { hosts = "$ZK"; ${2:-} };
+	streams = ( "index", { where = "service = 'disk'"; do = ( "persist-event", { where = "state = 'critical'";
+	  do = ( "off-host" ); else = ( "on-host" ); } ); } );
+	END
+}
+
+master() {
+	[ -f "$T/$1.cfg" ] || config "$1"
+	start "$1" --config "$T/$1.cfg"
+	declare -g "PID_$1=$PID"
+}
+
+host_of() { get "http://127.0.0.1:${PORT[$1]}/whitelist/host/$2"; }
+post() { status_of -X POST -d "{\"state\":\"$4\"}" "http://127.0.0.1:${PORT[$1]}/whitelist/host/$2/event/$3"; }
+flag_is() { [ "$(host_of "$1" "$2" | jq -r '."manual-flag"')" = "$3" ]; }
+file_is() { [ "$(tr '\n' ' ' <"$T/$1/whitelist")" = "$2" ]; }
+
+@test "what one master is told, all masters' files hold, and the nodes are the JVM Satellite's" {
+	zk_make 1; zk_start; zk_up
+	for m in a b c; do master $m; heard $m 'hosts in the store'; done
+	until_true 10 test "$(post a h1 e ok)" = 201
+	[ "$(post b h2 e ok)" = 201 ]
+	[ "$(post c h3 e critical)" = 201 ]
+	for m in a b c; do until_true 5 file_is $m "h1 h2 "; done
+	run zk "print(sorted(zk.get_children('/satellite/whitelist')))
+	print(json.loads(zk.get('/satellite/whitelist/h3')[0])['manual-flag'])"
+	[ "$output" = "['h1', 'h2', 'h3']
+off" ]
+	[ "$(status_of -X DELETE "http://127.0.0.1:${PORT[b]}/whitelist/host/h1")" = 200 ]
+	for m in a b c; do until_true 5 file_is $m "h2 "; done
+}
+
+@test "an older Satellite's nodes are read, written, and what we do not know survives" {
+	zk_make 1; zk_start; zk_up
+	zk "zk.create('/satellite/whitelist/10.0.0.8', b'{\"managed-events\":{\"mesos\\\\/slave\\\\/load\":{\"host\":\"10.0.0.8\",\"service\":\"mesos\\\\/slave\\\\/load\",\"state\":\"critical\",\"description\":null,\"metric\":99.5,\"tags\":null,\"time\":1.795359712086538E9,\"ttl\":300.0}},\"manual-events\":{},\"managed-flag\":\"on\",\"manual-flag\":null,\"theirs\":{\"x\":[1,2.5]}}', makepath=True)"
+	master a; heard a 'hosts in the store'
+	until_true 5 file_is a "10.0.0.8 "
+	[ "$(post a 10.0.0.8 e critical)" = 201 ]
+	until_true 5 file_is a ""
+	run zk "r = json.loads(zk.get('/satellite/whitelist/10.0.0.8')[0])
+	print(r['theirs'], r['manual-flag'], r['managed-flag'], r['managed-events']['mesos/slave/load']['metric'])"
+	[ "$output" = "{'x': [1, 2.5]} off on 99.5" ]
+}
+
+@test "an independent client's changes arrive: made, set, removed, and removed and made anew" {
+	zk_make 1; zk_start; zk_up
+	master a; heard a 'hosts in the store'
+	zk "zk.ensure_path('/satellite/whitelist')
+	for i in range(50): zk.create('/satellite/whitelist/n%02d' % i, b'$RECORD')"
+	until_true 10 file_is a "$(printf 'n%02d ' $(seq 0 49))"
+	zk "for i in range(50): zk.set('/satellite/whitelist/n%02d' % i, b'${RECORD/'"on"'/'"off"'}') if i % 2 else zk.delete('/satellite/whitelist/n%02d' % i)"
+	until_true 10 file_is a ""
+	zk "for i in range(50): zk.ensure_path('/satellite/whitelist/n%02d' % i); zk.set('/satellite/whitelist/n%02d' % i, b'$RECORD')
+	for r in range(20):
+	  for i in range(50): zk.delete('/satellite/whitelist/n%02d' % i); zk.create('/satellite/whitelist/n%02d' % i, b'${RECORD/'"on"'/'"off"'}' if r % 2 == 0 else b'$RECORD')"
+	until_true 10 file_is a "$(printf 'n%02d ' $(seq 0 49))"
+}
+
+@test "servers die, and come back: 503 and the last good file meanwhile, and then all of it" {
+	zk_make 1; zk_start; zk_up
+	master a; heard a 'hosts in the store'
+	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 5 file_is a "h1 "
+	zk_stop 1
+	until_true 10 said a 'out of touch'
+	[ "$(post a h2 e ok)" = 503 ]
+	file_is a "h1 "
+	[ "$(status_of "http://127.0.0.1:${PORT[a]}/readyz")" = 503 ]
+	zk_start 1; zk_up 1
+	until_true 20 test 201 = "$(until_true 20 said_times a 'the store is back' 1; post a h2 e ok)"
+	until_true 5 file_is a "h1 h2 "
+	[ "$(status_of "http://127.0.0.1:${PORT[a]}/readyz")" = 200 ]
+}
+
+@test "a session that expired is made anew, and nothing is missed" {
+	zk_make 1; zk_start; zk_up
+	master a; heard a 'hosts in the store'
+	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 5 file_is a "h1 "
+	kill -STOP "$PID_a"
+	until_true 30 no_sessions
+	zk "zk.create('/satellite/whitelist/h2', b'$RECORD'); zk.delete('/satellite/whitelist/h1')"
+	kill -CONT "$PID_a"
+	until_true 20 file_is a "h2 "
+	until_true 10 posts_well a h3
+}
+no_sessions() { ! zk_word 1 cons | grep -q sid=; }
+
+@test "three servers: masters go on while one of them is away" {
+	zk_make 3; zk_start; zk_up
+	for m in a b; do master $m; heard $m 'hosts in the store'; done
+	until_true 20 test "$(post a h0 e ok)" = 201
+	for i in 1 2 3; do
+		zk_stop $i
+		until_true 30 posts_well a "h$i"
+		zk_start $i; zk_up $i
+	done
+	for m in a b; do until_true 20 file_is $m "h0 h1 h2 h3 "; done
+}
+posts_well() { [ "$(post "$1" "$2" e ok)" = 201 ]; }
+
+@test "digest auth and ACLs: strangers may read or not, wrong words are told" {
+	zk_make 1; zk_start; zk_up
+	config a 'auth = "digest:sat:secret"; acl = ( "auth::cdrwa", "world:anyone:r" );'
+	master a; heard a 'hosts in the store'
+	until_true 10 test "$(post a h1 e ok)" = 201
+	run zk "print(len(zk.get('/satellite/whitelist/h1')[0]) > 10)
+	try: zk.set('/satellite/whitelist/h1', b'{}'); print('set')
+	except NoAuthError: print('refused')"
+	[ "$output" = "True
+refused" ]
+	config b 'auth = "digest:sat:wrong";'
+	master b; heard b 'hosts in the store'
+	[ "$(post b h2 e ok)" = 503 ]
+}
+
+@test "settings that cannot be are refused where they stand" {
+	ZK=127.0.0.1:1
+	config a 'root = "satellite/"; acl = ( "nonsense" ); auth = "x";'
+	run "$SATELLITE" --check --config "$T/a.cfg"
+	[ "$status" != 0 ]
+	[[ $output == *'store-zookeeper.root: must be the path of a node'* ]]
+}
