@@ -366,6 +366,38 @@ static int check(void)
 	return finish(status);
 }
 
+static struct setup *replayed;
+
+/* A line of replay asks for the same again, as a reload or a restart has it. */
+static int replay_anew(bool restart)
+{
+	struct setup *next = configure(), *prev = replayed;
+	struct sat_buf file = { .max = (size_t)1 << 30 };
+	struct index_conf index;
+	int rc = next != NULL ? 0 : -EINVAL;
+
+	if (rc == 0 && restart)
+		rc = engine_dump(&file);
+	if (rc != 0) {
+		setup_free(next);
+		sat_buf_free(&file);
+		top_use(prev->top);
+		return rc;
+	}
+	top_use(next->top);
+	top_index(next->top, &index);
+	if (restart) {
+		rc = engine_restart(next->streams, &index, &file);
+	} else {
+		index_init(&index);
+		engine_swap(next->streams);
+	}
+	replayed = next;
+	setup_free(prev);
+	sat_buf_free(&file);
+	return rc;
+}
+
 static int replay(void)
 {
 	struct index_conf index;
@@ -387,8 +419,10 @@ static int replay(void)
 		top_index(s->top, &index);
 		index_init(&index);
 		lead_mode(LEAD_ALWAYS);
-		status = replay_main(s->streams, options.argv[1], options.reap);
+		replayed = s;
+		status = replay_main(s->streams, options.argv[1], options.reap, replay_anew);
 		engine_swap(NULL);
+		s = replayed;
 	}
 	setup_free(s);
 	life_end();

@@ -455,7 +455,8 @@ int sat_index_delete(const struct sat_at *at, const struct sat_event *ev)
 
 /* ---- The state file ----------------------------------------------------- */
 
-struct saving { struct sat_buf file; struct sat_writer w; char *path; };
+struct saving { struct sat_buf file; char *path; };
+struct dump { struct sat_buf *file; struct sat_writer w; };
 
 static int record_fork(void *arg, const void *p, size_t n)
 {
@@ -465,20 +466,31 @@ static int record_fork(void *arg, const void *p, size_t n)
 
 static int record_event(void *arg, const struct sat_event *ev)
 {
-	struct saving *s = arg;
+	struct dump *d = arg;
 
-	s->w.b.len = 0;
-	sat_write_int(&s->w, index_left(ev));
-	if (sat_write_event(&s->w, ev) != 0)
+	d->w.b.len = 0;
+	sat_write_int(&d->w, index_left(ev));
+	if (sat_write_event(&d->w, ev) != 0)
 		return -ENOMEM;
-	state_record(&s->file, STATE_EVENT, s->w.b.p, s->w.b.len);
-	return s->file.full ? -ENOMEM : 0;
+	state_record(d->file, STATE_EVENT, d->w.b.p, d->w.b.len);
+	return d->file->full ? -ENOMEM : 0;
+}
+
+int engine_dump(struct sat_buf *file)
+{
+	struct dump d = { .file = file, .w = { .b = { .max = 32 << 20 } } };
+	int rc;
+
+	rc = index_search(NULL, record_event, &d);
+	if (rc == 0 && streams != NULL)
+		rc = streams_save(streams, record_fork, file);
+	sat_buf_free(&d.w.b);
+	return rc == 0 && file->full ? -ENOMEM : rc;
 }
 
 static void free_saving(struct saving *s)
 {
 	sat_buf_free(&s->file);
-	sat_buf_free(&s->w.b);
 	free(s->path);
 	free(s);
 }
@@ -516,10 +528,7 @@ int engine_save(const char *path, bool later)
 		return -ENOMEM;
 	s->path = strdup(path);
 	s->file.max = (size_t)2 << 30;
-	s->w.b.max = 32 << 20;
-	rc = s->path != NULL ? index_search(NULL, record_event, s) : -ENOMEM;
-	if (rc == 0 && streams != NULL)
-		rc = streams_save(streams, record_fork, &s->file);
+	rc = s->path != NULL ? engine_dump(&s->file) : -ENOMEM;
 	job.arg = s;
 	if (rc == 0 && later) {
 		rc = sat_work(&self_host, &job);
@@ -568,4 +577,17 @@ int engine_load(const char *path)
 		sat_log(&self_host, LOG_WARNING, "%s: %u records refused, %u damaged: those begin anew", path,
 			refused, bad);
 	return rc;
+}
+
+int engine_restart(struct streams *next, const struct index_conf *index, const struct sat_buf *file)
+{
+	unsigned refused = 0, bad = 0;
+	int rc;
+
+	engine_swap(NULL);
+	index_free();
+	index_init(index);
+	engine_swap(next);
+	rc = file->len != 0 ? state_parse(file->p, file->len, load_record, &refused, &bad) : 0;
+	return rc == 0 && refused + bad != 0 ? -EBADMSG : rc;
 }

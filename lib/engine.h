@@ -36,6 +36,10 @@ void engine_reap(void);
  * the records; `later` has them written by sat_work(). */
 int engine_save(const char *path, bool later);
 int engine_load(const char *path);	/* -ENOENT: there is none */
+/* Replay: what a restart does, but for the file: the same records in memory, then
+ * an empty index and these streams (takes neither), which take them back. */
+int engine_dump(struct sat_buf *file);
+int engine_restart(struct streams *next, const struct index_conf *index, const struct sat_buf *file);
 /* Stop turning: closes the loop's handles, frees everything but streams. */
 void engine_stop(void);
 

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "node.h"
 
+#define LONG (INT64_C(1) << 60)		/* no age that a fork has */
+
 /* A record: node key, number of keys, the keys of the forks from the outermost
- * in, then the operator's version and what its save() wrote. */
+ * in, how old the last event of this one is and what its ttl has left, then the
+ * operator's version and what its save() wrote. */
 static int write_keys(struct sat_writer *w, const struct fork *f)
 {
 	uint32_t n = f->key_len;
@@ -35,6 +39,8 @@ static int save_one(struct fork *f, const struct node *n, struct sat_writer *w)
 	sat_write_int(w, (int64_t)n->key[1]);
 	sat_write_int(w, depth_of(f));
 	write_keys(w, f);
+	sat_write_int(w, clock_steady() - f->last);
+	sat_write_int(w, f->until - clock_steady());
 	sat_write_int(w, n->op->state_version);
 	return n->op->save(n->def, fork_state(f, n), w);
 }
@@ -90,6 +96,19 @@ static struct fork *fork_under(struct streams *s, const struct scope *scope, int
 	return f;
 }
 
+/* A fork is as old as it was: it goes when it would have gone. */
+static int read_age(struct fork *f, struct sat_reader *in)
+{
+	int64_t since, left;
+
+	sat_read_int(in, &since);
+	if (sat_read_int(in, &left) != 0 || since < 0 || since > LONG || left < -LONG || left > LONG)
+		return -EBADMSG;
+	f->last = clock_steady() - since;
+	f->until = clock_steady() + left;
+	return 0;
+}
+
 int streams_load(struct streams *s, const void *p, size_t n)
 {
 	struct sat_reader in = { p, (const unsigned char *)p + n, 0 };
@@ -108,7 +127,7 @@ int streams_load(struct streams *s, const void *p, size_t n)
 	if (node == NULL || node->op->load == NULL)
 		return -ENOENT;
 	f = fork_under(s, node->scope, depth, &in);
-	if (f == NULL || sat_read_int(&in, &version) != 0)
+	if (f == NULL || read_age(f, &in) != 0 || sat_read_int(&in, &version) != 0)
 		return -EBADMSG;
 	at = (struct sat_at){ .node = node, .fork = f };
 	rc = node->op->load(&at, node->def, fork_state(f, node), (uint32_t)version, &in);

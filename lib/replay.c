@@ -15,6 +15,7 @@ enum { LINE = 16 << 20 };
 
 static struct arena line_arena;		/* of the line under way */
 static struct index_conf settings;	/* as configured: a line may have keys of its own */
+static replay_again *again;
 static bool reaping;			/* --reap: the reaper runs as it does live */
 static int64_t reaped;
 static unsigned mistakes;
@@ -134,7 +135,7 @@ struct line {
 
 static bool is_command(const struct json *root)
 {
-	static const char *const keys[] = { "start", "query", "expire", "match" };
+	static const char *const keys[] = { "start", "query", "expire", "match", "reload", "restart" };
 
 	if (json_get(root, "event") != NULL)
 		return false;
@@ -268,9 +269,26 @@ static void move_to(int64_t t)
 	engine_move(t);
 }
 
+static bool asked(const struct line *l, const char *what)
+{
+	const struct json *v = json_get(l->root, what);
+
+	return v != NULL && v->kind == JSON_TRUE;
+}
+
+static int build_again(struct line *l, bool restart)
+{
+	int rc = again(restart);
+
+	settings = *index_settings();
+	if (rc != 0)
+		snprintf(l->error, sizeof(l->error), "%s", strerror(-rc));
+	return rc;
+}
+
 static int obey(struct line *l)
 {
-	const struct json *q = json_get(l->root, "query"), *expire = json_get(l->root, "expire");
+	const struct json *q = json_get(l->root, "query");
 
 	if (l->timed)
 		move_to(l->at);
@@ -284,8 +302,10 @@ static int obey(struct line *l)
 			return -EINVAL;
 		}
 		answer_query(q->text);
-	} else if (expire != NULL && expire->kind == JSON_TRUE) {
+	} else if (asked(l, "expire")) {
 		reap_with(json_get(l->root, "keep-keys"));
+	} else if (asked(l, "reload") || asked(l, "restart")) {
+		return build_again(l, asked(l, "restart"));
 	}
 	return 0;
 }
@@ -321,7 +341,7 @@ static void one_line(struct streams **waiting, const char *path, unsigned long n
 	arena_reset(&line_arena);
 }
 
-int replay_main(struct streams *streams, const char *path, bool reap)
+int replay_main(struct streams *streams, const char *path, bool reap, replay_again *build)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	struct streams *waiting = streams;
@@ -336,6 +356,7 @@ int replay_main(struct streams *streams, const char *path, bool reap)
 		return 1;
 	}
 	reaping = reap;
+	again = build;
 	mistakes = 0;
 	line_arena.max = (size_t)4 * LINE;
 	streams_show(replay_show);

@@ -60,13 +60,22 @@ static void show_doors(const struct sat_module *m)
 		show_thing("service", "tls", NULL, NULL);
 }
 
+static void show_op(const struct sat_op *op)
+{
+	uint32_t bytes = op->state_size + (op->within != NULL ? op->within->state_size : 0);
+
+	show_thing("operator", op->name, op->summary, op->options);
+	if (bytes != 0)
+		printf("    (knows what came before: %u bytes in each fork)\n", bytes);
+}
+
 void show_module(const struct sat_module *m)
 {
 	printf("%s %s, ABI %u.%u - %s\n", m->name, m->version != NULL ? m->version : "?", m->abi >> 16,
 	       m->abi & 0xffff, m->summary != NULL ? m->summary : "");
 	show_options(m->options, 4);
 	for (size_t i = 0; m->ops != NULL && m->ops[i] != NULL; i++)
-		show_thing("operator", m->ops[i]->name, m->ops[i]->summary, m->ops[i]->options);
+		show_op(m->ops[i]);
 	for (size_t i = 0; m->checks != NULL && m->checks[i] != NULL; i++)
 		show_thing("check", m->checks[i]->name, m->checks[i]->summary, m->checks[i]->options);
 	show_doors(m);

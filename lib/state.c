@@ -54,24 +54,15 @@ int state_put(const char *path, const struct sat_buf *file)
 	return sat_file_replace(path, file->p, file->len, 0600);
 }
 
-int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
-	       void *arg, unsigned *bad)
+int state_parse(const void *bytes, size_t n, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
+		void *arg, unsigned *bad)
 {
-	const unsigned char *p, *end;
-	char *file = NULL;
+	const unsigned char *p = bytes, *end = p + n;
 	struct head h;
-	size_t n = 0;
-	int rc = sat_file_read(path, FILE_LIMIT, &file, &n);
 
 	*bad = 0;
-	if (rc != 0)
-		return rc;
-	p = (const unsigned char *)file;
-	end = p + n;
-	if (n < sizeof(magic) || memcmp(p, magic, sizeof(magic)) != 0) {
-		free(file);
+	if (n < sizeof(magic) || memcmp(p, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
-	}
 	for (p += sizeof(magic); end - p >= (ptrdiff_t)sizeof(h); p += h.len) {
 		memcpy(&h, p, sizeof(h));
 		p += sizeof(h);
@@ -85,8 +76,21 @@ int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const 
 			++*bad;
 	}
 	*bad += p != end;
-	free(file);
 	return 0;
+}
+
+int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
+	       void *arg, unsigned *bad)
+{
+	char *file = NULL;
+	size_t n = 0;
+	int rc = sat_file_read(path, FILE_LIMIT, &file, &n);
+
+	*bad = 0;
+	if (rc == 0)
+		rc = state_parse(file, n, record, arg, bad);
+	free(file);
+	return rc;
 }
 
 /* ---- Values ------------------------------------------------------------- */
@@ -257,23 +261,27 @@ int sat_read_event(struct sat_reader *in, const struct sat_event **out)
 	return in->rc;
 }
 
-/* A timer is kept as what it had left: time away does not count. */
+/* A timer is kept as what it had left, since time away does not count, and its
+ * order: what is due at the same moment fires as it would have. */
 int sat_write_timer(struct sat_writer *out, const struct sat_timer *timer)
 {
-	int64_t v[2] = { timer->slot != 0, timer->slot != 0 ? timer->due - clock_steady() : 0 };
+	bool set = timer->slot != 0;
+	int64_t v[3] = { set, set ? timer->due - clock_steady() : 0, set ? (int64_t)timer->order : 0 };
 
 	return put(out, 'T', v, sizeof(v));
 }
 
 int sat_read_timer(const struct sat_at *at, struct sat_reader *in, struct sat_timer *timer)
 {
-	const void *p = get(in, 'T', 2 * sizeof(int64_t));
-	int64_t v[2];
+	int64_t v[3];
+	const void *p = get(in, 'T', sizeof(v));
 
 	if (p == NULL)
 		return in->rc;
 	memcpy(v, p, sizeof(v));
-	if (v[0] != 0)		/* overdue: once, now */
-		sat_timer_set(at, timer, clock_steady() + (v[1] > 0 ? v[1] : 0));
+	if (v[0] == 0)
+		return 0;
+	sat_timer_set(at, timer, clock_steady() + (v[1] > 0 ? v[1] : 0));	/* overdue: once, now */
+	timer_reorder(timer, (uint64_t)v[2]);
 	return 0;
 }

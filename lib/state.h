@@ -16,7 +16,10 @@ enum state_kind { STATE_FORK = 1, STATE_EVENT, STATE_CLOCK };
 void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n);
 /* [any thread] As sat_file_replace(). */
 int state_put(const char *path, const struct sat_buf *file);
-/* Each whole record; damaged ones are counted in *bad.  -ENOENT: no file. */
+/* Each whole record of such bytes; damaged ones are counted in *bad.  -EBADMSG: they are no such file. */
+int state_parse(const void *p, size_t n, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
+		void *arg, unsigned *bad);
+/* The same of a file.  -ENOENT: there is none. */
 int state_read(const char *path, void (*record)(void *arg, uint32_t kind, const void *p, size_t n),
 	       void *arg, unsigned *bad);
 

@@ -99,6 +99,17 @@ int timer_set(struct sat_timer *t, int64_t due)
 	return rc;
 }
 
+void timer_reorder(struct sat_timer *t, uint64_t order)
+{
+	if (t->slot == 0)
+		return;
+	take(t->slot - 1);
+	put(t, false, t->due, order);	/* there is room */
+	t->order = order;
+	if (armed < order)
+		armed = order;
+}
+
 void timer_stop(struct sat_timer *t)
 {
 	if (t->slot == 0)

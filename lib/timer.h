@@ -9,6 +9,8 @@
 #include <satellite/module.h>
 
 int timer_set(struct sat_timer *t, int64_t due);	/* again: moves it; -ENOMEM */
+/* One that is set gets back the order it had in another process, among all of one due. */
+void timer_reorder(struct sat_timer *t, uint64_t order);
 void timer_stop(struct sat_timer *t);			/* fine when not set */
 void timer_moved(struct sat_timer *t);			/* its memory moved: tell the heap */
 int64_t timer_next(void);				/* the earliest due; INT64_MAX: none */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # vectors - our operators against what Riemann itself did.
 
-@test "every case gives what Riemann gave, or what is said beside it" {
+@test "every case gives what Riemann gave, or what is said beside it, over reloads and restarts, too" {
 	run "$BATS_TEST_DIRNAME/../vectors/run.sh"
 	echo "$output"
 	[ "$status" = 0 ]

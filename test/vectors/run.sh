@@ -5,6 +5,7 @@
 # A case is NAME.json, or a line of random.jsonl: `config` is our form of Riemann's `clojure`,
 # `steps` go in, `outputs` are Riemann's.  Where SPEC has us differ, `differs` says why and
 # `ours` holds what is wanted instead of `outputs`.
+# Then once more with a reload after every step, and with a restart: the same bytes must come out.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -44,6 +45,12 @@ ours='
 	else {out: (if .vector then [.events[] | event] | (if $loose then sort else . end)
 		elif .events == [] then null else .events[0] | event end)} end'
 
+same_when() {	# reload or restart
+	sed "p; s/.*/{\"$1\": true}/" "$dir/steps" >"$dir/cut"
+	"$build/satellite" replay --config "$dir/config" "$dir/cut" >"$dir/again" 2>>"$dir/log" &&
+		diff -u --label "as it is" --label "with a $1 after every step" "$dir/raw" "$dir/again" >"$dir/diff"
+}
+
 try() {	# CASE: a file with one case, marked
 	name=$(jq -r .name "$1")
 	{
@@ -55,7 +62,7 @@ try() {	# CASE: a file with one case, marked
 	jq -cS --argjson loose "$loose" "$theirs" "$1" >"$dir/wanted"
 	if "$build/satellite" replay --config "$dir/config" "$dir/steps" >"$dir/raw" 2>"$dir/log" &&
 		mark <"$dir/raw" | jq -cS --argjson loose "$loose" "$ours" >"$dir/got" &&
-		diff -u "$dir/wanted" "$dir/got" >"$dir/diff"; then
+		diff -u "$dir/wanted" "$dir/got" >"$dir/diff" && same_when reload && same_when restart; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
