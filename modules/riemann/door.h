@@ -7,7 +7,7 @@
 
 enum count {
 	CONNECTIONS, ACCEPTED, MESSAGES, BYTES, MALFORMED, TOO_LARGE, REFUSED, TIMED_OUT,
-	DATAGRAMS, UDP_DROPPED,
+	DATAGRAMS, UDP_DROPPED, TLS_ACCEPTED, TLS_FAILED,
 };
 
 /* What may be said of those outside: some lines, then how many more there were. */
@@ -26,5 +26,23 @@ void udp_unstart(struct udp *u);	/* what was started with it failed */
 void udp_tick(struct udp *u);		/* once a second */
 void udp_stop(struct udp *u, void (*stopped)(void *arg), void *arg);	/* after a start */
 void udp_free(struct udp *u);
+
+/* ---- TLS: between a connection and its socket --------------------------- */
+
+#define TLS_READ ((size_t)128 * 1024)
+
+struct tls {
+	struct sat_tls *keys;
+	const char *host;
+	int port;
+	bool verify;
+	uint64_t handshake_ms;
+	struct sat_buf out;	/* for the socket of the connection at hand */
+	char in[TLS_READ];	/* from it */
+};
+extern const struct sat_option *const tls_options[];
+/* *out stays NULL where there is no such group. */
+int tls_create(struct sat_self *self, const struct sat_conf *conf, struct tls **out);
+void tls_free(struct tls *t);	/* NULL is fine */
 
 #endif

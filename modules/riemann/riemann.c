@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * riemann - the door for Riemann's clients: TCP here, UDP in udp.c.
+ * riemann - the door for Riemann's clients: TCP and TLS here, UDP in udp.c.
  *
  * All connections read into one buffer, in which whole frames are decoded and
  * run where they lie; a connection has memory of its own only while a frame is
  * not whole or answers wait to be taken.  One that does not take its answers is
- * not read from.
+ * not read from.  TLS lies between: what comes is decrypted into that buffer, and
+ * answers are encrypted before they go.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 #define ANSWERS_ENOUGH	((size_t)1024 * 1024)	/* then they must be taken first */
 #define ANSWERS_MAX	((size_t)512 * 1024 * 1024)
 #define ACCEPT_MOST	64			/* a loop turn */
+#define ACCEPT_TLS	8			/* a handshake is a millisecond of work */
 #define STOP_AFTER	2000			/* ms that answers have at the end */
 #define LINES		5			/* of a log, in LINES_PER ms */
 #define LINES_PER	10000
@@ -40,6 +42,8 @@ static const struct sat_counter *const counters[] = {
 	[TIMED_OUT] = SAT_COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
 	[DATAGRAMS] = SAT_COUNTER("datagrams", .help = "datagrams read"),
 	[UDP_DROPPED] = SAT_COUNTER("datagrams-dropped", .help = "datagrams that the kernel dropped: its buffer was full"),
+	[TLS_ACCEPTED] = SAT_COUNTER("tls-accepted", .help = "TLS handshakes done"),
+	[TLS_FAILED] = SAT_COUNTER("tls-failed", .help = "TLS handshakes refused, broken off, or not done in time"),
 	NULL
 };
 
@@ -47,6 +51,7 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("host", SAT_STRING, .fallback = "127.0.0.1", .help = "address to listen on"),
 	SAT_OPTION("port", SAT_INTEGER, .fallback = "5555", .min = 1, .max = 65535, .help = "TCP port"),
 	SAT_OPTION("udp", SAT_ANY, .help = "UDP port, or false: none; by default, or true: that of TCP"),
+	SAT_OPTION("tls", SAT_GROUP, .inner = tls_options, .help = "where clients that speak TLS are heard, too"),
 	SAT_OPTION("so-rcvbuf", SAT_INTEGER, .fallback = "4194304", .min = 4096, .max = 1 << 30,
 		   .help = "bytes of datagrams that the kernel holds until they are read, as far as it lets"),
 	SAT_OPTION("datagram-limit", SAT_INTEGER, .fallback = "16384", .min = 64, .max = 65535,
@@ -67,21 +72,31 @@ static const struct sat_option *const options[] = {
 struct conn;
 struct list { struct conn *first, *last; };	/* the one that was silent longest is first */
 
+struct listener {
+	struct door *door;
+	uv_poll_t *poll;		/* on its own, since it may outlive a start that failed */
+	const char *host;
+	int port, fd;
+	bool tls, paused;
+};
+
 struct door {
 	struct sat_self *self;
-	const char *host;
-	int port, fd, backlog;
+	struct listener listeners[2];	/* TCP, then, maybe, TLS */
+	unsigned n_listeners;
+	int backlog;
 	int64_t max_connections, n;
 	uint32_t limit;
 	uint64_t idle_ms, stall_ms;
-	uv_poll_t listener;
 	uv_timer_t timer;
-	unsigned handles;		/* open ones of these two, of connections, and UDP's */
-	bool started, paused, stopping;
+	unsigned handles;		/* open ones: listeners, this one, connections, and UDP's */
+	bool started, stopping;
 	struct list idle, busy;		/* busy: amid a frame, or answers wait */
+	struct list shaking;		/* hands: not secure yet, the oldest first */
 	struct sat_buf out;		/* answers to what is being read */
 	struct lines lines;
 	struct udp *udp;		/* NULL: none */
+	struct tls *tls;		/* NULL: none */
 	char in[READ_SIZE + 1];		/* a byte more, since a message's end is written to */
 };
 
@@ -93,6 +108,7 @@ struct conn {
 	char *part;			/* what was read of a frame, or waits to be run */
 	uint32_t len, size;
 	bool writing, ending, closing;	/* ending: closed once its answers are out */
+	struct sat_tls_conn *tls;	/* NULL: plain */
 };
 
 struct answers {
@@ -149,12 +165,8 @@ static void leave(struct conn *c)
 	c->list = NULL;
 }
 
-/* It has just made progress: to the end of its list. */
-static void settle(struct conn *c)
+static void line_up(struct conn *c, struct list *l)
 {
-	struct door *d = c->tcp.data;
-	struct list *l = c->part != NULL || c->writing ? &d->busy : &d->idle;
-
 	leave(c);
 	c->active = uv_now(c->tcp.loop);
 	c->list = l;
@@ -162,6 +174,14 @@ static void settle(struct conn *c)
 	c->next = NULL;
 	*(l->last != NULL ? &l->last->next : &l->first) = c;
 	l->last = c;
+}
+
+/* It has just made progress: to the end of its list. */
+static void settle(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+
+	line_up(c, c->part != NULL || c->writing ? &d->busy : &d->idle);
 }
 
 /* ---- An end ------------------------------------------------------------- */
@@ -184,6 +204,22 @@ static void conn_closed(uv_handle_t *h)
 
 static void give_up(uv_timer_t *timer);
 
+/* Tell the other side, if that is possible at once. */
+static void end_tls(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	struct sat_buf *out = &d->tls->out;
+	uv_buf_t rest;
+
+	out->len = 0;
+	sat_tls_close(c->tls, c->writing ? NULL : out);
+	c->tls = NULL;
+	rest = uv_buf_init(out->p, (unsigned)out->len);
+	if (out->len != 0)
+		uv_try_write((uv_stream_t *)&c->tcp, &rest, 1);
+	out->len = 0;
+}
+
 static void conn_close(struct conn *c)
 {
 	struct door *d = c->tcp.data;
@@ -192,6 +228,8 @@ static void conn_close(struct conn *c)
 		return;
 	c->closing = true;
 	leave(c);
+	if (c->tls != NULL)
+		end_tls(c);
 	sat_gauge(d->self, CONNECTIONS, --d->n);
 	uv_close((uv_handle_t *)&c->tcp, conn_closed);
 	if (d->stopping && d->n == 0)
@@ -210,8 +248,7 @@ static void conn_end(struct conn *c)
 /* ---- Answers ------------------------------------------------------------ */
 
 static void take(struct conn *c, char *p, size_t n);
-static void allocate(uv_handle_t *h, size_t hint, uv_buf_t *buf);
-static void heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf);
+static int read_on(struct conn *c);
 
 static void written(uv_write_t *req, int status)
 {
@@ -229,7 +266,8 @@ static void written(uv_write_t *req, int status)
 		conn_close(c);
 		return;
 	}
-	settle(c);
+	if (c->list != &((struct door *)c->tcp.data)->shaking)
+		settle(c);
 	if (part != NULL) {	/* whole frames may have waited for this */
 		c->part = NULL;
 		c->len = c->size = 0;
@@ -241,7 +279,22 @@ static void written(uv_write_t *req, int status)
 	if (c->ending)
 		conn_close(c);
 	else
-		uv_read_start((uv_stream_t *)&c->tcp, allocate, heard);
+		read_on(c);
+}
+
+/* Answers become what goes to the socket, behind what TLS has to say by itself. */
+static bool seal(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	int rc = sat_tls_encrypt(c->tls, d->out.p, d->out.len, &d->tls->out);
+	struct sat_buf plain = d->out;
+
+	d->out = d->tls->out;
+	d->tls->out = plain;
+	d->tls->out.len = 0;
+	if (d->tls->out.full)
+		sat_buf_free(&d->tls->out);
+	return rc == 0;
 }
 
 /* What the socket does not take at once it gets from a buffer of its own. */
@@ -249,11 +302,14 @@ static void flush(struct conn *c)
 {
 	struct door *d = c->tcp.data;
 	uv_stream_t *s = (uv_stream_t *)&c->tcp;
+	bool sealed = c->tls == NULL || seal(c);
 	uv_buf_t rest = uv_buf_init(d->out.p, (unsigned)d->out.len);
 	int n = d->out.len != 0 ? uv_try_write(s, &rest, 1) : 0;
 	struct answers *a;
 
-	if (n < 0 && n != UV_EAGAIN) {
+	if (!sealed)
+		conn_close(c);
+	else if (n < 0 && n != UV_EAGAIN) {
 		conn_close(c);
 	} else if (n != (int)d->out.len) {
 		rest.base += n > 0 ? n : 0;
@@ -469,17 +525,138 @@ static void heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 		add(c, (size_t)n);
 }
 
+/* ---- TLS ---------------------------------------------------------------- */
+
+/* Decrypted bytes: the rest of the frame that has begun, and others. */
+static void feed(struct conn *c, char *p, size_t n)
+{
+	uv_buf_t room;
+
+	while (n > 0 && c->part != NULL && !c->ending && !c->closing) {
+		allocate((uv_handle_t *)&c->tcp, 0, &room);
+		if (room.len == 0) {
+			conn_end(c);
+			return;
+		}
+		room.len = room.len < n ? room.len : n;
+		memcpy(room.base, p, room.len);
+		p += room.len;
+		n -= room.len;
+		add(c, room.len);
+	}
+	if (n == 0 || c->ending || c->closing)
+		return;
+	if (!c->writing) {
+		take(c, p, n);
+		return;
+	}
+	keep(c, p, n);
+	if (!c->closing)
+		settle(c);
+}
+
+/* It goes no further; a port scanner that says nothing is not worth a line. */
+static void tls_failed(struct conn *c, const char *why)
+{
+	struct door *d = c->tcp.data;
+	bool shaking = c->list == &d->shaking;
+
+	if (shaking)
+		sat_count(d->self, TLS_FAILED, 1);
+	if (why != NULL)
+		log_some(d, "%s: %s: %s", PEER(c), shaking ? "TLS handshake" : "TLS", why);
+}
+
+/* n bytes of the socket lie in the buffer of TLS. */
+static void decrypt(struct conn *c, size_t n)
+{
+	struct door *d = c->tcp.data;
+	size_t got;
+	int rc = sat_tls_decrypt(c->tls, d->tls->in, n, d->in, &got, &d->tls->out);
+
+	if (rc != 0 && rc != -EPIPE)
+		tls_failed(c, sat_tls_why(c->tls));
+	if (c->list == &d->shaking && sat_tls_ready(c->tls)) {
+		sat_count(d->self, TLS_ACCEPTED, 1);
+		settle(c);
+	}
+	feed(c, d->in, got);
+	if (!c->closing && !c->writing)
+		flush(c);
+	if (rc != 0 && !c->closing)
+		conn_end(c);
+	d->tls->out.len = 0;
+}
+
+static void allocate_tls(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+	struct door *d = h->data;
+
+	(void)hint;
+	*buf = uv_buf_init(d->tls->in, TLS_READ);
+}
+
+static void heard_tls(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)s;
+	struct door *d = s->data;
+
+	if (n < 0 && c->list == &d->shaking)
+		tls_failed(c, NULL);
+	if (n <= 0) {
+		heard(s, n, buf);
+		return;
+	}
+	sat_count(d->self, BYTES, n);
+	decrypt(c, (size_t)n);
+}
+
+static void close_shaking(struct door *d)
+{
+	uint64_t now = uv_now(sat_loop(d->self));
+
+	while (d->shaking.first != NULL && now - d->shaking.first->active >= d->tls->handshake_ms) {
+		tls_failed(d->shaking.first, "not done within handshake-timeout");
+		conn_close(d->shaking.first);
+	}
+}
+
 /* ---- Connections -------------------------------------------------------- */
 
-static void conn_open(struct door *d, int fd)
+static int read_on(struct conn *c)
+{
+	return uv_read_start((uv_stream_t *)&c->tcp, c->tls != NULL ? allocate_tls : allocate,
+			     c->tls != NULL ? heard_tls : heard);
+}
+
+static void conn_free(struct conn *c)
+{
+	if (c != NULL)
+		sat_tls_close(c->tls, NULL);
+	free(c);
+}
+
+/* NULL: too many, or out of memory. */
+static struct conn *conn_new(struct door *d, bool tls)
 {
 	struct conn *c = d->n < d->max_connections ? calloc(1, sizeof(*c)) : NULL;
 
-	if (c == NULL || uv_tcp_init(sat_loop(d->self), &c->tcp) != 0) {
+	if (c != NULL && tls)
+		c->tls = sat_tls_open(d->tls->keys, NULL);
+	if (c != NULL && (!tls || c->tls != NULL) && uv_tcp_init(sat_loop(d->self), &c->tcp) == 0)
+		return c;
+	conn_free(c);
+	return NULL;
+}
+
+static void conn_open(struct door *d, int fd, bool tls)
+{
+	struct conn *c = conn_new(d, tls);
+
+	if (c == NULL) {
 		sat_count(d->self, REFUSED, 1);
 		log_some(d, d->n < d->max_connections ? "connection refused: out of memory" :
 			 "connection refused: max-connections are open");
-		free(c);
 		close(fd);
 		return;
 	}
@@ -493,30 +670,34 @@ static void conn_open(struct door *d, int fd)
 	}
 	uv_tcp_nodelay(&c->tcp, 1);
 	uv_tcp_keepalive(&c->tcp, 1, 60);	/* a host that vanished is found in some minutes */
-	settle(c);
+	if (tls)
+		line_up(c, &d->shaking);
+	else
+		settle(c);
 	sat_count(d->self, ACCEPTED, 1);
 	sat_gauge(d->self, CONNECTIONS, d->n);
-	if (uv_read_start((uv_stream_t *)&c->tcp, allocate, heard) != 0)
+	if (read_on(c) != 0)
 		conn_close(c);
 }
 
 /* Out of files, the kernel would report the waiting connection for ever. */
-static void knock(uv_poll_t *listener, int status, int events)
+static void knock(uv_poll_t *poll, int status, int events)
 {
-	struct door *d = listener->data;
-	int fd;
+	struct listener *l = poll->data;
+	struct door *d = l->door;
+	int fd, most = l->tls ? ACCEPT_TLS : ACCEPT_MOST;
 
 	(void)status;
 	(void)events;
-	for (int i = 0; i < ACCEPT_MOST; i++) {
-		fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < most; i++) {
+		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			conn_open(d, fd);
+			conn_open(d, fd, l->tls);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			log_some(d, "no connection accepted for a second: %s", strerror(errno));
 			sat_count(d->self, REFUSED, 1);
-			uv_poll_stop(listener);
-			d->paused = true;
+			uv_poll_stop(poll);
+			l->paused = true;
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
 			return;
@@ -538,15 +719,37 @@ static void tick(uv_timer_t *timer)
 {
 	struct door *d = timer->data;
 
-	if (d->paused)
-		d->paused = uv_poll_start(&d->listener, UV_READABLE, knock) != 0;
+	for (unsigned i = 0; i < d->n_listeners; i++)
+		if (d->listeners[i].paused)
+			d->listeners[i].paused = uv_poll_start(d->listeners[i].poll, UV_READABLE, knock) != 0;
 	if (d->idle_ms != 0)
 		close_silent(d, &d->idle, d->idle_ms);
 	close_silent(d, &d->busy, d->stall_ms);
+	close_shaking(d);
 	udp_tick(d->udp);
 }
 
 /* ---- Life --------------------------------------------------------------- */
+
+static void destroy(void *state)
+{
+	struct door *d = state;
+
+	for (unsigned i = 0; i < d->n_listeners; i++)
+		if (d->listeners[i].fd >= 0)
+			close(d->listeners[i].fd);
+	udp_free(d->udp);
+	tls_free(d->tls);
+	sat_buf_free(&d->out);
+	free(d);
+}
+
+static void listen_at(struct door *d, const char *host, int port, bool tls)
+{
+	d->listeners[d->n_listeners++] = (struct listener){
+		.door = d, .host = host, .port = port, .fd = -1, .tls = tls,
+	};
+}
 
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
@@ -556,14 +759,16 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (d == NULL)
 		return -ENOMEM;
 	rc = udp_create(self, conf, &d->lines, &d->udp);
+	if (rc == 0)
+		rc = tls_create(self, conf, &d->tls);
 	if (rc != 0) {
-		free(d);
+		destroy(d);
 		return rc;
 	}
 	d->self = self;
-	d->fd = -1;
-	d->host = sat_conf_string(conf, "host");
-	d->port = (int)sat_conf_integer(conf, "port");
+	listen_at(d, sat_conf_string(conf, "host"), (int)sat_conf_integer(conf, "port"), false);
+	if (d->tls != NULL)
+		listen_at(d, d->tls->host, d->tls->port, true);
 	d->limit = (uint32_t)sat_conf_integer(conf, "frame-limit");
 	d->backlog = (int)sat_conf_integer(conf, "backlog");
 	d->max_connections = sat_conf_integer(conf, "max-connections");
@@ -577,49 +782,80 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 static int open_door(void *state)
 {
 	struct door *d = state;
-	int rc = sat_listen(d->self, d->host, d->port, SOCK_STREAM, &d->fd);
+	int rc = 0;
 
+	for (unsigned i = 0; i < d->n_listeners && rc == 0; i++)
+		rc = sat_listen(d->self, d->listeners[i].host, d->listeners[i].port, SOCK_STREAM,
+				&d->listeners[i].fd);
 	return rc == 0 ? udp_open(d->udp) : rc;
+}
+
+static void closed(uv_handle_t *h)
+{
+	let_go(h->data);
+}
+
+static void poll_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void listener_closed(uv_handle_t *h)
+{
+	struct listener *l = h->data;
+
+	free(h);
+	close(l->fd);
+	l->fd = -1;
+	let_go(l->door);
+}
+
+static int listener_start(struct listener *l)
+{
+	struct door *d = l->door;
+	int rc;
+
+	l->poll = malloc(sizeof(*l->poll));
+	rc = l->poll != NULL ? uv_poll_init(sat_loop(d->self), l->poll, l->fd) : -ENOMEM;
+	if (rc != 0) {
+		free(l->poll);
+		return rc;
+	}
+	l->poll->data = l;
+	listen(l->fd, d->backlog);
+	uv_poll_start(l->poll, UV_READABLE, knock);
+	sat_log(d->self, LOG_INFO, "listening on %s port %d%s", l->host, l->port, !l->tls ? "" :
+		d->tls->verify ? " (TLS, clients need a certificate)" : " (TLS)");
+	return 0;
 }
 
 static int start(void *state)
 {
 	struct door *d = state;
-	struct uv_loop_s *loop = sat_loop(d->self);
 	int rc = udp_start(d->udp);
+	unsigned n = 0;
 
 	if (rc != 0)
 		return rc;
-	rc = uv_poll_init(loop, &d->listener, d->fd);
-	if (rc != 0) {
+	while (n < d->n_listeners && (rc = listener_start(&d->listeners[n])) == 0)
+		n++;
+	if (n < d->n_listeners) {
+		while (n > 0)
+			uv_close((uv_handle_t *)d->listeners[--n].poll, poll_closed);
 		udp_unstart(d->udp);
 		return rc;
 	}
-	uv_timer_init(loop, &d->timer);
-	d->listener.data = d->timer.data = d;
-	d->handles = 3;
-	d->started = true;
-	listen(d->fd, d->backlog);
-	uv_poll_start(&d->listener, UV_READABLE, knock);
+	uv_timer_init(sat_loop(d->self), &d->timer);
 	uv_timer_start(&d->timer, tick, 1000, 1000);
-	sat_log(d->self, LOG_INFO, "listening on %s port %d", d->host, d->port);
+	d->timer.data = d;
+	d->handles = n + 2;
+	d->started = true;
 	return 0;
 }
 
 static void udp_stopped(void *arg)
 {
 	let_go(arg);
-}
-
-static void closed(uv_handle_t *h)
-{
-	struct door *d = h->data;
-
-	if (h == (uv_handle_t *)&d->listener) {
-		close(d->fd);
-		d->fd = -1;
-	}
-	let_go(d);
 }
 
 /* What the kernel has of it by now is run and answered, too. */
@@ -632,9 +868,11 @@ static void last_read(struct conn *c)
 
 	if (c->writing || c->ending || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
 		return;
-	allocate((uv_handle_t *)&c->tcp, 0, &buf);
+	(c->tls != NULL ? allocate_tls : allocate)((uv_handle_t *)&c->tcp, 0, &buf);
 	n = buf.len != 0 ? recv(fd, buf.base, buf.len, MSG_DONTWAIT) : 0;
-	if (n > 0 && buf.base == d->in)
+	if (n > 0 && c->tls != NULL)
+		decrypt(c, (size_t)n);
+	else if (n > 0 && buf.base == d->in)
 		take(c, d->in, (size_t)n);
 	else if (n > 0)
 		add(c, (size_t)n);
@@ -654,6 +892,8 @@ static void give_up(uv_timer_t *timer)
 	struct door *d = timer->data;
 
 	d->stopping = false;
+	while (d->shaking.first != NULL)
+		conn_close(d->shaking.first);
 	while (d->busy.first != NULL)
 		conn_close(d->busy.first);
 	uv_close((uv_handle_t *)timer, closed);
@@ -670,31 +910,22 @@ static void stop(void *state)
 		return;
 	}
 	d->stopping = true;
-	uv_close((uv_handle_t *)&d->listener, closed);
+	for (unsigned i = 0; i < d->n_listeners; i++)
+		uv_close((uv_handle_t *)d->listeners[i].poll, listener_closed);
 	udp_stop(d->udp, udp_stopped, d);
 	for (int i = 0; i < 2; i++)
 		for (struct conn *c = lists[i]->first, *next; c != NULL; c = next) {
 			next = c != last[i] ? c->next : NULL;
 			last_read(c);
 		}
+	end_list(&d->shaking);
 	end_list(&d->idle);
 	end_list(&d->busy);
 	uv_timer_start(&d->timer, give_up, d->n != 0 ? STOP_AFTER : 0, 0);
 }
 
-static void destroy(void *state)
-{
-	struct door *d = state;
-
-	if (d->fd >= 0)
-		close(d->fd);
-	udp_free(d->udp);
-	sat_buf_free(&d->out);
-	free(d);
-}
-
 SAT_MODULE(riemann,
 	.name = "riemann", .version = SAT_VERSION, 
-	.summary = "takes in events and queries of Riemann's clients, over TCP and UDP",
+	.summary = "takes in events and queries of Riemann's clients, over TCP, TLS and UDP",
 	.options = options, .create = create, .open = open_door, .start = start, .stop = stop,
 	.destroy = destroy, .counters = counters);
