@@ -72,7 +72,7 @@ $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 tested = $(firstword $(subst _, ,$(1)))
 FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
-WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup
 define unit_rule
 $(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) \
   $(foreach m,$(call linked,$(1)),$(call module_objs,$(m),builtin/))

@@ -77,7 +77,7 @@ static const char *lay_text(char **at, const char *s)
 /* Arrays first, for their alignment, then the strings. */
 static void lay(struct event *to, const struct sat_event *from)
 {
-	const char **tags = (const char **)(to + 1);
+	const char **tags = (const char **)((char *)to + EVENT_LASTING);
 	struct sat_attr *attrs = (struct sat_attr *)(tags + from->n_tags);
 	char *at = (char *)(attrs + from->n_attrs);
 	struct sat_event *ev = &to->pub;
@@ -111,7 +111,7 @@ struct event *event_copy(const struct sat_event *from)
 		from = &wide;
 	}
 	room = bytes_behind(from);
-	ev = malloc(sizeof(*ev) + room);
+	ev = malloc(EVENT_LASTING + room);
 	if (ev == NULL) {
 		self_add(SELF_NO_MEMORY, 1);
 		return NULL;
@@ -119,7 +119,6 @@ struct event *event_copy(const struct sat_event *from)
 	ev->refs = 1;
 	ev->hops = 0;
 	ev->room = (uint32_t)room;
-	ev->kept = ev->next = NULL;
 	lay(ev, from);
 	return ev;
 }
@@ -129,7 +128,7 @@ static bool borrows(const struct sat_event *from, const struct event *into)
 {
 	const void *const parts[] = { from->host, from->service, from->state, from->description, from->tags,
 				      from->attrs };
-	const char *begin = (const char *)into, *end = (const char *)(into + 1) + into->room;
+	const char *begin = (const char *)into, *end = begin + EVENT_LASTING + into->room;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if ((const char *)parts[i] >= begin && (const char *)parts[i] < end)
@@ -158,6 +157,23 @@ static void lend(struct event *loan, struct event *kept)
 	loan->kept = kept;
 	loan->next = loans;
 	loans = loan;
+}
+
+/* Mostly nothing but numbers has changed: 25 instructions instead of 350. */
+bool event_renew(struct event *into, const struct event *from)
+{
+	struct sat_event *to = &into->pub;
+	const struct sat_event *ev = &from->pub;
+
+	if (into->refs != 1 || (to->n_tags | to->n_attrs | ev->n_tags | ev->n_attrs) != 0 ||
+	    to->description != NULL || ev->description != NULL ||
+	    !event_has(into, to->state, ev->state, from->state_len))
+		return event_refill(into, ev);
+	to->has = ev->has;
+	to->time = ev->time;
+	to->ttl = ev->ttl;
+	to->metric = ev->metric;
+	return true;
 }
 
 const struct sat_event *sat_keep(const struct sat_event *pub)

@@ -3,6 +3,7 @@
 #ifndef EVENT_H
 #define EVENT_H
 
+#include <string.h>
 #include <satellite/module.h>
 #include "arena.h"
 
@@ -14,11 +15,45 @@
 struct event {
 	struct sat_event pub;	/* first: a sat_event of the host's is an event */
 	uint32_t refs;		/* 0: on loan */
+	uint32_t room;		/* a lasting one: bytes for strings and arrays */
 	uint32_t hops;		/* how many emits it is away from the outside */
-	uint32_t room;		/* a lasting one: bytes behind it for strings and arrays */
-	struct event *kept;	/* on loan: its lasting copy, a reference of ours */
-	struct event *next;	/* on loan and kept: the list that events_settle() ends */
+	/* A lasting one has its arrays and strings from here on, and nothing of what follows. */
+	_Alignas(8) struct event *kept;	/* its lasting copy, a reference of ours */
+	struct event *next;	/* kept, too: the list that events_settle() ends */
+	/* Of a message's event, by which the index finds its entry; 0 where the text is nil. */
+	uint32_t hash, host_len, service_len, state_len;
 };
+#define EVENT_LASTING offsetof(struct event, kept)
+
+/* Whether n bytes are the same: most texts are short, and a call of memcmp() is dear. */
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+	uint64_t x, y, differ = 0;
+
+	if (n < 8) {
+		for (size_t i = 0; i < n; i++)
+			differ |= (unsigned char)(a[i] ^ b[i]);
+		return differ == 0;
+	}
+	for (size_t i = 0; i + 8 < n; i += 8) {
+		memcpy(&x, a + i, 8);
+		memcpy(&y, b + i, 8);
+		differ |= x ^ y;
+	}
+	memcpy(&x, a + n - 8, 8);
+	memcpy(&y, b + n - 8, 8);
+	return (differ | (x ^ y)) == 0;
+}
+
+/* Whether a text of a lasting event is this one, of n bytes without its NUL. */
+static inline bool event_has(const struct event *ev, const char *text, const char *s, size_t n)
+{
+	const char *end = (const char *)ev + EVENT_LASTING + ev->room;
+
+	if (text == NULL || s == NULL)
+		return text == s;
+	return (size_t)(end - text) > n && text[n] == '\0' && same_bytes(text, s, n);
+}
 
 static inline struct event *event_of(const struct sat_event *ev)
 {
@@ -35,6 +70,8 @@ struct event *event_loan(struct arena *a, const struct sat_event *from);
 struct event *event_copy(const struct sat_event *from);
 /* The same into a lasting one that nobody else holds.  false: no room there. */
 bool event_refill(struct event *into, const struct sat_event *from);
+/* The same for a message's event that has the host and service of `into`. */
+bool event_renew(struct event *into, const struct event *from);
 /* End all loans of this push: let go of the lasting copies that they hold. */
 void events_settle(void);
 /* Its time + ttl on the steady clock; INT64_MAX: a hundred years and more. */

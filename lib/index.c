@@ -10,45 +10,55 @@
 #include "query.h"
 #include "self.h"
 
-enum { BUCKETS = 1024 };	/* seconds that the ring spans; later ones come round again */
+enum {
+	BUCKETS = 1024,		/* seconds that the ring spans; later ones come round again */
+	CHUNK = 1024,		/* entries */
+};
 
-struct entry;
-struct link { struct entry *prev, *next; };
+/* Entries are numbered from 1 and refer to one another by number, so that one is
+ * 64 bytes: a line of the cache, which is what a large index costs. */
+struct link { uint32_t prev, next; };
 
 /* A host or a service that some entry has. */
 struct name {
 	struct name *chain;
-	struct entry *first, *last;
-	uint32_t hash, n;
+	uint32_t first, last, hash, n;
 	bool nil;
 	char text[];
 };
 
 struct entry {
-	struct entry *chain;
-	struct event *ev;
+	struct event *ev;		/* NULL: a free one; due.next is the next */
+	int64_t deadline;		/* steady */
 	struct name *name[2];		/* its host, its service */
 	struct link with[2];		/* others of that host, of that service */
 	struct link due;		/* others of the same bucket */
-	int64_t deadline;		/* steady */
 	uint32_t hash, bucket;
 };
+_Static_assert(sizeof(struct entry) == 64, "an entry is a line of the cache");
 
+struct slot { uint32_t hash, entry; };	/* entry 0: a free one */
 struct names { struct name **slots; size_t size, n; };
+
+/* What is looked for. */
+struct key { const char *host, *service; size_t host_len, service_len; uint32_t hash; };
 
 #define DEFAULTS { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 4000000 }
 
 static struct index_conf conf = DEFAULTS;
-static struct entry **slots;
+static struct slot *slots;		/* probed in line; at most 7 of 8 are taken */
 static size_t size, count;
+static struct entry **chunks;		/* as many as there ever were entries for */
+static size_t n_chunks;
+static uint32_t free_entry;		/* the first of them; 0: none */
 static struct names names[2];
 static struct link ring[BUCKETS];	/* first (next) and last (prev) of each */
 static int64_t reaped = INT64_MIN;	/* the second up to which the ring was read */
 static int64_t last_turn;
 
-static bool same(const char *a, const char *b)
+static inline struct entry *entry_at(uint32_t n)
 {
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+	return &chunks[n / CHUNK][n % CHUNK];
 }
 
 /* ---- Names -------------------------------------------------------------- */
@@ -128,12 +138,14 @@ static void name_drop(struct names *t, struct name *n)
 	free(n);
 }
 
-static void name_join(struct name *n, struct entry *e, int which)
+static void name_join(struct name *n, uint32_t at, int which)
 {
+	struct entry *e = entry_at(at);
+
 	e->name[which] = n;
-	e->with[which] = (struct link){ n->last, NULL };
-	*(n->last != NULL ? &n->last->with[which].next : &n->first) = e;
-	n->last = e;
+	e->with[which] = (struct link){ n->last, 0 };
+	*(n->last != 0 ? &entry_at(n->last)->with[which].next : &n->first) = at;
+	n->last = at;
 	n->n++;
 }
 
@@ -142,31 +154,34 @@ static void name_leave(struct entry *e, int which)
 	struct name *n = e->name[which];
 	struct link *l = &e->with[which];
 
-	*(l->prev != NULL ? &l->prev->with[which].next : &n->first) = l->next;
-	*(l->next != NULL ? &l->next->with[which].prev : &n->last) = l->prev;
+	*(l->prev != 0 ? &entry_at(l->prev)->with[which].next : &n->first) = l->next;
+	*(l->next != 0 ? &entry_at(l->next)->with[which].prev : &n->last) = l->prev;
 	n->n--;
 	name_drop(&names[which], n);
 }
 
 /* ---- Deadlines ---------------------------------------------------------- */
 
-static void due_join(struct entry *e)
+static void due_join(uint32_t at)
 {
+	struct entry *e = entry_at(at);
 	int64_t second = e->deadline / SAT_SECOND + 1;	/* of INT64_MAX, too */
+	struct link *bucket;
 
 	/* What is due already must lie where the reaper has yet to look. */
 	if (second <= reaped)
 		second = reaped + 1;
 	e->bucket = (uint32_t)((uint64_t)second % BUCKETS);
-	e->due = (struct link){ ring[e->bucket].prev, NULL };
-	*(e->due.prev != NULL ? &e->due.prev->due.next : &ring[e->bucket].next) = e;
-	ring[e->bucket].prev = e;
+	bucket = &ring[e->bucket];
+	e->due = (struct link){ bucket->prev, 0 };
+	*(bucket->prev != 0 ? &entry_at(bucket->prev)->due.next : &bucket->next) = at;
+	bucket->prev = at;
 }
 
 static void due_leave(struct entry *e)
 {
-	*(e->due.prev != NULL ? &e->due.prev->due.next : &ring[e->bucket].next) = e->due.next;
-	*(e->due.next != NULL ? &e->due.next->due.prev : &ring[e->bucket].prev) = e->due.prev;
+	*(e->due.prev != 0 ? &entry_at(e->due.prev)->due.next : &ring[e->bucket].next) = e->due.next;
+	*(e->due.next != 0 ? &entry_at(e->due.next)->due.prev : &ring[e->bucket].prev) = e->due.prev;
 }
 
 static int64_t deadline_of(const struct sat_event *ev)
@@ -186,82 +201,134 @@ const struct index_conf *index_settings(void)
 	return &conf;
 }
 
-static struct entry **find(const char *host, const char *service, uint32_t hash)
+static struct key key_of(const char *host, const char *service)
 {
-	struct entry **at;
+	struct key k = { host, service, host != NULL ? strlen(host) : 0, service != NULL ? strlen(service) : 0, 0 };
 
-	if (size == 0)
-		return NULL;
-	for (at = &slots[hash & (size - 1)]; *at != NULL; at = &(*at)->chain)
-		if ((*at)->hash == hash && same((*at)->ev->pub.host, host) &&
-		    same((*at)->ev->pub.service, service))
-			return at;
-	return NULL;
+	k.hash = hash_texts(host, k.host_len, service, k.service_len);
+	return k;
+}
+
+static inline bool is(const struct entry *e, const struct key *k)
+{
+	return e->hash == k->hash && e->ev != NULL &&
+	       event_has(e->ev, e->ev->pub.host, k->host, k->host_len) &&
+	       event_has(e->ev, e->ev->pub.service, k->service, k->service_len);
+}
+
+static uint32_t find(const struct key *k)
+{
+	for (size_t i = k->hash & (size - 1); size != 0 && slots[i].entry != 0; i = (i + 1) & (size - 1))
+		if (slots[i].hash == k->hash && is(entry_at(slots[i].entry), k))
+			return slots[i].entry;
+	return 0;
+}
+
+static void slot_take(struct slot *table, size_t n, struct slot s)
+{
+	size_t i = s.hash & (n - 1);
+
+	while (table[i].entry != 0)
+		i = (i + 1) & (n - 1);
+	table[i] = s;
+}
+
+/* Those behind it move up as far as their hash lets them, so that no probe ends too soon. */
+static void slot_leave(uint32_t hash, uint32_t entry)
+{
+	size_t mask = size - 1, hole = hash & mask;
+
+	while (slots[hole].entry != entry)
+		hole = (hole + 1) & mask;
+	for (size_t i = (hole + 1) & mask; slots[i].entry != 0; i = (i + 1) & mask)
+		if (((i - slots[i].hash) & mask) >= ((i - hole) & mask)) {
+			slots[hole] = slots[i];
+			hole = i;
+		}
+	slots[hole].entry = 0;
 }
 
 static int grow(void)
 {
 	size_t more = size != 0 ? 2 * size : 1024;
-	struct entry **p, *e;
+	struct slot *p;
 
-	if (count < size)
+	if (count < size / 8 * 7)
 		return 0;
-	p = calloc(more, sizeof(struct entry *));
+	p = calloc(more, sizeof(*p));
 	if (p == NULL)
-		return size != 0 ? 0 : -ENOMEM;
+		return count + 1 < size ? 0 : -ENOMEM;
 	for (size_t i = 0; i < size; i++)
-		while ((e = slots[i]) != NULL) {
-			slots[i] = e->chain;
-			e->chain = p[e->hash & (more - 1)];
-			p[e->hash & (more - 1)] = e;
-		}
+		if (slots[i].entry != 0)
+			slot_take(p, more, slots[i]);
 	free(slots);
 	slots = p;
 	size = more;
 	return 0;
 }
 
-static void unlink_entry(struct entry **at)
+/* A chunk's worth of free entries; number 0 is none. */
+static int more_entries(void)
 {
-	struct entry *e = *at;
+	struct entry **p = realloc(chunks, (n_chunks + 1) * sizeof(*p));
 
-	*at = e->chain;
+	if (p == NULL)
+		return -ENOMEM;
+	chunks = p;
+	p[n_chunks] = aligned_alloc(sizeof(struct entry), CHUNK * sizeof(struct entry));
+	if (p[n_chunks] == NULL)
+		return -ENOMEM;
+	n_chunks++;
+	for (uint32_t i = CHUNK, at = (uint32_t)n_chunks * CHUNK; i-- > 0;)
+		if (--at != 0) {
+			entry_at(at)->ev = NULL;
+			entry_at(at)->due.next = free_entry;
+			free_entry = at;
+		}
+	return 0;
+}
+
+/* Out of all lists; its event is the caller's. */
+static struct event *take_out(uint32_t at)
+{
+	struct entry *e = entry_at(at);
+	struct event *ev = e->ev;
+
+	slot_leave(e->hash, at);
 	name_leave(e, 0);
 	name_leave(e, 1);
 	due_leave(e);
+	e->ev = NULL;
+	e->due.next = free_entry;
+	free_entry = at;
 	count--;
+	return ev;
 }
 
-static void free_entry(struct entry *e)
+static int insert(const struct sat_event *ev, const struct key *k)
 {
-	sat_drop(&e->ev->pub);
-	free(e);
-}
-
-static int insert(const struct sat_event *ev, uint32_t hash)
-{
-	struct entry *e;
+	struct event *copy;
 	struct name *n[2];
+	uint32_t at;
 
 	if (count >= conf.max)
 		return -ENOBUFS;
-	if (grow() != 0)
+	if (grow() != 0 || (free_entry == 0 && more_entries() != 0))
 		return -ENOMEM;
-	e = calloc(1, sizeof(*e));
-	if (e == NULL)
-		return -ENOMEM;
-	e->ev = event_copy(ev);
+	copy = event_copy(ev);
 	n[0] = name_get(&names[0], ev->host);
 	n[1] = name_get(&names[1], ev->service);
-	if (e->ev == NULL || n[0] == NULL || n[1] == NULL)
+	if (copy == NULL || n[0] == NULL || n[1] == NULL)
 		goto fail;
-	name_join(n[0], e, 0);
-	name_join(n[1], e, 1);
-	e->hash = hash;
-	e->chain = slots[hash & (size - 1)];
-	slots[hash & (size - 1)] = e;
-	e->deadline = deadline_of(ev);
-	due_join(e);
+	at = free_entry;
+	free_entry = entry_at(at)->due.next;
+	entry_at(at)->ev = copy;
+	entry_at(at)->hash = k->hash;
+	entry_at(at)->deadline = deadline_of(ev);
+	name_join(n[0], at, 0);
+	name_join(n[1], at, 1);
+	due_join(at);
+	slot_take(slots, size, (struct slot){ k->hash, at });
 	count++;
 	return 0;
 fail:
@@ -269,18 +336,19 @@ fail:
 		name_drop(&names[0], n[0]);
 	if (n[1] != NULL)
 		name_drop(&names[1], n[1]);
-	if (e->ev != NULL)
-		sat_drop(&e->ev->pub);
-	free(e);
+	if (copy != NULL)
+		sat_drop(&copy->pub);
 	return -ENOMEM;
 }
 
-static int replace(struct entry *e, const struct sat_event *ev)
+/* loan: ev as a message's event, or NULL. */
+static int replace(uint32_t at, const struct sat_event *ev, const struct event *loan)
 {
+	struct entry *e = entry_at(at);
 	int64_t deadline = deadline_of(ev);
 	struct event *copy;
 
-	if (&e->ev->pub == ev || event_refill(e->ev, ev))
+	if (&e->ev->pub == ev || (loan != NULL ? event_renew(e->ev, loan) : event_refill(e->ev, ev)))
 		goto kept;
 	copy = event_copy(ev);
 	if (copy == NULL)
@@ -292,81 +360,94 @@ kept:
 	if (deadline < e->deadline) {
 		due_leave(e);
 		e->deadline = deadline;
-		due_join(e);
+		due_join(at);
 	}
 	e->deadline = deadline;
 	return 0;
 }
 
-static struct { const struct event *events; uint32_t n, hash[INDEX_AHEAD]; } ahead;
+static struct { const struct event *events; uint32_t n, entry[INDEX_AHEAD]; } ahead;
 
 void index_expect(const struct event *events, uint32_t n)
 {
-	const struct entry *e;
 	const char *ev;
 
 	ahead.events = events;
-	ahead.n = size != 0 ? n : 0;
-	for (uint32_t i = 0; i < ahead.n; i++) {
-		ahead.hash[i] = hash_pair(events[i].pub.host, events[i].pub.service);
-		__builtin_prefetch(&slots[ahead.hash[i] & (size - 1)]);
+	ahead.n = n;
+	if (size == 0)
+		memset(ahead.entry, 0, sizeof(ahead.entry));
+	for (uint32_t i = 0; size != 0 && i < n; i++)
+		__builtin_prefetch(&slots[events[i].hash & (size - 1)]);
+	for (uint32_t i = 0; size != 0 && i < n; i++) {
+		size_t at = events[i].hash & (size - 1);
+
+		while (slots[at].hash != events[i].hash && slots[at].entry != 0)
+			at = (at + 1) & (size - 1);
+		ahead.entry[i] = slots[at].entry;
+		if (ahead.entry[i] != 0)
+			__builtin_prefetch(entry_at(ahead.entry[i]), 1);
 	}
-	for (uint32_t i = 0; i < ahead.n; i++)
-		__builtin_prefetch(slots[ahead.hash[i] & (size - 1)]);
-	for (uint32_t i = 0; i < ahead.n; i++) {
-		e = slots[ahead.hash[i] & (size - 1)];
-		if (e == NULL)
+	for (uint32_t i = 0; i < n; i++) {
+		if (ahead.entry[i] == 0)
 			continue;
-		ev = (const char *)e->ev;
-		for (size_t line = 0; line < sizeof(struct event) + 64; line += 64)
+		ev = (const char *)entry_at(ahead.entry[i])->ev;
+		for (size_t line = 0; line < EVENT_LASTING + 64; line += 64)
 			__builtin_prefetch(ev + line, 1);
 	}
 }
 
-static uint32_t hash_of(const struct sat_event *ev)
+/* One of those that index_expect() named, or NULL. */
+static inline const struct event *expected(const struct sat_event *ev, uint32_t *entry)
 {
 	uintptr_t at = (uintptr_t)ev - (uintptr_t)ahead.events;
 
-	if (at < ahead.n * sizeof(struct event))
-		return ahead.hash[at / sizeof(struct event)];
-	return hash_pair(ev->host, ev->service);
+	if (at >= ahead.n * sizeof(struct event))
+		return NULL;
+	*entry = ahead.entry[at / sizeof(struct event)];
+	return (const struct event *)ev;
 }
 
 int index_put(const struct sat_event *ev)
 {
-	uint32_t hash = hash_of(ev);
-	struct entry **at = find(ev->host, ev->service, hash), *e;
+	uint32_t at = 0;
+	const struct event *loan = expected(ev, &at);
+	struct key k = loan == NULL ? key_of(ev->host, ev->service) :
+		(struct key){ ev->host, ev->service, loan->host_len, loan->service_len, loan->hash };
 
-	if (ev->state != NULL && strcmp(ev->state, "expired") == 0) {
-		if (at == NULL)
-			return 0;
-		e = *at;
-		unlink_entry(at);
-		free_entry(e);
+	if (at == 0 || !is(entry_at(at), &k))
+		at = find(&k);
+	if (ev->state != NULL && ev->state[0] == 'e' && strcmp(ev->state, "expired") == 0) {
+		if (at != 0)
+			sat_drop(&take_out(at)->pub);
 		return 0;
 	}
 	if (!(ev->has & SAT_HAS_TIME))
 		return -EINVAL;
-	return at != NULL ? replace(*at, ev) : insert(ev, hash);
+	return at != 0 ? replace(at, ev, loan) : insert(ev, &k);
+}
+
+static uint32_t find_texts(const char *host, const char *service)
+{
+	struct key k = key_of(host, service);
+
+	return find(&k);
 }
 
 int index_delete(const char *host, const char *service)
 {
-	struct entry **at = find(host, service, hash_pair(host, service)), *e;
+	uint32_t at = find_texts(host, service);
 
-	if (at == NULL)
+	if (at == 0)
 		return -ENOENT;
-	e = *at;
-	unlink_entry(at);
-	free_entry(e);
+	sat_drop(&take_out(at)->pub);
 	return 0;
 }
 
 const struct sat_event *index_get(const char *host, const char *service)
 {
-	struct entry **at = find(host, service, hash_pair(host, service));
+	uint32_t at = find_texts(host, service);
 
-	return at != NULL ? &(*at)->ev->pub : NULL;
+	return at != 0 ? &entry_at(at)->ev->pub : NULL;
 }
 
 size_t index_size(void)
@@ -378,7 +459,7 @@ size_t index_size(void)
 
 struct hits { const struct sat_event **evs; size_t n, room; };
 
-static int hit(struct hits *h, const struct sat_query *q, struct entry *e)
+static int hit(struct hits *h, const struct sat_query *q, const struct entry *e)
 {
 	const struct sat_event **p;
 
@@ -414,13 +495,13 @@ static int collect(struct hits *h, const struct sat_query *q)
 		}
 	}
 	if (best != NULL) {
-		for (struct entry *e = best->first; e != NULL && rc == 0; e = e->with[which].next)
-			rc = hit(h, q, e);
+		for (uint32_t at = best->first; at != 0 && rc == 0; at = entry_at(at)->with[which].next)
+			rc = hit(h, q, entry_at(at));
 		return rc;
 	}
 	for (size_t i = 0; i < size && rc == 0; i++)
-		for (struct entry *e = slots[i]; e != NULL && rc == 0; e = e->chain)
-			rc = hit(h, q, e);
+		if (slots[i].entry != 0)
+			rc = hit(h, q, entry_at(slots[i].entry));
 	return rc;
 }
 
@@ -516,36 +597,27 @@ static struct event *expired_event(const struct sat_event *was, struct arena *a)
 	return ev;
 }
 
-static struct entry **place_of(struct entry *e)
-{
-	struct entry **at = &slots[e->hash & (size - 1)];
-
-	while (*at != e)
-		at = &(*at)->chain;
-	return at;
-}
-
 /* Look through one bucket: hand out what is due, file anew what is not. */
 static uint32_t reap_bucket(uint32_t b, int64_t now, uint32_t most, struct arena *a,
 			    void (*expired)(void *arg, struct event *ev, const struct sat_event *was), void *arg)
 {
-	struct entry *e = ring[b].next, *next, *last = ring[b].prev;
-	uint32_t n = 0;
+	uint32_t at = ring[b].next, next, last = ring[b].prev, n = 0;
 
-	for (; e != NULL && n < most; e = next) {
-		next = e != last ? e->due.next : NULL;
+	for (; at != 0 && n < most; at = next) {
+		struct entry *e = entry_at(at);
+
+		next = at != last ? e->due.next : 0;
 		if (e->deadline < now) {
-			struct event *ev = expired_event(&e->ev->pub, a);
+			struct event *was = take_out(at), *ev = expired_event(&was->pub, a);
 
-			unlink_entry(place_of(e));
 			if (ev != NULL)
-				expired(arg, ev, &e->ev->pub);
-			free_entry(e);
+				expired(arg, ev, &was->pub);
+			sat_drop(&was->pub);
 			self_add(SELF_EXPIRED, 1);
 			n++;
 		} else {
 			due_leave(e);
-			due_join(e);
+			due_join(at);
 		}
 	}
 	return n;
@@ -576,36 +648,39 @@ int64_t index_next(void)
 
 int64_t index_left(const struct sat_event *ev)
 {
-	struct entry **at = find(ev->host, ev->service, hash_pair(ev->host, ev->service));
+	uint32_t at = find_texts(ev->host, ev->service);
 
-	if (at == NULL)
+	if (at == 0)
 		return 0;
-	return (*at)->deadline != INT64_MAX ? (*at)->deadline - clock_steady() : INT64_MAX;
+	return entry_at(at)->deadline != INT64_MAX ? entry_at(at)->deadline - clock_steady() : INT64_MAX;
 }
 
 void index_set_left(const struct sat_event *ev, int64_t left)
 {
-	struct entry **at = find(ev->host, ev->service, hash_pair(ev->host, ev->service));
+	uint32_t at = find_texts(ev->host, ev->service);
 
-	if (at == NULL)
+	if (at == 0)
 		return;
-	due_leave(*at);
-	(*at)->deadline = left < INT64_MAX - clock_steady() ? clock_steady() + left : INT64_MAX;
-	due_join(*at);
+	due_leave(entry_at(at));
+	entry_at(at)->deadline = left < INT64_MAX - clock_steady() ? clock_steady() + left : INT64_MAX;
+	due_join(at);
 }
 
 void index_free(void)
 {
 	for (size_t i = 0; i < size; i++)
-		while (slots[i] != NULL) {
-			struct entry *e = slots[i];
-
-			unlink_entry(&slots[i]);
-			free_entry(e);
-		}
+		while (slots[i].entry != 0)
+			sat_drop(&take_out(slots[i].entry)->pub);
 	free(slots);
 	slots = NULL;
 	size = count = 0;
+	for (size_t i = 0; i < n_chunks; i++)
+		free(chunks[i]);
+	free(chunks);
+	chunks = NULL;
+	n_chunks = 0;
+	ahead.n = 0;
+	free_entry = 0;
 	for (int i = 0; i < 2; i++) {
 		free(names[i].slots);
 		names[i] = (struct names){ 0 };

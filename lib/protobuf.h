@@ -13,29 +13,38 @@ enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
 struct span { uint8_t *p, *end; };
 
-static inline bool varint_long(struct span *s, uint64_t *v)
+/* Where it ends, or NULL.  Takes no span, which would then have to lie in memory. */
+static uint8_t *varint_long(uint8_t *p, const uint8_t *end, uint64_t *v)
 {
 	uint64_t x = 0;
 
-	for (unsigned shift = 0; shift < 70 && s->p < s->end; shift += 7) {
-		uint8_t c = *s->p++;
+	for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
+		uint8_t c = *p++;
 
 		x |= (uint64_t)(c & 0x7f) << shift;
 		if (c < 0x80) {
 			*v = x;
-			return true;
+			return p;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static inline bool varint(struct span *s, uint64_t *v)
 {
+	uint64_t x;
+	uint8_t *p;
+
 	if (s->p < s->end && *s->p < 0x80) {
 		*v = *s->p++;
 		return true;
 	}
-	return varint_long(s, v);
+	p = varint_long(s->p, s->end, &x);
+	if (p == NULL)
+		return false;
+	s->p = p;
+	*v = x;
+	return true;
 }
 
 static inline bool bytes(struct span *s, struct span *inside)

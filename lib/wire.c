@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "hash.h"
 #include "protobuf.h"
 #include "self.h"
 #include "wire.h"
@@ -30,15 +31,15 @@ enum { ATTR_KEY = 1 << 3 | BYTES, ATTR_VALUE = 2 << 3 | BYTES };
 
 struct decoder {
 	struct arena *arena;
-	uint8_t **nuls;			/* where this event's strings end */
+	uint8_t **nuls;			/* where this event's tags and attributes end */
 	uint32_t n_nuls, room;
 	uint8_t *few[NULS];
 };
 
 /* One event while it is read. */
 struct raw {
-	const char *host, *service, *state, *description;	/* over them: attributes of that name */
-	const char *over_host, *over_service, *over_state, *over_description;
+	struct span host, service, state, description;	/* p NULL: nil */
+	struct span over_host, over_service, over_state, over_description;	/* attributes of that name */
 	const char **tags;
 	struct sat_attr *attrs;
 	uint32_t n_tags, n_attrs, room_tags, room_attrs;
@@ -73,22 +74,25 @@ static int more_nuls(struct decoder *d)
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int keep_string(struct decoder *d, struct span s, const char **to)
-{
-	if (d->n_nuls == d->room && more_nuls(d) != 0)
-		return -ENOMEM;
-	if (__builtin_expect(has_nul(s.p, (size_t)(s.end - s.p)), 0))
-		replace_nuls(s);
-	d->nuls[d->n_nuls++] = s.end;
-	*to = (const char *)s.p;
-	return 0;
-}
-
-static inline __attribute__((always_inline)) int string(struct decoder *d, struct span *s, const char **to)
+static inline bool text(struct span *s, struct span *to)
 {
 	struct span inside;
 
-	return bytes(s, &inside) ? keep_string(d, inside, to) : -EBADMSG;
+	if (!bytes(s, &inside))
+		return false;
+	if (__builtin_expect(has_nul(inside.p, (size_t)(inside.end - inside.p)), 0))
+		replace_nuls(inside);
+	*to = inside;
+	return true;
+}
+
+static int keep_string(struct decoder *d, struct span s, const char **to)
+{
+	if (d->n_nuls == d->room && more_nuls(d) != 0)
+		return -ENOMEM;
+	d->nuls[d->n_nuls++] = s.end;
+	*to = (const char *)s.p;
+	return 0;
 }
 
 /* An array that has n of its room in use: room for one more. */
@@ -109,11 +113,11 @@ static int grow(struct arena *a, void *array, uint32_t n, uint32_t *room, size_t
 	return 0;
 }
 
-static int tag(struct decoder *d, struct span *s, struct raw *r)
+static int tag(struct decoder *d, struct span s, struct raw *r)
 {
 	if (grow(d->arena, &r->tags, r->n_tags, &r->room_tags, sizeof(*r->tags)) != 0)
 		return -ENOMEM;
-	return string(d, s, &r->tags[r->n_tags++]);
+	return keep_string(d, s, &r->tags[r->n_tags++]);
 }
 
 static bool is(struct span s, const char *name, size_t n)
@@ -125,82 +129,102 @@ static bool is(struct span s, const char *name, size_t n)
 /* As Riemann has it: an attribute may override a text, never another field. */
 static int apply_attr(struct decoder *d, struct raw *r, struct span key, struct span value)
 {
-	const char **over = IS(key, "host") ? &r->over_host : IS(key, "service") ? &r->over_service :
+	struct span *over = IS(key, "host") ? &r->over_host : IS(key, "service") ? &r->over_service :
 		IS(key, "state") ? &r->over_state : IS(key, "description") ? &r->over_description : NULL;
 	struct sat_attr *attr;
 
 	if (IS(key, "tags") || IS(key, "time") || IS(key, "ttl") || IS(key, "metric"))
 		return 0;
-	if (over == NULL) {
-		if (grow(d->arena, &r->attrs, r->n_attrs, &r->room_attrs, sizeof(*attr)) != 0)
-			return -ENOMEM;
-		attr = &r->attrs[r->n_attrs++];
-		if (keep_string(d, key, &attr->key) != 0)
-			return -ENOMEM;
-		over = &attr->value;
+	if (value.p == NULL)
+		value = (struct span){ key.end, key.end };	/* the empty string */
+	if (over != NULL) {
+		*over = value;
+		return 0;
 	}
-	*over = "";
-	return value.p != NULL ? keep_string(d, value, over) : 0;
+	if (grow(d->arena, &r->attrs, r->n_attrs, &r->room_attrs, sizeof(*attr)) != 0)
+		return -ENOMEM;
+	attr = &r->attrs[r->n_attrs++];
+	if (keep_string(d, key, &attr->key) != 0)
+		return -ENOMEM;
+	return keep_string(d, value, &attr->value);
 }
 
-static int attribute(struct decoder *d, struct span *s, struct raw *r)
+static int attribute(struct decoder *d, struct span in, struct raw *r)
 {
-	struct span in, key = { 0 }, value = { 0 };
+	struct span key = { 0 }, value = { 0 };
 	uint64_t what;
 
-	if (!bytes(s, &in))
-		return -EBADMSG;
 	while (in.p < in.end) {
 		if (!varint(&in, &what))
 			return -EBADMSG;
-		if (!(what == ATTR_KEY ? bytes(&in, &key) : what == ATTR_VALUE ? bytes(&in, &value) : skip(&in, what)))
+		if (!(what == ATTR_KEY ? text(&in, &key) : what == ATTR_VALUE ? text(&in, &value) : skip(&in, what)))
 			return -EBADMSG;
 	}
 	return key.p != NULL ? apply_attr(d, r, key, value) : -EBADMSG;
 }
 
-static inline int number(struct span *s, struct raw *r, uint32_t seen, int64_t *to)
+static inline bool number(struct span *s, struct raw *r, uint32_t seen, int64_t *to)
 {
 	uint64_t v;
 
 	if (!varint(s, &v))
-		return -EBADMSG;
+		return false;
 	*to = (int64_t)v;
 	r->seen |= seen;
-	return 0;
+	return true;
 }
 
-static inline int real(struct span *s, struct raw *r, uint32_t seen, void *to, size_t size)
+static inline bool real(struct span *s, struct raw *r, uint32_t seen, void *to, size_t size)
 {
 	r->seen |= seen;
-	return fixed(s, to, size) ? 0 : -EBADMSG;
+	return fixed(s, to, size);
+}
+
+/* What few events have, or a field that nobody asked for. */
+static int read_rare(struct decoder *d, struct span *s, uint64_t what, struct raw *r)
+{
+	struct span in;
+
+	switch (what) {
+	case EVENT_TAG:
+		return text(s, &in) ? tag(d, in, r) : -EBADMSG;
+	case EVENT_ATTR:
+		return bytes(s, &in) ? attribute(d, in, r) : -EBADMSG;
+	default:
+		return skip(s, what) ? 0 : -EBADMSG;
+	}
 }
 
 static int read_event(struct decoder *d, struct span s, struct raw *r)
 {
+	struct span rest;
 	uint64_t what;
-	int rc = 0;
+	bool good = true;
+	int rc;
 
-	while (rc == 0 && s.p < s.end) {
+	while (good && s.p < s.end) {
 		if (!varint(&s, &what))
 			return -EBADMSG;
 		switch (what) {
-		case EVENT_HOST:	rc = string(d, &s, &r->host); break;
-		case EVENT_SERVICE:	rc = string(d, &s, &r->service); break;
-		case EVENT_STATE:	rc = string(d, &s, &r->state); break;
-		case EVENT_DESCRIPTION:	rc = string(d, &s, &r->description); break;
-		case EVENT_TAG:		rc = tag(d, &s, r); break;
-		case EVENT_ATTR:	rc = attribute(d, &s, r); break;
-		case EVENT_TIME:	rc = number(&s, r, SEEN_SECONDS, &r->seconds); break;
-		case EVENT_MICROS:	rc = number(&s, r, SEEN_MICROS, &r->micros); break;
-		case EVENT_SINT64:	rc = number(&s, r, SEEN_SINT64, &r->sint64); break;
-		case EVENT_D:		rc = real(&s, r, SEEN_D, &r->d, sizeof(r->d)); break;
-		case EVENT_F:		rc = real(&s, r, SEEN_F, &r->f, sizeof(r->f)); break;
-		case EVENT_TTL:		rc = real(&s, r, SEEN_TTL, &r->ttl, sizeof(r->ttl)); break;
-		default:		rc = skip(&s, what) ? 0 : -EBADMSG; break;
+		case EVENT_HOST:	good = text(&s, &r->host); break;
+		case EVENT_SERVICE:	good = text(&s, &r->service); break;
+		case EVENT_STATE:	good = text(&s, &r->state); break;
+		case EVENT_DESCRIPTION:	good = text(&s, &r->description); break;
+		case EVENT_TIME:	good = number(&s, r, SEEN_SECONDS, &r->seconds); break;
+		case EVENT_MICROS:	good = number(&s, r, SEEN_MICROS, &r->micros); break;
+		case EVENT_SINT64:	good = number(&s, r, SEEN_SINT64, &r->sint64); break;
+		case EVENT_D:		good = real(&s, r, SEEN_D, &r->d, sizeof(r->d)); break;
+		case EVENT_F:		good = real(&s, r, SEEN_F, &r->f, sizeof(r->f)); break;
+		case EVENT_TTL:		good = real(&s, r, SEEN_TTL, &r->ttl, sizeof(r->ttl)); break;
+		default:
+			rest = s;	/* so that s itself may stay in registers */
+			rc = read_rare(d, &rest, what, r);
+			if (rc != 0)
+				return rc;
+			s.p = rest.p;
 		}
 	}
-	return rc;
+	return good ? 0 : -EBADMSG;
 }
 
 static inline void set_metric(struct sat_event *ev, const struct raw *r)
@@ -251,15 +275,29 @@ static int set_rare(struct decoder *d, struct sat_event *ev, struct raw *r)
 /* By hand, since for this gcc would take a rep stos, which is slower than all the rest. */
 static inline void begin(struct raw *r)
 {
-	r->host = r->service = r->state = r->description = NULL;
-	r->over_host = r->over_service = r->over_state = r->over_description = NULL;
+	r->host.p = r->service.p = r->state.p = r->description.p = NULL;
+	r->over_host.p = r->over_service.p = r->over_state.p = r->over_description.p = NULL;
 	r->n_tags = r->n_attrs = r->room_tags = r->room_attrs = r->seen = 0;
+}
+
+/* A text with its NUL, now that what lay there has been read. */
+static inline const char *end_text(const struct span *s, const struct span *over, uint32_t *len)
+{
+	if (over->p != NULL)
+		s = over;
+	*len = 0;
+	if (s->p == NULL)
+		return NULL;
+	*len = (uint32_t)(s->end - s->p);
+	*s->end = '\0';
+	return (const char *)s->p;
 }
 
 static int event(struct decoder *d, struct span s, struct event *to)
 {
 	struct raw r;
 	struct sat_event *ev = &to->pub;
+	uint32_t len;
 	int rc;
 
 	begin(&r);
@@ -269,11 +307,14 @@ static int event(struct decoder *d, struct span s, struct event *to)
 		return rc;
 	for (uint32_t i = 0; i < d->n_nuls; i++)
 		*d->nuls[i] = '\0';
-	ev->size = sizeof(*ev);
-	ev->host = r.over_host != NULL ? r.over_host : r.host;
-	ev->service = r.over_service != NULL ? r.over_service : r.service;
-	ev->state = r.over_state != NULL ? r.over_state : r.state;
-	ev->description = r.over_description != NULL ? r.over_description : r.description;
+	*ev = (struct sat_event){ .size = sizeof(*ev) };
+	ev->host = end_text(&r.host, &r.over_host, &to->host_len);
+	ev->service = end_text(&r.service, &r.over_service, &to->service_len);
+	ev->state = end_text(&r.state, &r.over_state, &to->state_len);
+	ev->description = end_text(&r.description, &r.over_description, &len);
+	to->refs = to->hops = 0;
+	to->kept = to->next = NULL;
+	to->hash = hash_texts(ev->host, to->host_len, ev->service, to->service_len);
 	set_metric(ev, &r);
 	set_time(ev, &r);
 	if (r.seen & SEEN_TTL && r.ttl == r.ttl) {
@@ -364,7 +405,7 @@ int wire_decode(uint8_t *buf, size_t len, struct arena *a, struct wire_msg *out)
 		d.arena = a;
 		d.nuls = d.few;
 		d.room = NULS;
-		out->events = arena_get(a, out->n * sizeof(*out->events));
+		out->events = arena_raw(a, out->n * sizeof(*out->events));	/* each is filled in whole */
 		if (out->events == NULL)
 			return -ENOMEM;
 		rc = events(&d, all, out);

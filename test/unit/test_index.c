@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "index.h"
 #include "query.h"
 #include "unit/fault.h"
@@ -227,6 +228,77 @@ static void what_is_left_is_set_again(void **unused)
 	assert_int_equal(expired_n, 1);
 }
 
+/* The table nearly full, so that probes are long, end at its end and go on at its beginning. */
+static void none_is_lost_among_many(void **unused)
+{
+	enum { KEYS = 890 };
+	static bool there[KEYS];
+	unsigned random = 1, n = 0;
+	char host[16];
+
+	(void)unused;
+	for (int i = 0; i < 40000; i++) {
+		unsigned k = (random = random * 1103515245 + 12345) / 65536 % KEYS;
+
+		sprintf(host, "h%u", k);
+		assert_int_equal(index_get(host, "s") != NULL, there[k]);
+		if (random / 4096 % 8 == 0)
+			assert_int_equal(index_delete(host, "s"), there[k] ? 0 : -ENOENT);
+		else
+			assert_int_equal(put(host, "s", "ok", 10), 0);
+		n += (random / 4096 % 8 != 0) - there[k];
+		there[k] = random / 4096 % 8 != 0;
+		assert_int_equal(index_size(), n);
+	}
+	for (unsigned k = 0; k < KEYS; k++) {
+		sprintf(host, "h%u", k);
+		assert_int_equal(index_get(host, "s") != NULL, there[k]);
+	}
+}
+
+/* A message's event: what the decoder knows of it. */
+static struct event loan(const char *host, const char *state)
+{
+	return (struct event){ .pub = { .size = sizeof(struct sat_event), .host = host, .service = "s",
+					.state = state, .time = clock_wall(), .has = SAT_HAS_TIME | SAT_HAS_INT },
+			       .hash = hash_pair(host, "s"), .host_len = (uint32_t)strlen(host), .service_len = 1,
+			       .state_len = (uint32_t)strlen(state) };
+}
+
+static void what_is_expected_may_come_otherwise(void **unused)
+{
+	struct event evs[] = { loan("a", "ok"), loan("b", "ok"), loan("c", "ok"), loan("a", "warning"),
+			       loan("d", "ok"), loan("d", "expired"), loan("b", "ok") };
+	const uint32_t n = sizeof(evs) / sizeof(evs[0]);
+	const struct sat_event *kept;
+
+	(void)unused;
+	index_expect(evs, n);
+	index_free();
+	for (int round = 0; round < 2; round++) {
+		put("a", "s", "bad", 0);
+		put("c", "s", "expire", 0);
+		index_expect(evs, n);
+		/* Where c was, x is; b, which was not there, stands in two places. */
+		index_delete("c", "s");
+		put("x", "s", "ok", 0);
+		kept = sat_keep(index_get("a", "s"));
+		for (uint32_t i = 0; i < n; i++) {
+			evs[i].pub.metric.i = i;
+			assert_int_equal(index_put(&evs[i].pub), 0);
+		}
+		index_expect(NULL, 0);
+		search("true", "a/s b/s c/s x/s ");
+		assert_string_equal(kept->state, "bad");
+		sat_drop(kept);
+		assert_string_equal(index_get("a", "s")->state, "warning");
+		assert_int_equal(index_get("a", "s")->metric.i, 3);
+		assert_int_equal(index_get("b", "s")->metric.i, 6);
+		assert_int_equal(index_get("c", "s")->metric.i, 2);
+		index_delete("b", "s");
+	}
+}
+
 static void every_failure_is_survived(void **unused)
 {
 	int nth = 0, fired;
@@ -264,6 +336,8 @@ int main(void)
 		TEST(no_more_than_asked_for_at_once),
 		TEST(what_an_expired_event_keeps),
 		TEST(what_is_left_is_set_again),
+		TEST(none_is_lost_among_many),
+		TEST(what_is_expected_may_come_otherwise),
 		TEST(every_failure_is_survived),
 	};
 
