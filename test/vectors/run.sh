@@ -39,7 +39,9 @@ theirs='
 ours='
 	def event: '$event';
 	{clock, tap} +
-	if .does == "query" then {query: [.events[] | event] | sort}
+	if .does | IN("on-host", "off-host") then {tap: .does, out: .events[0].host}
+	elif .does | IN("persist-event", "delete-event") then {tap: (.does | rtrimstr("-event")), out: (.events[0] | event)}
+	elif .does == "query" then {query: [.events[] | event] | sort}
 	elif .does == "match" then {match: (if has("error") then "error" else .match end)}
 	elif .does == "error" then {error: .top}
 	else {out: (if .vector then [.events[] | event] | (if $loose then sort else . end)
@@ -53,6 +55,7 @@ same_when() {	# reload or restart
 
 try() {	# CASE: a file with one case, marked
 	name=$(jq -r .name "$1")
+	: >"$dir/diff"
 	{
 		echo 'role = "slave"; modules = (); state-dir = "'"$dir"'";'
 		jq -r .config "$1"
