@@ -370,6 +370,19 @@ hosts_on() { [ "$(get "$URL/whitelist/on" | jq length)" = "$1" ]; }
 	[ ! -e "$T/state/store.db" ]
 }
 
+@test "in replay, a check that is retired is no reason for anything" {
+	cat >"$T/events" <<-'END'
+	{"start": 1000}
+	{"at": 1000, "host": "h1", "service": "mesos/slave/load", "state": "ok", "ttl": 300}
+	{"at": 1001, "host": "h1", "service": "mesos/slave/load", "state": "expired", "tags": ["retired"]}
+	{"at": 1002, "host": "h2", "service": "mesos/slave/load", "state": "expired"}
+	{"at": 1400, "expire": true}
+	END
+	"$SATELLITE" replay --config "$ROOT/etc/master.cfg" "$T/events" >"$T/out" 2>"$T/replay.log"
+	[ "$(jq -c 'select(.does == "log" or .does == "off-host") | [.does, .events[].host]' "$T/out" | tr '\n' ' ')" = \
+		'["log","h2"] ["off-host","h2"] ' ]
+}
+
 @test "in replay, a host whose checks go silent one by one leaves, and stays off until they speak" {
 	cat >"$T/events" <<-'END'
 	{"start": 1000}
