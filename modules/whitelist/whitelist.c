@@ -54,12 +54,18 @@ static void number(struct whitelist *wl, const char *service, size_t n)
 		 .metric = { .i = (int64_t)n }, .ttl = 300);
 }
 
+/* None before there is an inventory: that nothing is imported yet is no lack of hosts. */
+static bool numbers_known(const struct whitelist *wl)
+{
+	return wl->settled && (wl->n_hosts > 0 || wl->mark >= MARK_IMPORTED);
+}
+
 static void numbers(struct sat_alarm *alarm)
 {
 	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, numbers);
 
 	wl->numbers_due = false;
-	if (wl->settled) {
+	if (numbers_known(wl)) {
 		number(wl, "mesos/num-available-hosts", wl->n_hosts);
 		number(wl, "mesos/num-hosts-up", wl->n_on);
 		sat_emit(wl->self, .has = SAT_HAS_DOUBLE | SAT_HAS_TTL, .service = "mesos/prop-available-hosts",

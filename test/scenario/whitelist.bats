@@ -97,11 +97,15 @@ same() {
 @test "first start without file or agents: nothing is written, however long it takes" {
 	master
 	heard master 'waiting for Mesos'
+	same 1 lacks_figures
 	post only disk ok
+	until_true 5 index_has 'service = "mesos/prop-available-hosts" and metric = 1'
 	same 1 test ! -e "$FILE"
 	restart
 	same 1 test ! -e "$FILE"
 }
+
+lacks_figures() { ! index_has 'service =~ "mesos/%hosts%"'; }
 
 @test "first start without a Mesos to ask, if one says so" {
 	WHITELIST='import = false;'
