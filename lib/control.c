@@ -411,11 +411,11 @@ static void drop_connection(uv_stream_t *s)
 
 static void have_connection(uv_stream_t *s, int status)
 {
-	static struct log_limit limit;
+	static struct sat_log_limit limit;
 	struct conn *c = status == 0 && n_conns < CONNS_MAX ? conn_new(s->loop) : NULL;
 
 	if (c == NULL) {
-		if (log_allowed(&limit, 1, 60 * SAT_SECOND))
+		if (sat_log_allowed(NULL, &limit, 1, 60 * SAT_SECOND))
 			log_line(LOG_WARNING, "control", "a connection is dropped: there are %zu", n_conns);
 		if (status == 0)
 			drop_connection(s);

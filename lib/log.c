@@ -197,7 +197,7 @@ void log_line(int level, const char *name, const char *fmt, ...)
 	va_end(ap);
 }
 
-bool log_allowed(struct log_limit *l, uint32_t burst, int64_t per)
+bool sat_log_allowed(struct sat_self *self, struct sat_log_limit *l, uint32_t burst, int64_t per)
 {
 	int64_t now = now_us();
 	uint32_t held = 0;
@@ -217,7 +217,7 @@ bool log_allowed(struct log_limit *l, uint32_t burst, int64_t per)
 		l->held++;
 	pthread_mutex_unlock(&lock);
 	if (held > 0)
-		log_line(LOG_NOTICE, NULL, "%u lines like the next one were held back", held);
+		sat_log(self, LOG_NOTICE, "%u lines like the next one were held back", held);
 	return allowed;
 }
 

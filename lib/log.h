@@ -15,9 +15,4 @@ void log_close(void);
 void log_line(int level, const char *name, const char *fmt, ...) SAT_PRINTF(3);
 void log_vline(int level, const char *name, const char *fmt, va_list ap);
 
-/* At most `burst` lines per `per` microseconds of one kind: embed one, zeroed.
- * What was held back is said with the next line that passes. */
-struct log_limit { int64_t since; uint32_t n, held; };
-bool log_allowed(struct log_limit *l, uint32_t burst, int64_t per);
-
 #endif

@@ -46,7 +46,7 @@ struct node {
 	bool defined, started;
 	bool piped;			/* its last stage passes to what `do` was when it was built */
 	int64_t errors;
-	struct log_limit limit;
+	struct sat_log_limit limit;
 };
 
 struct scope {

@@ -106,7 +106,7 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 
 		if (ev != NULL)
 			sat_pass_event(to, 1, &ev->pub);
-	} else if (show == NULL && log_allowed(&at->node->limit, 1, 10 * SAT_SECOND)) {
+	} else if (show == NULL && sat_log_allowed(NULL, &at->node->limit, 1, 10 * SAT_SECOND)) {
 		log_line(LOG_WARNING, at->node->handle->path, "%s: %s", at->node->op->name, text);
 	}
 }

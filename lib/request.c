@@ -219,7 +219,7 @@ static void wait_for_room(const struct sat_request *req)
 
 void sat_http_message(void *handle, const void *p, size_t len)
 {
-	static struct log_limit limit;
+	static struct sat_log_limit limit;
 	struct request_message *m = len <= SAT_BODY_MAX ? malloc(sizeof(*m) + len + 1) : NULL;
 	struct sat_request *req = handle;
 	bool dropped = m == NULL;
@@ -242,7 +242,7 @@ void sat_http_message(void *handle, const void *p, size_t len)
 	dropped = dropped || m != NULL;
 	pthread_mutex_unlock(&lock);
 	free(m);
-	if (dropped && log_allowed(&limit, 1, 60 * SAT_SECOND))
+	if (dropped && sat_log_allowed(NULL, &limit, 1, 60 * SAT_SECOND))
 		log_line(LOG_WARNING, "http", "%s: a message is dropped: too many or too long", req->peer);
 }
 

@@ -742,6 +742,10 @@ SAT_API int sat_post(struct sat_self *self, void (*fn)(void *arg), void *arg);
 /* [any thread] Level as in syslog(3): LOG_ERR and LOG_WARNING ask for action. */
 SAT_API void sat_log(struct sat_self *self, int level, const char *fmt, ...) SAT_PRINTF(3);
 SAT_API void sat_vlog(struct sat_self *self, int level, const char *fmt, va_list ap);
+/* [any thread] Whether one more line of a kind may be said: at most `burst` in `per`
+ * microseconds.  Embed one, zeroed; what was held back is said before the next that may. */
+struct sat_log_limit { int64_t since; uint32_t n, held; };
+SAT_API bool sat_log_allowed(struct sat_self *self, struct sat_log_limit *limit, uint32_t burst, int64_t per);
 
 /* ---- About this process ------------------------------------------------- */
 

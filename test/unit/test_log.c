@@ -85,16 +85,16 @@ static void a_file_that_was_moved_is_made_anew(void **unused)
 
 static void what_comes_too_often_is_held_back(void **unused)
 {
-	struct log_limit limit = { 0 };
+	struct sat_log_limit limit = { 0 };
 	int passed = 0;
 
 	(void)unused;
 	assert_int_equal(log_open(path, LOG_INFO), 0);
 	for (int i = 0; i < 100; i++)
-		passed += log_allowed(&limit, 3, 3600 * SAT_SECOND);
+		passed += sat_log_allowed(NULL, &limit, 3, 3600 * SAT_SECOND);
 	assert_int_equal(passed, 3);
 	limit.since -= 3600 * SAT_SECOND;
-	assert_true(log_allowed(&limit, 3, 3600 * SAT_SECOND));
+	assert_true(sat_log_allowed(NULL, &limit, 3, 3600 * SAT_SECOND));
 	assert_non_null(strstr(content(path), "97 lines like the next one were held back"));
 }
 
