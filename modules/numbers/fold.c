@@ -12,12 +12,12 @@ struct list { const struct sat_event *const *evs; uint32_t n; };
 typedef int calculate(const struct number *a, const struct number *b, struct number *out);
 
 struct fold {
-	const char *name;
+	const char *name, *by;		/* by: the function, where a setting says it */
 	int (*fold)(const struct sat_at *at, const struct fold *f, const struct points *points,
 		    const struct list *in, struct sat_item *out);
 	calculate *calculate;
 	int64_t empty;			/* what calculate makes of nothing */
-	bool has_empty, strict, samples;
+	bool has_empty, strict, samples, tells_zero;
 	bool (*beats)(const struct number *a, const struct number *b);
 };
 
@@ -102,6 +102,23 @@ static int sloppy(const struct number *a, const struct number *b, struct number 
 	return 0;
 }
 
+static bool not_a_number(const struct number *a)
+{
+	return a->real && isnan(a->x);
+}
+
+static int larger(const struct number *a, const struct number *b, struct number *out)
+{
+	*out = not_a_number(a) || (!not_a_number(b) && number_compare(a, b) > 0) ? *a : *b;
+	return 0;
+}
+
+static int smaller(const struct number *a, const struct number *b, struct number *out)
+{
+	*out = not_a_number(a) || (!not_a_number(b) && number_compare(a, b) < 0) ? *a : *b;
+	return 0;
+}
+
 /* One after the other, those that have a metric; *n: how many there were. */
 static int reduce_some(const struct fold *f, const struct list *in, struct number *sum, uint32_t *n)
 {
@@ -151,11 +168,14 @@ static int fold_some(const struct sat_at *at, const struct fold *f, const struct
 	const struct sat_event *ev = first_of(in);
 	struct number sum;
 	uint32_t n;
+	int rc;
 
 	(void)points;
 	if (ev == NULL)
 		return out_nil(out);
-	reduce_some(f, in, &sum, &n);
+	rc = reduce_some(f, in, &sum, &n);
+	if (rc != 0 || (n == 0 && !f->has_empty))
+		return fail(at, f, rc != 0 ? rc : -ENODATA);
 	return out_metric(at, out, ev, &sum);
 }
 
@@ -174,6 +194,8 @@ static int fold_all(const struct sat_at *at, const struct fold *f, const struct 
 	rc = reduce_all(f, in, &sum, &nil);
 	if (rc == 0)
 		return out_metric(at, out, in->evs[0], nil ? NULL : &sum);
+	if (rc == -EDOM && !f->tells_zero)
+		return fail(at, f, rc);
 	ev = sat_edit(at, in->evs[0]);
 	if (ev == NULL)
 		return -ENOMEM;
@@ -270,7 +292,17 @@ static int fold_count(const struct sat_at *at, const struct fold *f, const struc
 /* Of equal ones the last, as in Riemann; NaN beats nothing. */
 static bool no_more(const struct number *a, const struct number *b)
 {
-	return !(a->real && isnan(a->x)) && !(b->real && isnan(b->x)) && number_compare(a, b) <= 0;
+	return !not_a_number(a) && !not_a_number(b) && number_compare(a, b) <= 0;
+}
+
+static bool less(const struct number *a, const struct number *b)
+{
+	return no_more(a, b) && number_compare(a, b) != 0;
+}
+
+static bool more(const struct number *a, const struct number *b)
+{
+	return less(b, a);
 }
 
 static bool no_less(const struct number *a, const struct number *b)
@@ -291,6 +323,24 @@ static int fold_extremum(const struct sat_at *at, const struct fold *f, const st
 			b = a;
 		}
 	return best != NULL ? out_event(at, out, best) : out_nil(out);
+}
+
+/* Riemann has bare metrics here; what moves in streams are events. */
+static int fold_compact(const struct sat_at *at, const struct fold *f, const struct points *points,
+			const struct list *in, struct sat_item *out)
+{
+	const struct sat_event **evs = sat_scratch(at, (in->n + 1) * sizeof(*evs));
+	struct number a;
+	uint32_t n = 0;
+
+	(void)f;
+	(void)points;
+	if (evs == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < in->n; i++)
+		if (metric_of(in, i, &a))
+			evs[n++] = in->evs[i];
+	return out_list(out, evs, n);
 }
 
 struct sample { struct number metric; const struct sat_event *ev; uint32_t place; };
@@ -428,14 +478,25 @@ static int fold_modes(const struct sat_at *at, const struct fold *f, const struc
 
 /* ---- By name ---- */
 
+#define BY(variant, function) \
+	{ .name = (variant), .by = "+", .fold = (function), .calculate = plus, .has_empty = true }, \
+	{ .name = (variant), .by = "*", .fold = (function), .calculate = times, .has_empty = true, .empty = 1 }, \
+	{ .name = (variant), .by = "-", .fold = (function), .calculate = minus }, \
+	{ .name = (variant), .by = "/", .fold = (function), .calculate = number_div }, \
+	{ .name = (variant), .by = "max", .fold = (function), .calculate = larger }, \
+	{ .name = (variant), .by = "min", .fold = (function), .calculate = smaller }
+
 static const struct fold folds[] = {
+	BY("fold", fold_some),
+	BY("fold*", fold_strict),
+	BY("fold-all", fold_all),
 	{ .name = "sum", .fold = fold_some, .calculate = plus, .has_empty = true },
 	{ .name = "sum*", .fold = fold_strict, .calculate = plus, .has_empty = true },
 	{ .name = "product", .fold = fold_some, .calculate = times, .has_empty = true, .empty = 1 },
 	{ .name = "product*", .fold = fold_strict, .calculate = times, .has_empty = true, .empty = 1 },
 	{ .name = "difference", .fold = fold_all, .calculate = minus },
 	{ .name = "difference*", .fold = fold_strict, .calculate = minus },
-	{ .name = "quotient", .fold = fold_all, .calculate = number_div },
+	{ .name = "quotient", .fold = fold_all, .calculate = number_div, .tells_zero = true },
 	{ .name = "quotient*", .fold = fold_strict, .calculate = number_div },
 	{ .name = "quotient-sloppy", .fold = fold_strict, .calculate = sloppy },
 	{ .name = "mean", .fold = fold_mean, .calculate = plus },
@@ -444,6 +505,11 @@ static const struct fold folds[] = {
 	{ .name = "modes", .fold = fold_modes },
 	{ .name = "minimum", .fold = fold_extremum, .beats = no_more },
 	{ .name = "maximum", .fold = fold_extremum, .beats = no_less },
+	{ .name = "extremum", .by = "<=", .fold = fold_extremum, .beats = no_more },
+	{ .name = "extremum", .by = ">=", .fold = fold_extremum, .beats = no_less },
+	{ .name = "extremum", .by = "<", .fold = fold_extremum, .beats = less },
+	{ .name = "extremum", .by = ">", .fold = fold_extremum, .beats = more },
+	{ .name = "non-nil-metrics", .fold = fold_compact },
 	{ .name = "std-dev", .fold = fold_std_dev, .calculate = plus },
 	{ .name = "count", .fold = fold_count, .has_empty = true },
 	{ .name = "sorted-sample", .fold = fold_sample, .samples = true },
@@ -452,18 +518,33 @@ static const struct fold folds[] = {
 
 const struct fold *fold_conf(const struct sat_conf *conf, const char *name)
 {
-	const char *wanted = sat_conf_string(conf, name);
+	const char *wanted = sat_conf_string(conf, name), *by = sat_conf_string(conf, "by");
+	const struct fold *found = NULL;
 
-	for (size_t i = 0; i < sizeof(folds) / sizeof(folds[0]); i++)
-		if (strcmp(folds[i].name, wanted) == 0)
-			return &folds[i];
-	sat_conf_error(conf, name, "there is no fold \"%s\"", wanted);
+	for (size_t i = 0; i < sizeof(folds) / sizeof(folds[0]); i++) {
+		if (strcmp(folds[i].name, wanted) != 0)
+			continue;
+		found = &folds[i];
+		if (by == NULL ? found->by == NULL : found->by != NULL && strcmp(found->by, by) == 0)
+			return found;
+	}
+	if (found == NULL)
+		sat_conf_error(conf, name, "there is no fold \"%s\"", wanted);
+	else if (by == NULL)
+		sat_conf_error(conf, name, "%s needs `by`, a function", wanted);
+	else
+		sat_conf_error(conf, "by", found->by == NULL ? "%s takes no function" : "%s takes another function", wanted);
 	return NULL;
 }
 
 bool fold_samples(const struct fold *f)
 {
 	return f->samples;
+}
+
+bool fold_lists(const struct fold *f)
+{
+	return f->samples || f->fold == fold_compact || (f->fold == fold_modes && !f->strict);
 }
 
 int fold_events(const struct sat_at *at, const struct fold *f, const struct points *points,

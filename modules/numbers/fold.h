@@ -14,9 +14,12 @@ void points_free(struct points *p);
 
 struct fold;
 
-/* The fold that a setting names.  NULL: reported. */
+#define FOLD_BY_OPTION SAT_OPTION("by", SAT_STRING, .help = "the function of fold, fold*, fold-all or extremum")
+
+/* The fold that a setting names, and `by` the function of one that has several.  NULL: reported. */
 const struct fold *fold_conf(const struct sat_conf *conf, const char *name);
 bool fold_samples(const struct fold *f);	/* it wants points */
+bool fold_lists(const struct fold *f);		/* it gives several events */
 bool fold_counts(const struct fold *f);		/* it asks for no metrics */
 /* What comes out, good until the push ends: nil, an event or a list.  Of events, NULL is nil.
  * Failing, it is said. */

@@ -28,11 +28,13 @@ static const struct sat_option *const fold_options[] = {
 	SECONDS_OPTION("fold-interval"),
 	SAT_OPTION("event-key", SAT_STRING, .required = true, .help = "the field whose values are folded"),
 	SAT_OPTION("folder", SAT_STRING, .required = true, .help = "the fold"),
+	FOLD_BY_OPTION,
 	MAX_OPTION, NULL
 };
 static const struct sat_option *const metric_options[] = {
 	SECONDS_OPTION("fold-interval-metric"),
 	SAT_OPTION("folder", SAT_STRING, .required = true, .help = "the fold"),
+	FOLD_BY_OPTION,
 	MAX_OPTION, NULL
 };
 static const struct sat_option *const percentiles_options[] = {
@@ -82,7 +84,7 @@ static int fold_define(struct sat_node *node, const struct sat_conf *conf, const
 	i->fold = fold_conf(conf, "folder");
 	if (i->fold == NULL)
 		goto fail;
-	if (fold_samples(i->fold)) {
+	if (fold_lists(i->fold)) {
 		sat_conf_error(conf, "folder", "a fold that gives one number is wanted");
 		goto fail;
 	}

@@ -10,23 +10,23 @@
 struct map {
 	const struct fold *fold;
 	struct points points;
-	struct number init;
-	bool has_init;
+	const struct sat_conf *init;	/* of sreduce; NULL: it begins with the first event */
 };
 
 #define POINTS_OPTION SAT_OPTION("points", SAT_ANY, .help = "where sorted-sample takes events: numbers from 0 to 1")
 static const struct sat_option *const smap_options[] = {
-	SAT_OPTION("smap", SAT_STRING, .required = true, .help = "the fold"), POINTS_OPTION, NULL
+	SAT_OPTION("smap", SAT_STRING, .required = true, .help = "the fold"), FOLD_BY_OPTION, POINTS_OPTION, NULL
 };
 static const struct sat_option *const smap_star_options[] = {
-	SAT_OPTION("smap*", SAT_STRING, .required = true, .help = "the fold"), POINTS_OPTION, NULL
+	SAT_OPTION("smap*", SAT_STRING, .required = true, .help = "the fold"), FOLD_BY_OPTION, POINTS_OPTION, NULL
 };
 static const struct sat_option *const smapcat_options[] = {
-	SAT_OPTION("smapcat", SAT_STRING, .required = true, .help = "the fold"), POINTS_OPTION, NULL
+	SAT_OPTION("smapcat", SAT_STRING, .required = true, .help = "the fold"), FOLD_BY_OPTION, POINTS_OPTION, NULL
 };
 static const struct sat_option *const sreduce_options[] = {
 	SAT_OPTION("sreduce", SAT_STRING, .required = true, .help = "the fold"),
-	SAT_OPTION("init", SAT_ANY, .help = "the metric to begin with; otherwise the first event"),
+	FOLD_BY_OPTION,
+	SAT_OPTION("init", SAT_ANY, .help = "a metric, an event or \"nil\" to begin with; otherwise the first event"),
 	NULL
 };
 
@@ -159,6 +159,39 @@ const struct sat_op sflatten_op = {
 
 struct reduction { const struct sat_event *ev; bool begun; };
 
+/* Whether a field can have such a value; says what it wants. */
+static const char *wants(const char *field, const struct sat_conf *value)
+{
+	enum sat_kind kind = sat_conf_value(value).kind;
+
+	if (strcmp(field, "metric") == 0 || strcmp(field, "time") == 0 || strcmp(field, "ttl") == 0)
+		return kind == SAT_INT || kind == SAT_DOUBLE ? NULL : "a number";
+	if (strcmp(field, "tags") == 0)
+		return "nothing to begin with";
+	return kind == SAT_TEXT ? NULL : "a string";
+}
+
+/* An event, nil, or a number that is its metric. */
+static int judge_init(const struct sat_conf *conf, const struct sat_conf *init)
+{
+	struct sat_value v = sat_conf_value(init);
+	struct number a;
+	int rc = 0;
+
+	if (v.kind == SAT_TEXT && strcmp(v.text, "nil") == 0)
+		return 0;
+	if (!sat_conf_is_group(init))
+		return number_conf(conf, "init", &a);
+	for (size_t i = 0; i < sat_conf_count(init); i++) {
+		const struct sat_conf *field = sat_conf_at(init, i);
+		const char *want = wants(sat_conf_name(field), field);
+
+		if (want != NULL)
+			rc = sat_conf_error(field, NULL, "%s is %s", sat_conf_name(field), want);
+	}
+	return rc;
+}
+
 static int sreduce_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
 	int rc = define(conf, "sreduce", def);
@@ -166,13 +199,42 @@ static int sreduce_define(struct sat_node *node, void *module, const struct sat_
 
 	(void)node;
 	(void)module;
-	if (rc != 0 || !sat_conf_has(conf, "init"))
+	if (rc != 0)
 		return rc;
-	m->has_init = true;
-	rc = number_conf(conf, "init", &m->init);
+	if (fold_lists(m->fold))
+		rc = sat_conf_error(conf, "sreduce", "a fold that gives one event is wanted");
+	m->init = sat_conf_get(conf, "init");
+	if (rc == 0 && m->init != NULL)
+		rc = judge_init(conf, m->init);
 	if (rc != 0)
 		undefine(m);
 	return rc;
+}
+
+/* What the first event is folded with: NULL in *out is nil. */
+static int begin(const struct sat_at *at, const struct sat_conf *init, const struct sat_event **out)
+{
+	struct sat_value v = sat_conf_value(init);
+	struct sat_event *ev = sat_edit(at, NULL);
+	struct number a;
+	int rc = 0;
+
+	*out = ev;
+	if (ev == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < sat_conf_count(init) && rc == 0; i++) {
+		const struct sat_field field = sat_field(sat_conf_name(sat_conf_at(init, i)));
+
+		v = sat_conf_value(sat_conf_at(init, i));
+		rc = sat_set(at, ev, &field, &v);
+	}
+	if (sat_conf_is_group(init))
+		return rc;
+	if (number_text(&v, &a))
+		number_put(ev, &a);
+	else
+		*out = NULL;
+	return 0;
 }
 
 static int sreduce_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
@@ -181,28 +243,22 @@ static int sreduce_item(const struct sat_at *at, void *def, void *state, const s
 	struct reduction *r = state;
 	struct map *m = def;
 	struct sat_item out;
-	struct sat_event *init;
 	int rc;
 
 	if (item->list || item->n != 1)
 		return sat_fail(at, -EINVAL, "it takes events, not lists");
 	pair[0] = r->ev;
 	pair[1] = item->evs[0];
-	if (!r->begun && m->has_init) {
-		pair[0] = init = sat_edit(at, NULL);
-		if (init == NULL)
-			return -ENOMEM;
-		number_put(init, &m->init);
-	} else if (!r->begun) {
+	if (!r->begun && m->init == NULL) {
 		r->ev = sat_keep(item->evs[0]);
 		r->begun = r->ev != NULL;
 		return r->begun ? 0 : -ENOMEM;
 	}
-	rc = fold_events(at, m->fold, &m->points, pair, 2, &out);
+	rc = !r->begun ? begin(at, m->init, &pair[0]) : 0;
+	if (rc == 0)
+		rc = fold_events(at, m->fold, &m->points, pair, 2, &out);
 	if (rc != 0)
 		return rc;
-	if (out.list)
-		return sat_fail(at, -EINVAL, "a fold that gives one event is wanted");
 	pair[0] = out.n != 0 ? sat_keep(out.evs[0]) : NULL;
 	if (pair[0] == NULL && out.n != 0)
 		return -ENOMEM;

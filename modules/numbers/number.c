@@ -105,6 +105,11 @@ static bool ratio_of(const char *text, struct number *out)
 	return true;
 }
 
+bool number_text(const struct sat_value *v, struct number *out)
+{
+	return number_value(v, out) || (v->kind == SAT_TEXT && ratio_of(v->text, out));
+}
+
 int number_conf(const struct sat_conf *conf, const char *name, struct number *out)
 {
 	const struct sat_conf *s = sat_conf_get(conf, name);
@@ -113,7 +118,7 @@ int number_conf(const struct sat_conf *conf, const char *name, struct number *ou
 	if (s == NULL || sat_conf_is_list(s) || sat_conf_is_group(s))
 		return sat_conf_error(conf, name, "must be a number");
 	v = sat_conf_value(s);
-	if (number_value(&v, out) || (v.kind == SAT_TEXT && ratio_of(v.text, out)))
+	if (number_text(&v, out))
 		return 0;
 	return sat_conf_error(conf, name, "must be a number, or a ratio such as \"1/2\"");
 }

@@ -23,6 +23,7 @@ struct number number_double(double x);
 struct number number_time(int64_t t, bool *fractional);
 bool number_value(const struct sat_value *v, struct number *out);	/* false: it is none */
 bool number_metric(const struct sat_event *ev, struct number *out);	/* false: it is nil */
+bool number_text(const struct sat_value *v, struct number *out);	/* or a ratio as text, "1/2" */
 /* A setting: a number, or a ratio as text, "1/2".  Reported. */
 int number_conf(const struct sat_conf *conf, const char *name, struct number *out);
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh - hold our operators to what Riemann itself gave: replay each case's steps, compare what comes out; arguments: cases (default: all).
 #
-# A case is NAME.json, or a line of random.jsonl: `config` is our form of Riemann's `clojure`,
+# A case is NAME.json, or a line of a .jsonl (random: Riemann's; quirks: read in its source): `config` is our form of Riemann's `clojure`,
 # `steps` go in, `outputs` are Riemann's.  Where SPEC has us differ, `differs` says why and
 # `ours` holds what is wanted instead of `outputs`.
 # Then once more with a reload after every step, and with a restart: the same bytes must come out.
@@ -74,7 +74,7 @@ try() {	# CASE: a file with one case, marked
 	fi
 }
 
-[ $# -gt 0 ] || set -- "$here"/*.json "$here"/random.jsonl
+[ $# -gt 0 ] || set -- "$here"/*.json "$here"/*.jsonl
 for file; do
 	case $file in
 	*.jsonl)
