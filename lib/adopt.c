@@ -127,7 +127,7 @@ static void move_table(const struct twins *t, struct node *owner, struct fork *i
 static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
 			      struct fork *parent)
 {
-	struct fork *f = fork_make(scope, parent, old->key, old->key_len, old->hash);
+	struct fork *f = fork_make(scope, parent, old->key, old->key_len);
 
 	if (f == NULL)
 		return NULL;
@@ -241,7 +241,7 @@ void streams_adopt(struct streams *next, struct streams *prev)
 	if (prev != NULL && prev->root != NULL)
 		next->root = move_fork(&t, next->scopes[0], prev->root, NULL);
 	if (next->root == NULL)
-		next->root = fork_make(next->scopes[0], NULL, NULL, 0, 0);
+		next->root = fork_make(next->scopes[0], NULL, NULL, 0);
 	if (next->root == NULL)
 		abort();	/* a few bytes, and nothing can go on without them */
 	if (prev != NULL) {

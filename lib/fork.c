@@ -21,8 +21,56 @@ static void close_state(struct fork *f, const struct node *n)
 		n->op->close(n->def, fork_state(f, n));
 }
 
+/* ---- Keys --------------------------------------------------------------- */
+
+enum { HEAD = 5 };	/* bytes: the kind, and how many texts */
+
+/* Of each value its kind, its length or count, and what it is. */
+uint32_t fork_key(unsigned char *to, size_t room, const struct sat_value *v)
+{
+	const char *const *texts = v->kind == SAT_TEXTS ? v->texts : &v->text;
+	uint32_t n = v->kind == SAT_TEXTS ? v->n : v->kind == SAT_TEXT, at = HEAD;
+
+	if (room < at + sizeof(v->i))
+		return 0;
+	to[0] = (unsigned char)v->kind;
+	memcpy(to + 1, &n, sizeof(n));
+	if (v->kind == SAT_BOOL)
+		to[at++] = v->b;
+	if (v->kind == SAT_INT || v->kind == SAT_DOUBLE) {
+		memcpy(to + at, &v->i, sizeof(v->i));
+		at += sizeof(v->i);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		size_t len = strlen(texts[i]) + 1;
+
+		if (len > room - at)
+			return 0;
+		memcpy(to + at, texts[i], len);
+		at += (uint32_t)len;
+	}
+	return at;
+}
+
+/* Most forks are of one text, by which they are looked up without making a key of it. */
+static const char *key_text(const unsigned char *key, uint32_t len)
+{
+	if (len <= HEAD || key[0] != SAT_TEXT || memchr(key + HEAD, '\0', len - HEAD) != key + len - 1)
+		return NULL;
+	return (const char *)key + HEAD;
+}
+
+static uint32_t key_hash(const unsigned char *key, uint32_t len)
+{
+	const char *text = key_text(key, len);
+
+	return text != NULL ? hash_bytes(text, len - HEAD - 1) : hash_bytes(key, len);
+}
+
+/* ---- Making one --------------------------------------------------------- */
+
 /* A fork in no table yet, its states all zero. */
-struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len, uint32_t hash)
+struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len)
 {
 	struct streams *s = scope->set;
 	struct fork *f = calloc(1, sizeof(*f) + scope->bytes + len);
@@ -33,11 +81,12 @@ struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key
 	}
 	f->scope = scope;
 	f->parent = parent;
-	f->hash = hash;
 	f->key_len = len;
 	f->key = f->block + scope->bytes;
 	if (len != 0)
 		memcpy(f->block + scope->bytes, key, len);
+	f->text = key_text(f->key, len);
+	f->hash = key_hash(f->key, len);
 	f->last = f->until = clock_steady();
 	f->prev = s->last;
 	*(s->last != NULL ? &s->last->next : &s->first) = f;
@@ -212,6 +261,25 @@ static struct fork *look_up(const struct forks *t, const void *key, uint32_t len
 	return NULL;
 }
 
+/* Events of one host mostly come in a row. */
+struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text)
+{
+	const struct forks *t = *fork_slot(in, owner);
+	struct fork *f = t != NULL ? t->newest : NULL;
+	uint32_t hash;
+	size_t len;
+
+	if (f == NULL || (f->text != NULL && strcmp(f->text, text) == 0))
+		return f;
+	len = strlen(text);
+	hash = hash_bytes(text, len);
+	for (f = t->slots[hash & (t->size - 1)]; f != NULL; f = f->chain)
+		if (f->hash == hash && f->text != NULL && f->key_len == HEAD + len + 1 &&
+		    memcmp(f->text, text, len) == 0)
+			return f;
+	return NULL;
+}
+
 /* The oldest goes first, but for those that a pass is in just now. */
 static void make_room(struct forks *t, uint32_t max)
 {
@@ -228,7 +296,7 @@ static void make_room(struct forks *t, uint32_t max)
 
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len)
 {
-	uint32_t hash = hash_bytes(key, len);
+	uint32_t hash = key_hash(key, len);
 	struct fork *f = look_up(*fork_slot(in, owner), key, len, hash);
 	struct forks *t;
 
@@ -237,7 +305,7 @@ struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint
 	if (fork_table(owner, in, &t) != 0)
 		return NULL;
 	make_room(t, owner->inner->max);
-	f = fork_make(owner->inner, in, key, len, hash);
+	f = fork_make(owner->inner, in, key, len);
 	if (f == NULL)
 		return NULL;
 	if (open_all(f) != 0) {

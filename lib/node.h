@@ -80,6 +80,7 @@ struct fork {
 	uint32_t busy;			/* passes that are under way in it */
 	uint32_t hash, key_len;
 	const unsigned char *key;
+	const char *text;		/* in the key, which is this one text; NULL: it is something else */
 	_Alignas(16) unsigned char block[];
 };
 
@@ -108,9 +109,11 @@ struct sat_at {
 };
 
 /* fork.c */
-struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len, uint32_t hash);
+struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len);
 int fork_open_state(struct fork *f, struct node *n);
+uint32_t fork_key(unsigned char *to, size_t room, const struct sat_value *v);	/* its bytes; 0: no room */
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len);
+struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text);	/* NULL: none yet */
 void fork_touch(struct fork *f, const struct sat_event *ev);
 void fork_free(struct fork *f);		/* with all below it; closes their states */
 void fork_renew(struct fork *f, struct node *n);	/* what it knew was refused: as if just opened */

@@ -113,39 +113,66 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 
 /* ---- Passing ------------------------------------------------------------ */
 
-static void run(struct node *n, struct fork *f, const struct sat_at *up, int branch,
-		const struct sat_item *item)
+static __attribute__((cold))
+void too_deep(const struct nodes *to, const struct sat_at *at, const struct sat_item *item)
 {
-	struct sat_at at = { .node = n, .up = up, .branch = branch };
-	int rc;
+	struct sat_at in = *at;
 
-	while (f->scope != n->scope)	/* a shared node lies further out */
-		f = f->parent;
-	at.fork = f;
-	if (depth >= DEPTH) {
-		sat_fail(&at, 0, "more than %d streams deep", DEPTH);
-		failed(&at, -ELOOP, item);
+	for (uint32_t i = 0; i < to->n; i++) {
+		in.node = to->v[i];
+		sat_fail(&in, 0, "more than %d streams deep", DEPTH);
+		failed(&in, -ELOOP, item);
+	}
+}
+
+static __attribute__((cold))
+void failed_below(const struct sat_at *at, int rc, const struct sat_item *item)
+{
+	depth--;
+	failed(at, rc, item);
+	depth++;
+}
+
+static bool acts_elsewhere(const struct sat_op *op)
+{
+	return (op->flags & SAT_ACTS) && !self_process.replay && !sat_acting();
+}
+
+/* Run an item through some nodes, in order, of a fork or of those around it. */
+static inline __attribute__((always_inline))
+void run(const struct nodes *to, struct fork *f, const struct sat_at *up, int branch, const struct sat_item *item)
+{
+	struct sat_at at = { .fork = f, .up = up, .branch = branch };
+
+	if (__builtin_expect(depth >= DEPTH, 0)) {
+		too_deep(to, &at, item);
 		return;
 	}
-	if ((n->op->flags & SAT_ACTS) && !self_process.replay && !sat_acting())
-		return;
 	depth++;
-	rc = n->op->item(&at, n->def, fork_state(f, n), item);
+	for (struct node *const *v = to->v, *const *end = v + to->n; v < end; v++) {
+		struct node *n = *v;
+		int rc;
+
+		at.node = n;
+		for (at.fork = f; at.fork->scope != n->scope; at.fork = at.fork->parent)
+			;		/* a shared node lies further out */
+		if (acts_elsewhere(n->op))
+			continue;
+		rc = n->op->item(&at, n->def, fork_state(at.fork, n), item);
+		if (__builtin_expect(rc < 0, 0))
+			failed_below(&at, rc, item);
+		else
+			said[0] = '\0';
+	}
 	depth--;
-	if (rc < 0)
-		failed(&at, rc, item);
-	else
-		said[0] = '\0';
 }
 
 void sat_pass(const struct sat_at *at, int branch, const struct sat_item *item)
 {
 	const struct node *n = at->node;
 
-	if (branch < 0 || (uint32_t)branch >= n->n_branches)
-		return;
-	for (uint32_t i = 0; i < n->branches[branch].n; i++)
-		run(n->branches[branch].v[i], at->fork, at, branch, item);
+	if ((uint32_t)branch < n->n_branches && n->branches[branch].n != 0)
+		run(&n->branches[branch], at->fork, at, branch, item);
 }
 
 void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event *ev)
@@ -153,56 +180,38 @@ void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event 
 	sat_pass(at, branch, &(struct sat_item){ &ev, 1, false });
 }
 
-/* A key's bytes: of each value its kind, its length or count, and what it is.  0: no room. */
-static uint32_t key_bytes(unsigned char *to, size_t room, const struct sat_value *v)
+static int fork_of(const struct sat_at *at, const struct sat_value *keys, uint32_t n, struct fork **f)
 {
-	const char *const *texts = v->kind == SAT_TEXTS ? v->texts : &v->text;
-	uint32_t n = v->kind == SAT_TEXTS ? v->n : v->kind == SAT_TEXT, at = 5;
+	unsigned char key[4096];
+	uint32_t len = 0;
 
-	if (room < at + sizeof(v->i))
+	*f = n == 1 && keys->kind == SAT_TEXT ? fork_of_text(at->node, at->fork, keys->text) : NULL;
+	if (*f != NULL)
 		return 0;
-	to[0] = (unsigned char)v->kind;
-	memcpy(to + 1, &n, sizeof(n));
-	if (v->kind == SAT_BOOL)
-		to[at++] = v->b;
-	if (v->kind == SAT_INT || v->kind == SAT_DOUBLE) {
-		memcpy(to + at, &v->i, sizeof(v->i));
-		at += sizeof(v->i);
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		size_t len = strlen(texts[i]) + 1;
+	for (uint32_t i = 0; i < n && i < KEYS; i++) {
+		uint32_t more = fork_key(key + len, sizeof(key) - len, &keys[i]);
 
-		if (len > room - at)
-			return 0;
-		memcpy(to + at, texts[i], len);
-		at += (uint32_t)len;
+		if (more == 0)
+			return sat_fail(at, -E2BIG, "a key over %zu bytes", sizeof(key));
+		len += more;
 	}
-	return at;
+	*f = fork_get(at->node, at->fork, key, len);
+	return *f != NULL ? 0 : sat_fail(at, -ENOMEM, "no memory for a fork");
 }
 
 void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *item,
 		   const struct sat_value *keys, uint32_t n)
 {
-	unsigned char key[4096];
-	uint32_t len = 0;
 	struct sat_at in = *at;
+	int rc;
 
 	if (at->node->inner == NULL || at->node->inner->nodes.n == 0) {
 		sat_pass(at, branch, item);
 		return;
 	}
-	for (uint32_t i = 0; i < n && i < KEYS; i++) {
-		uint32_t more = key_bytes(key + len, sizeof(key) - len, &keys[i]);
-
-		if (more == 0) {
-			failed(at, sat_fail(at, -E2BIG, "a key over %zu bytes", sizeof(key)), item);
-			return;
-		}
-		len += more;
-	}
-	in.fork = fork_get(at->node, at->fork, key, len);
-	if (in.fork == NULL) {
-		failed(at, sat_fail(at, -ENOMEM, "no memory for a fork"), item);
+	rc = fork_of(at, keys, n, &in.fork);
+	if (rc != 0) {
+		failed(at, rc, item);
 		return;
 	}
 	fork_touch(in.fork, item->n != 0 ? item->evs[0] : NULL);
@@ -229,8 +238,7 @@ int streams_push(struct streams *s, struct event *ev)
 	top_rc = 0;
 	hops = ev->hops;
 	depth = 1;
-	for (uint32_t i = 0; i < s->top.n; i++)
-		run(s->top.v[i], s->root, NULL, 0, &item);
+	run(&s->top, s->root, NULL, 0, &item);
 	depth = 0;
 	end();
 	return top_rc;

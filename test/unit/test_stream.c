@@ -184,6 +184,30 @@ static void keys_of_any_kind_are_told_apart(void **unused)
 	free(long_name);
 }
 
+static void a_text_is_found_again_among_others_and_is_no_list_of_itself(void **unused)
+{
+	static const char *const names[] = { "a", NULL, "", "ab", "a", "b", "ab", NULL, "" };
+	static const char *const one[] = { "a" };
+	struct event ev;
+
+	(void)unused;
+	flow_swap("streams = ( { by = \"host\"; do = { throttle = 1; dt = 100; do = { tap = \"t\"; }; }; } );");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		flow_push(names[i], "s", "1", 0);
+	assert_int_equal(streams_forks(engine_streams()), 1 + 5);
+	flow_was("t:a/s/1 t:-/s/1 t:/s/1 t:ab/s/1 t:b/s/1 ");
+	flow_swap("streams = ( { by = \"tags\"; do = { by = \"host\"; do = { throttle = 1; dt = 100; do = { tap = \"t\"; }; }; }; } );");
+	for (int i = 0; i < 2; i++) {
+		ev = flow_event("a", "s", i == 0 ? "1" : "2", 0);
+		ev.pub.has |= SAT_HAS_TAGS;
+		ev.pub.tags = one;
+		ev.pub.n_tags = 1;
+		engine_input(&ev);
+		flow_push("a", "s", i == 0 ? "3" : "4", 0);
+	}
+	flow_was("t:a/s/1 t:a/s/3 ");
+}
+
 /* ---- Errors ------------------------------------------------------------- */
 
 static void an_error_goes_to_the_nearest_catcher_else_up(void **unused)
@@ -555,6 +579,7 @@ int main(void)
 		TEST(a_pipe_under_by_has_one_throttle_a_fork),
 		TEST(a_pipe_within_a_pipe_says_where_it_passes),
 		TEST(keys_of_any_kind_are_told_apart),
+		TEST(a_text_is_found_again_among_others_and_is_no_list_of_itself),
 		TEST(an_error_goes_to_the_nearest_catcher_else_up),
 		TEST(what_fails_in_a_catcher_goes_to_the_next_one_out),
 		TEST(a_fork_that_a_pass_is_in_is_not_freed_for_room),
