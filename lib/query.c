@@ -59,8 +59,6 @@ static bool like(const struct query_like *l, const char *s)
 	size_t head = l->pieces[0].len, tail = l->pieces[l->n - 1].len, len;
 	const char *end;
 
-	if (l->n == 2 && tail == 0)
-		return strncmp(s, l->pieces[0].text, head) == 0;
 	len = strlen(s);
 	if (l->n == 1)
 		return len == head && memcmp(s, l->pieces[0].text, len) == 0;
@@ -78,46 +76,21 @@ static bool like(const struct query_like *l, const char *s)
 	return true;
 }
 
-static const char *text_of(const struct sat_field *field, const struct sat_event *ev)
-{
-	switch (field->id) {
-	case FIELD_HOST:
-		return ev->host;
-	case FIELD_SERVICE:
-		return ev->service;
-	case FIELD_STATE:
-		return ev->state;
-	case FIELD_DESCRIPTION:
-		return ev->description;
-	default:
-		return sat_attr(ev, field->name);
-	}
-}
-
-static bool same_text(const struct query_test *t, const struct sat_event *ev)
-{
-	const char *s = text_of(&t->left.field, ev), *text = t->right.value.text;
-
-	return s != NULL && *s == *text && strcmp(s, text) == 0;
-}
-
 static struct sat_value value_of(const struct query_operand *o, const struct sat_event *ev)
 {
 	return o->is_field ? sat_get(ev, &o->field) : o->value;
 }
 
-static bool test(const struct query_test *t, const struct sat_event *ev)
+static __attribute__((noinline)) bool any(const struct query_test *t, const struct sat_event *ev)
 {
-	struct sat_value v, w;
+	struct sat_value v = value_of(&t->left, ev), w;
 
-	if (t->what == QUERY_SAME_TEXT)
-		return same_text(t, ev);
-	v = value_of(&t->left, ev);
 	switch (t->what) {
+	case QUERY_SAME_TEXT:
+	case QUERY_PREFIX:
+		break;
 	case QUERY_VALUE:
 		return v.kind != SAT_NIL && (v.kind != SAT_BOOL || v.b);
-	case QUERY_SAME_TEXT:
-		break;
 	case QUERY_EXPIRED:
 		return sat_expired(ev);
 	case QUERY_TAGGED:
@@ -139,6 +112,31 @@ static bool test(const struct query_test *t, const struct sat_event *ev)
 		return v.kind == SAT_TEXT && regex_match(t->regex, v.text);
 	}
 	return false;
+}
+
+/* Words are short, and services differ soon: both are known before strcmp() would have begun. */
+static inline bool same_text(const char *a, const char *b)
+{
+	for (int i = 0; i < 8; i++, a++, b++) {
+		if (*a != *b)
+			return false;
+		if (*a == '\0')
+			return true;
+	}
+	return strcmp(a, b) == 0;
+}
+
+/* Most tests are of these two kinds. */
+static inline bool test(const struct query_test *t, const struct sat_event *ev)
+{
+	const char *s;
+
+	if (t->what > QUERY_PREFIX)
+		return any(t, ev);
+	s = *(const char *const *)((const char *)ev + t->offset);
+	if (s == NULL || *s != *t->text)
+		return false;
+	return t->what == QUERY_SAME_TEXT ? same_text(s, t->text) : strncmp(s, t->text, t->len) == 0;
 }
 
 /* Targets lie behind the test that names them, so this ends. */

@@ -147,6 +147,34 @@ static struct query_like *like_parse(const char *s)
 	return l;
 }
 
+/* Whether a test is of a text that stands in the event itself. */
+static bool is_quick(struct query_test *t)
+{
+	static const uint32_t offsets[] = {
+		[FIELD_HOST] = offsetof(struct sat_event, host),
+		[FIELD_SERVICE] = offsetof(struct sat_event, service),
+		[FIELD_STATE] = offsetof(struct sat_event, state),
+		[FIELD_DESCRIPTION] = offsetof(struct sat_event, description),
+	};
+
+	if (!t->left.is_field || t->left.field.id > FIELD_DESCRIPTION)
+		return false;
+	t->offset = offsets[t->left.field.id];
+	return true;
+}
+
+/* A text field against "some text%" goes without values. */
+static void make_prefix(struct query_test *t)
+{
+	const struct query_like *l = t->like;
+
+	if (l->n != 2 || l->pieces[0].len == 0 || l->pieces[1].len != 0 || !is_quick(t))
+		return;
+	t->what = QUERY_PREFIX;
+	t->text = l->pieces[0].text;
+	t->len = l->pieces[0].len;
+}
+
 static int pattern(struct parser *p, struct query_test *t)
 {
 	const char *text = p->lex.value.text, *at = p->lex.begin;
@@ -157,7 +185,10 @@ static int pattern(struct parser *p, struct query_test *t)
 	lex_next(&p->lex);
 	if (t->what == QUERY_LIKE) {
 		t->like = like_parse(text);
-		return t->like != NULL ? 0 : no_memory(p);
+		if (t->like == NULL)
+			return no_memory(p);
+		make_prefix(t);
+		return 0;
 	}
 	t->regex = regex_parse(text, why, sizeof(why));
 	return t->regex != NULL ? 0 : refuse_at(p, at, why);
@@ -181,20 +212,19 @@ static void demand(struct part *part, const struct query_operand *field, const s
 		part->service = o->value.text;
 }
 
-/* A text field against a text, as most comparisons are, goes without values. */
+/* So does one against a text, as most comparisons are. */
 static void make_short(struct query_test *t)
 {
 	struct query_operand left = t->left;
-	uint32_t id;
 
 	if (!t->left.is_field) {
 		t->left = t->right;
 		t->right = left;
 	}
-	id = t->left.field.id;
-	if (t->left.is_field && !t->right.is_field && t->right.value.kind == SAT_TEXT &&
-	    (id <= FIELD_DESCRIPTION || id == FIELD_ATTR))
-		t->what = QUERY_SAME_TEXT;
+	if (t->right.is_field || t->right.value.kind != SAT_TEXT || !is_quick(t))
+		return;
+	t->what = QUERY_SAME_TEXT;
+	t->text = t->right.value.text;
 }
 
 /* FIELD, VALUE, or one of these compared with what follows. */

@@ -9,7 +9,9 @@
 #define QUERY_NO_MATCH	UINT32_MAX
 
 enum query_what {
-	QUERY_VALUE, QUERY_EXPIRED, QUERY_TAGGED, QUERY_EQUAL, QUERY_SAME_TEXT,
+	QUERY_SAME_TEXT,	/* a text of the event itself, and a text */
+	QUERY_PREFIX,		/* the same, and how it begins */
+	QUERY_VALUE, QUERY_EXPIRED, QUERY_TAGGED, QUERY_EQUAL,
 	QUERY_BELOW, QUERY_ABOVE, QUERY_NOT_ABOVE, QUERY_NOT_BELOW, QUERY_LIKE, QUERY_REGEX,
 };
 
@@ -25,9 +27,13 @@ struct query_like {
 	struct { const char *text; size_t len; } pieces[];
 };
 
+/* What the two quick ones need stands in front, in one line of the cache. */
 struct query_test {
 	enum query_what what;
 	uint32_t yes, no;		/* where to go on */
+	uint32_t offset;		/* of the text in struct sat_event */
+	const char *text;
+	size_t len;			/* of a prefix */
 	struct query_operand left, right;
 	struct query_like *like;
 	struct regex *regex;

@@ -89,6 +89,27 @@ static void queries_match(void **unused)
 			fail_msg("%s", queries[i].text);
 }
 
+static void texts_of_any_length(void **unused)
+{
+	static const char *const texts[] = {
+		"", "a", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmnopq", "abcdefghij%", "b",
+	};
+	struct sat_event ev = { .size = sizeof(ev) };
+	char query[64];
+
+	(void)unused;
+	for (size_t i = 0; i < LEN(texts); i++)
+		for (size_t j = 0; j < LEN(texts); j++) {
+			ev.service = texts[j];
+			snprintf(query, sizeof(query), "service = '%s'", texts[i]);
+			assert_int_equal(matches(query, &ev), i == j);
+			snprintf(query, sizeof(query), "'%s' != service", texts[i]);
+			assert_int_equal(matches(query, &ev), i != j);
+			snprintf(query, sizeof(query), "service =~ '%.*s%%'", (int)strcspn(texts[i], "%"), texts[i]);
+			assert_int_equal(matches(query, &ev), strncmp(texts[j], texts[i], strcspn(texts[i], "%")) == 0);
+		}
+}
+
 static void nil_and_integers(void **unused)
 {
 	(void)unused;
@@ -252,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries_match),
+		cmocka_unit_test(texts_of_any_length),
 		cmocka_unit_test(nil_and_integers),
 		cmocka_unit_test(wrong_queries_say_where),
 		cmocka_unit_test(nesting_and_length_are_limited),
