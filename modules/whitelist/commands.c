@@ -150,14 +150,14 @@ static int say(struct whitelist *wl, struct sat_request *req, int argc, const ch
 	struct given g = { 0 };
 	struct sat_buf body = { .max = 64 << 10 };
 	struct order *o;
-	char error[256] = "out of memory";
+	char error[256];
 	int rc;
 
 	if (arguments(&g, argc, argv) != 0)
 		return fail(req, "usage: satellite %s HOST [--reason TEXT] [--ttl 7day]", argv[0]);
-	o = order_new(req, ORDER_POST, g.host, "operator");
+	o = order_new(wl, req, ORDER_POST, g.host, "operator");
 	if (o == NULL)
-		return fail(req, "%s", error);
+		return fail(req, "out of memory");
 	o->command = true;
 	sat_buf_printf(&body, "{\"state\":\"%s\",\"by\":", state);
 	sat_buf_json(&body, sat_request_who(req));
@@ -168,12 +168,10 @@ static int say(struct whitelist *wl, struct sat_request *req, int argc, const ch
 	sat_buf_printf(&body, "}");
 	rc = body.full ? -ENOMEM : order_body(o, body.p, body.len, sat_wall(), error, sizeof(error));
 	sat_buf_free(&body);
-	if (rc != 0) {
-		order_refuse(o, 400, "%s", error);
-		return 0;
-	}
-	sat_log(wl->self, LOG_NOTICE, "%s: %s %s", sat_request_who(req), argv[0], g.host);
-	rest_submit(wl, o);
+	if (rc != 0)
+		order_refuse(o, rc == -EINVAL ? 400 : 503, "%s", rc == -EINVAL ? error : strerror(-rc));
+	else
+		rest_submit(wl, o);
 	return 0;
 }
 
@@ -194,11 +192,10 @@ static int run_forget(void *state, struct sat_request *req, int argc, const char
 
 	if (argc != 2)
 		return fail(req, "usage: satellite forget HOST");
-	o = order_new(req, ORDER_FORGET, argv[1], NULL);
+	o = order_new(wl, req, ORDER_FORGET, argv[1], NULL);
 	if (o == NULL)
 		return fail(req, "out of memory");
 	o->command = true;
-	sat_log(wl->self, LOG_NOTICE, "%s: forget %s", sat_request_who(req), argv[1]);
 	rest_submit(wl, o);
 	return 0;
 }

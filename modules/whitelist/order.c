@@ -21,12 +21,14 @@ void order_free(struct order *o)
 	free(o);
 }
 
-struct order *order_new(struct sat_request *req, int what, const char *host, const char *event)
+struct order *order_new(struct whitelist *wl, struct sat_request *req, int what, const char *host,
+			const char *event)
 {
 	struct order *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
+	o->wl = wl;
 	o->req = req;
 	o->what = what;
 	o->host = strdup(host);
@@ -66,7 +68,7 @@ int order_ttl(const char *text, size_t len, int64_t *ttl)
 
 struct body {
 	struct sat_buf text;
-	bool state;
+	const char *state;		/* NULL: not yet seen */
 	int64_t ttl;
 	const char *seen[64];		/* raw names, to find one that comes twice */
 	size_t seen_len[64], n;
@@ -91,8 +93,8 @@ static int state_judge(struct body *b, const struct member *m)
 	bool ok = m->kind == M_STRING && m->len == 2 && memcmp(m->text, "ok", 2) == 0;
 	bool critical = m->kind == M_STRING && m->len == 8 && memcmp(m->text, "critical", 8) == 0;
 
-	b->state = ok || critical;
-	return b->state ? 0 : refuse(b, "state", "is neither \"ok\" nor \"critical\"");
+	b->state = ok ? "ok" : critical ? "critical" : NULL;
+	return b->state != NULL ? 0 : refuse(b, "state", "is neither \"ok\" nor \"critical\"");
 }
 
 static int ttl_judge(struct body *b, const struct member *m)
@@ -158,6 +160,8 @@ static int body_end(struct order *o, struct body *b, int64_t now)
 	sat_buf_add(&b->text, "}", 2);
 	if (b->text.full)
 		return -ENOMEM;
+	o->state = b->state;
+	o->ttl = b->ttl;
 	free(o->text);
 	o->text = b->text.p;
 	b->text.p = NULL;
@@ -175,7 +179,7 @@ int order_body(struct order *o, const void *body, size_t len, int64_t now, char 
 	if (rc == -EBADMSG) {
 		snprintf(error, size, "the body is not a JSON object");
 		rc = -EINVAL;
-	} else if (rc == 0 && !b.state) {
+	} else if (rc == 0 && b.state == NULL) {
 		rc = refuse(&b, "state", "is missing");
 	} else if (rc == 0) {
 		rc = body_end(o, &b, now);
@@ -209,6 +213,31 @@ int order_apply(const struct order *o, struct record *rec, bool known)
 	return 200;
 }
 
+/* ---- What is kept of it in the log -------------------------------------- */
+
+/* Every change counts; what is refused may be anybody's noise. */
+static bool audit_allowed(struct whitelist *wl, int status)
+{
+	if (status < 300)
+		return sat_log_allowed(wl->self, &wl->audit_done, 1000, 10 * SAT_SECOND);
+	return sat_log_allowed(wl->self, &wl->audit_refused, 20, 10 * SAT_SECOND);
+}
+
+/* Before the answer, which ends the request.  why NULL: nothing to say. */
+static void audit(const struct order *o, int status, const char *why)
+{
+	char ttl[40] = "";
+
+	if (!audit_allowed(o->wl, status))
+		return;
+	if (o->ttl != 0)
+		snprintf(ttl, sizeof(ttl), " for %" PRId64 " s", o->ttl / SAT_SECOND);
+	sat_log(o->wl->self, LOG_NOTICE, "%s: %s %.260s%s%.260s%s%s%s: %d%s%s", sat_request_who(o->req),
+		o->what == ORDER_POST ? "POST" : "DELETE", o->host, o->event == NULL ? "" : ": ",
+		o->event == NULL ? "" : o->event, o->state == NULL ? "" : ": ", o->state == NULL ? "" : o->state,
+		ttl, status, why == NULL ? "" : ", ", why == NULL ? "" : why);
+}
+
 /* ---- Answering ---------------------------------------------------------- */
 
 static const char *reason(const struct order *o, int status)
@@ -236,6 +265,7 @@ void order_done(struct order *o, int status, const struct record *rec)
 		order_refuse(o, status, "%s", reason(o, status));
 		return;
 	}
+	audit(o, status, NULL);
 	if (o->command) {
 		command_done(o, status, rec == NULL ? "forgotten" :
 			     record_state(rec) == FLAG_ON ? "on" : "off");
@@ -252,12 +282,13 @@ void order_done(struct order *o, int status, const struct record *rec)
 
 void order_refuse(struct order *o, int status, const char *fmt, ...)
 {
-	char text[512];
+	char text[1200];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	audit(o, status, text);
 	if (o->command)
 		command_done(o, status, text);
 	else
@@ -270,6 +301,7 @@ void order_unknown(struct order *o)
 	static const char body[] = "{\"error\":\"the store was lost before it answered; "
 		"to ask again is harmless\",\"outcome\":\"unknown\"}";
 
+	audit(o, 503, "the store was lost before it answered: outcome unknown");
 	if (o->command)
 		command_done(o, 503, "the store was lost before it answered: outcome unknown");
 	else

@@ -99,26 +99,17 @@ static int change(struct whitelist *wl, struct sat_request *req, int what)
 	const void *body = sat_request_body(req, &len);
 	int rc = 0;
 
-	if (event != NULL && (*event == '\0' || strlen(event) > EVENT_BYTES)) {
-		sat_reply_error(req, 400, "an event's name has 1 to %d bytes", EVENT_BYTES);
-		return 0;
-	}
-	o = order_new(req, what, sat_request_part(req, "host"), event);
+	o = order_new(wl, req, what, sat_request_part(req, "host"), event);
 	if (o == NULL)
 		return -ENOMEM;
 	if (what == ORDER_POST)
 		rc = order_body(o, body, len, sat_wall(), error, sizeof(error));
-	if (rc == -EINVAL) {
-		order_refuse(o, 400, "%s", error);
-		return 0;
-	}
-	if (rc != 0) {
-		order_free(o);
-		return rc;
-	}
-	sat_log(wl->self, LOG_NOTICE, "%s: %s %s%s%s", sat_request_who(req), sat_request_method(req), o->host,
-		event == NULL ? "" : ": ", event == NULL ? "" : event);
-	rest_submit(wl, o);
+	if (event != NULL && (*event == '\0' || strlen(event) > EVENT_BYTES))
+		order_refuse(o, 400, "an event's name has 1 to %d bytes", EVENT_BYTES);
+	else if (rc != 0)
+		order_refuse(o, rc == -EINVAL ? 400 : 503, "%s", rc == -EINVAL ? error : strerror(-rc));
+	else
+		rest_submit(wl, o);
 	return 0;
 }
 

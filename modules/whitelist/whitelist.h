@@ -130,6 +130,8 @@ struct whitelist {
 	struct agent *agents;
 	size_t n_agents;
 	char *from_file;
+	/* order */
+	struct sat_log_limit audit_done, audit_refused;
 	/* admit */
 	int ports[PORTS_MAX];		/* where a new host must answer; none: it need not */
 	unsigned n_ports;
@@ -201,13 +203,18 @@ void import_mark(struct whitelist *wl, const char *value, size_t len, int64_t ve
 struct order {
 	struct order *next;
 	enum { ORDER_POST, ORDER_DROP, ORDER_FORGET } what;
+	struct whitelist *wl;
 	struct sat_request *req;
 	bool command;			/* answered as one; else over REST */
+	const char *state;		/* of a POST, once its body was judged */
+	int64_t ttl;			/* microseconds; 0: none */
 	char *host, *event, *text;
 };
-struct order *order_new(struct sat_request *req, int what, const char *host, const char *event);
+struct order *order_new(struct whitelist *wl, struct sat_request *req, int what, const char *host,
+			const char *event);
 void order_free(struct order *o);
-/* Answer and free: a status of REST with the record or an error. */
+/* Answer, log who wanted what and what came of it, and free: a status of REST with the record or
+ * an error, which does not name the host again. */
 void order_done(struct order *o, int status, const struct record *rec);
 void order_refuse(struct order *o, int status, const char *fmt, ...) SAT_PRINTF(3);
 void order_unknown(struct order *o);

@@ -235,17 +235,18 @@ silent() {
 	until_true 5 expect 200 GET /whitelist/host/host1
 	asks POST /whitelist/host/127.1/event/e '{"state":"ok"}' >"$T/waits" &
 	until_true 5 reaches "$SILENT"
-	curl -s --max-time 0.3 -o /dev/null -d '{"state":"ok"}' "$URL/whitelist/host/127.2/event/e" || true
+	curl -s --max-time 0.3 -o /dev/null -d '{"state":"ok"}' "$URL/whitelist/host/127.1/event/e" || true
 	[ "$(curl -s --max-time 2 -o /dev/null -w '%{http_code}' "$URL/whitelist/all")" = 200 ]
 	stops "$MASTER"
 	wait %% 2>/dev/null || true
 	[ "$(cat "$T/waits")" = 503 ]
+	said_times master 'POST 127.1: e: ok: 503, the whitelist stops' 2
 	config 'reachable = "ssh";'
 	run "$SATELLITE" --check --config "$T/master.cfg"
 	[ "$status" = 1 ] && [[ $output == *'reachable: is not a port from 1 to 65535'* ]]
 }
 
-reaches() { ss -Hnt state syn-sent "dport = :$1" | grep -q .; }
+reaches() { ss -Hntp state syn-sent "dport = :$1" | grep -q "\"satellite\""; }
 
 @test "figures of the cluster" {
 	master
@@ -294,6 +295,27 @@ index_has() { [ "$(curl -sG --data-urlencode "query=$1" "$URL/index" | jq length
 	heard master '5 hosts in the store, 4 on'
 	expect 201 POST /whitelist/host/host2/event/e '{"state":"critical"}'
 	until_true 2 file_is host3 host4 host5
+}
+
+@test "the log says once who wanted what, and what came of it" {
+	master
+	expect 201 POST /whitelist/host/host3/event/disk '{"state":"critical","ttl":"7day"}'
+	said_times master 'POST host3: disk: critical for 604800 s: 201' 1
+	expect 200 DELETE /whitelist/host/host3/event/disk
+	said_times master 'DELETE host3: disk: 200' 1
+	expect 400 POST /whitelist/host/host3/event/disk '{"state":"bad"}'
+	said_times master 'POST host3: disk: 400, state: is neither "ok" nor "critical"' 1
+	expect 404 DELETE /whitelist/host/nobody
+	said_times master 'DELETE nobody: 404, not in the inventory' 1
+	run "$SATELLITE" off no-such-host.invalid --config "$T/master.cfg"
+	[ "$status" = 1 ] && [[ $output == 'no-such-host.invalid: no address: '* ]]
+	said_times master 'POST no-such-host.invalid: operator: critical: 400, no address: ' 1
+	said_times master 'host3' 5	# three of them here, two of its flips
+	local i
+	for i in $(seq 60); do
+		expect 400 POST /whitelist/host/host1/event/e 'x'
+	done
+	[ "$(times master 'POST host1: e: 400, the body is not a JSON object')" -le 40 ]
 }
 
 @test "the same by command" {

@@ -162,7 +162,7 @@ static void every_failure_is_survived(void **unused)
 
 static int order(const char *body, char *error)
 {
-	struct order *o = order_new(NULL, ORDER_POST, "h", "e");
+	struct order *o = order_new(NULL, NULL, ORDER_POST, "h", "e");
 	int rc = o == NULL ? -ENOMEM : order_body(o, body, strlen(body), 5 * SAT_SECOND, error, 256);
 
 	if (rc == 0)

@@ -47,7 +47,7 @@ static struct order *ask(struct answer *a, const char *host)
 		return NULL;
 	*req = (struct sat_request){ .link = &a->head, .door = &door, .conn = a, .method = "POST", .path = "/",
 				     .peer = "me" };
-	o = order_new(req, ORDER_POST, host, "e");
+	o = order_new(wl, req, ORDER_POST, host, "e");
 	if (o == NULL)
 		free(req);
 	return o;
