@@ -418,7 +418,7 @@ static int replay(void)
 		top_use(s->top);
 		top_index(s->top, &index);
 		index_init(&index);
-		lead_mode(LEAD_ALWAYS);
+		lead_mode(LEAD_ALWAYS, NULL);
 		replayed = s;
 		status = replay_main(s->streams, options.argv[1], options.reap, replay_anew);
 		engine_swap(NULL);

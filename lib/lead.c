@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lead - whether this process acts: a lease on what was last said of the local
- * Mesos master.
+ * Mesos master, and on the claim in the store that masters share.
  *
  * sat_acting() reads CLOCK_BOOTTIME each time, so that a process which slept
  * finds out before it acts; the timer is only there to tell those who listen.
@@ -11,6 +11,7 @@
 #include <time.h>
 #include <uv.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "lead.h"
 #include "log.h"
@@ -33,18 +34,33 @@ static struct {
 	bool has_timer;
 } lead;
 
-static bool leased(void)
+/* Until when it may act, clock_boot(); INT64_MAX: for good. */
+static int64_t leased_until(void)
 {
-	return lead.mode == LEAD_ALWAYS ||
-	       (lead.confirmed != 0 && clock_boot() - lead.confirmed < LEASE);
+	int64_t mesos = lead.mode != LEAD_MESOS ? INT64_MAX : lead.confirmed != 0 ? lead.confirmed + LEASE : 0;
+	int64_t claimed = claim_used() ? claim_until() : lead.mode == LEAD_STORE ? 0 : INT64_MAX;
+
+	return mesos < claimed ? mesos : claimed;
 }
 
-/* Wall seconds, so that the epochs of one process after another grow. */
+static bool leased(void)
+{
+	int64_t until = leased_until();
+
+	return until == INT64_MAX || clock_boot() < until;
+}
+
+static bool named(void)
+{
+	return lead.mode != LEAD_MESOS || (lead.confirmed != 0 && clock_boot() < lead.confirmed + LEASE);
+}
+
+/* Without a store that says so: wall seconds, so that the epochs of one process after another grow. */
 static void begin_epoch(void)
 {
-	uint64_t now = (uint64_t)time(NULL);
+	uint64_t now = claim_used() ? claim_epoch() : (uint64_t)time(NULL);
 
-	lead.epoch = now > lead.epoch ? now : lead.epoch + 1;
+	lead.epoch = now > lead.epoch || claim_used() ? now : lead.epoch + 1;
 }
 
 static void tell(bool acts)
@@ -56,7 +72,10 @@ static void tell(bool acts)
 	lead.acts = acts;
 	if (acts)
 		begin_epoch();
-	if (lead.mode == LEAD_MESOS)
+	if (acts && claim_used())
+		log_line(LOG_NOTICE, NULL, "acts, epoch %llu%s", (unsigned long long)lead.epoch,
+			 lead.mode == LEAD_MESOS ? ": the local Mesos master leads" : "");
+	else if (lead.mode != LEAD_ALWAYS || claim_used())
 		log_line(LOG_NOTICE, NULL, acts ? "acts: the local Mesos master leads" : "does not act any more");
 	for (struct listener *l = lead.listeners; l != NULL; l = next) {
 		next = l->next;
@@ -64,19 +83,29 @@ static void tell(bool acts)
 	}
 }
 
-static void look(uv_timer_t *timer)
-{
-	int64_t left = lead.confirmed + LEASE - clock_boot();
+static void look(uv_timer_t *timer);
 
+/* A claim of another epoch is another acting. */
+static void judge(void)
+{
+	int64_t until;
+
+	claim_want(!named() ? CLAIM_NOT : lead.mode == LEAD_STORE ? CLAIM_FREE : CLAIM_NOW);
+	if (lead.acts && claim_used() && lead.epoch != claim_epoch())
+		tell(false);
 	tell(leased());
-	if (lead.mode == LEAD_MESOS && lead.acts)
-		uv_timer_start(timer, look, left > 0 ? (uint64_t)(left / SAT_MS + 1) : 1, 0);
+	until = leased_until();
+	if (lead.has_timer && lead.acts && until != INT64_MAX) {
+		int64_t left = until - clock_boot();
+
+		uv_timer_start(&lead.timer, look, left > 0 ? (uint64_t)(left / SAT_MS + 1) : 1, 0);
+	}
 }
 
-static void wait_for_end(void)
+static void look(uv_timer_t *timer)
 {
-	if (lead.has_timer && lead.mode == LEAD_MESOS)
-		uv_timer_start(&lead.timer, look, LEASE / SAT_MS, 0);
+	(void)timer;
+	judge();
 }
 
 int lead_init(enum lead_mode mode)
@@ -89,17 +118,17 @@ int lead_init(enum lead_mode mode)
 		if (rc == 0)
 			uv_unref((uv_handle_t *)&lead.timer);
 	}
+	claim_init(judge);
 	if (rc == 0)
-		lead_mode(mode);
+		lead_mode(mode, NULL);
 	return rc;
 }
 
-void lead_mode(enum lead_mode mode)
+void lead_mode(enum lead_mode mode, struct sat_self *store)
 {
 	lead.mode = mode;
-	tell(leased());
-	if (lead.acts)
-		wait_for_end();
+	claim_use(store);
+	judge();
 }
 
 void sat_mesos_leads(struct sat_self *self, bool leads)
@@ -108,9 +137,7 @@ void sat_mesos_leads(struct sat_self *self, bool leads)
 	/* A lease that ran out unseen has ended first. */
 	tell(lead.acts && leased());
 	lead.confirmed = leads ? clock_boot() : 0;
-	tell(leased());
-	if (lead.acts)
-		wait_for_end();
+	judge();
 }
 
 bool sat_acting(void)
@@ -154,6 +181,8 @@ void lead_forget(struct sat_self *self)
 
 void lead_end(void)
 {
+	claim_use(NULL);
+	claim_want(CLAIM_NOT);
 	if (lead.has_timer)
 		uv_close((uv_handle_t *)&lead.timer, NULL);
 	lead.has_timer = false;

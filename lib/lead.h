@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lead - whether this process acts, and under which epoch: a lease of 2 s of
- * CLOCK_BOOTTIME.  leader = "always", or "mesos": while sat_mesos_leads() says so.
+ * CLOCK_BOOTTIME.  leader = "always"; "mesos": while sat_mesos_leads() says so; "store":
+ * who claims it.  Where masters share a store, it is claimed there as well (claim.h).
  */
 #ifndef LEAD_H
 #define LEAD_H
 
 #include "self.h"
 
-enum lead_mode { LEAD_ALWAYS, LEAD_MESOS };
+enum lead_mode { LEAD_ALWAYS, LEAD_MESOS, LEAD_STORE };
 int lead_init(enum lead_mode mode);
-void lead_mode(enum lead_mode mode);	/* after a reload */
+/* After a reload, and at the end, then with NULL: store: the one that masters share, or NULL. */
+void lead_mode(enum lead_mode mode, struct sat_self *store);
 void lead_forget(struct sat_self *self);	/* an instance goes: no more calls */
 void lead_end(void);
 

@@ -154,6 +154,7 @@ static void enter(struct setup *s, enum phase phase)
 	if (phase == PHASE_STREAMS) {
 		if (s == life.last) {
 			life.quiet();
+			lead_mode(LEAD_STORE, NULL);
 			origin_allow(NULL);
 			engine_swap(NULL);
 		}
@@ -289,7 +290,7 @@ void life_swap(struct setup *s)
 	client_use(http_client(s));
 	start(s);
 	run_streams(s);
-	lead_mode(s->leader);
+	lead_mode(s->leader, setup_shared_store(s));
 	checks_adopt(s->checks, old != NULL ? old->checks : NULL);
 	if (old != NULL)
 		enter(old, PHASE_CHECKS);

@@ -367,6 +367,17 @@ static bool watches_mesos(const struct setup *s)
 	return false;
 }
 
+struct sat_self *setup_shared_store(const struct setup *s)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		const struct sat_store *store = s->list[k]->self.module->store;
+
+		if (store != NULL && store->size >= sizeof(*store) && (store->flags & SAT_STORE_SHARED))
+			return &s->list[k]->self;
+	}
+	return NULL;
+}
+
 struct setup *setup_build(struct top *top, const struct setup_role *role, const struct setup *running)
 {
 	struct setup *s = calloc(1, sizeof(*s));
@@ -383,7 +394,7 @@ struct setup *setup_build(struct top *top, const struct setup_role *role, const 
 	build_modules(s, role);
 	build_streams(s, role);
 	judge_rest(s);
-	s->leader = top_leader(top, watches_mesos(s));
+	s->leader = top_leader(top, watches_mesos(s), setup_shared_store(s) != NULL);
 	building = NULL;
 	predecessor = NULL;
 	top_use(running != NULL ? running->top : NULL);

@@ -43,6 +43,8 @@ struct setup *setup_build(struct top *top, const struct setup_role *role, const 
 int setup_open(struct setup *s);
 /* Not while something of it runs.  NULL is fine. */
 void setup_free(struct setup *s);
+/* The first of a store that masters share; NULL: none. */
+struct sat_self *setup_shared_store(const struct setup *s);
 struct instance *setup_find(const struct setup *s, const char *name);
 
 #endif

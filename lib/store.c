@@ -3,8 +3,9 @@
  * store - links between instances and the stores they use.
  *
  * A link counts what it has under way, so that an answer which comes after its
- * user has gone is dropped here.  It also stands for the fence: the change
- * that sat_fence() gives is judged here, before the store sees the rest.  And
+ * user has gone is dropped here.  Where leadership is not claimed in the store itself
+ * it also stands for the fence: the change that sat_fence() gives is judged here,
+ * before the store sees the rest.  And
  * it knows whether its user has seen all that it asked for: else the store is a
  * part that is not ready.
  */
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claim.h"
 #include "http.h"
 #include "lead.h"
 #include "store.h"
@@ -137,7 +139,7 @@ static int judge(const struct sat_change *changes, size_t n)
 int sat_store_commit(struct sat_link *link, const struct sat_change *changes, size_t n,
 		     sat_committed *done, void *arg)
 {
-	bool fenced = n > 0 && changes[0].key == fence_key;
+	bool fenced = n > 0 && changes[0].key == fence_key && !claim_lies_in(link->store);
 	struct commit *c;
 	int rc = judge(changes, n);
 
@@ -177,12 +179,19 @@ static void gone(void *arg, const char *key)
 	m->cb.gone(m->arg, key);
 }
 
+/* Of leadership the host speaks elsewhere. */
+static void say_ready(const struct sat_link *link, const char *why)
+{
+	if (link->user != &self_host)
+		http_ready(link->store->name, why);
+}
+
 static void all_synced(struct sat_link *link)
 {
 	for (const struct mirror *m = link->mirrors; m != NULL; m = m->next)
 		if (!m->synced)
 			return;
-	http_ready(link->store->name, NULL);
+	say_ready(link, NULL);
 }
 
 static void synced(void *arg)
@@ -201,7 +210,7 @@ static void lost(void *arg, int rc)
 
 	m->synced = false;
 	snprintf(why, sizeof(why), "out of touch: %s", strerror(-rc));
-	http_ready(m->link->store->name, why);
+	say_ready(m->link, why);
 	if (m->cb.lost != NULL)
 		m->cb.lost(m->arg, rc);
 }
@@ -222,7 +231,7 @@ int sat_store_mirror(struct sat_link *link, const char *prefix, const struct sat
 	*m = (struct mirror){ .next = link->mirrors, .link = link, .arg = arg };
 	memcpy(&m->cb, cb, cb->size < sizeof(m->cb) ? cb->size : sizeof(m->cb));
 	link->mirrors = m;
-	http_ready(link->store->name, "not read yet");
+	say_ready(link, "not read yet");
 	rc = vtable(link)->mirror(link->store->state, prefix, &ours, m);
 	if (rc != 0) {
 		link->mirrors = m->next;
@@ -254,7 +263,9 @@ bool sat_fence(struct sat_link *link, struct sat_change *check)
 {
 	uint64_t epoch = sat_epoch();
 
-	(void)link;
-	*check = (struct sat_change){ .what = SAT_CHECK, .key = fence_key, .version = (int64_t)epoch };
+	if (claim_lies_in(link->store))
+		claim_fence(check);
+	else
+		*check = (struct sat_change){ .what = SAT_CHECK, .key = fence_key, .version = (int64_t)epoch };
 	return epoch != 0;
 }

@@ -50,7 +50,7 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("define", SAT_GROUP, .help = "streams with a name"),
 	SAT_OPTION("checks", SAT_ANY, .help = "what a slave looks at"),
 	SAT_OPTION("index", SAT_GROUP, .inner = index_options, .help = "the latest events"),
-	SAT_OPTION("leader", SAT_STRING, .help = "mesos: act while the local Mesos master leads; always"),
+	SAT_OPTION("leader", SAT_STRING, .help = "who acts: mesos, zookeeper, always"),
 	SAT_OPTION("log", SAT_GROUP, .inner = log_options, .help = "where the log goes"),
 	NULL
 };
@@ -140,7 +140,7 @@ static void judge_values(const struct top *t)
 	const struct sat_conf *log = sat_conf_get(t->root, "log");
 
 	one_of(t, "role", "master", "slave", "agent");
-	one_of(t, "leader", "mesos", "always", NULL);
+	one_of(t, "leader", "mesos", "always", "zookeeper");
 	judge_origins(t);
 	if (host != NULL && (*host == '\0' || strlen(host) > 253))
 		sat_conf_error(t->root, "host", "is not a host name");
@@ -326,13 +326,15 @@ void top_index(const struct top *t, struct index_conf *c)
 	c->keep_all = c->keep[0] != NULL && c->keep[1] == NULL && strcmp(c->keep[0], "all") == 0;
 }
 
-enum lead_mode top_leader(const struct top *t, bool watches_mesos)
+enum lead_mode top_leader(const struct top *t, bool watches_mesos, bool shares)
 {
 	const char *leader = sat_conf_string(t->root, "leader");
 
 	if (leader == NULL)
-		return watches_mesos ? LEAD_MESOS : LEAD_ALWAYS;
-	return strcmp(leader, "mesos") == 0 ? LEAD_MESOS : LEAD_ALWAYS;
+		return watches_mesos ? LEAD_MESOS : shares ? LEAD_STORE : LEAD_ALWAYS;
+	if (strcmp(leader, "zookeeper") == 0 && !shares)
+		sat_conf_error(t->root, "leader", "needs a store that masters share: store-zookeeper");
+	return strcmp(leader, "mesos") == 0 ? LEAD_MESOS : strcmp(leader, "zookeeper") == 0 ? LEAD_STORE : LEAD_ALWAYS;
 }
 
 const char *const *top_modules(const struct top *t)

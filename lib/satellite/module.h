@@ -498,7 +498,9 @@ struct sat_mirror {
  * made; -EINPROGRESS, nobody knows: read again; else not done: -ENOTCONN, -EACCES. */
 typedef void sat_committed(void *arg, int rc, size_t culprit, const int64_t *versions);
 
-/* A store, as a module offers it. */
+/* A store, as a module offers it.  SHARED: several masters see the same map, and claim
+ * leadership in it. */
+#define SAT_STORE_SHARED	1u
 struct sat_store {
 	uint32_t size;
 	const char *name;		/* as settings name it: "sqlite" */
@@ -506,6 +508,7 @@ struct sat_store {
 		      sat_committed *done, void *arg);
 	int (*mirror)(void *state, const char *prefix, const struct sat_mirror *cb, void *arg);
 	void (*unmirror)(void *state, void *arg);	/* no callback after it */
+	uint32_t flags;
 };
 
 /* From create(): use the store that conf's setting names; it is loaded, and

@@ -211,4 +211,5 @@ SAT_MODULE(store_zookeeper, .name = "store-zookeeper", .version = SAT_VERSION,
 	   .summary = "the store that masters share, in ZooKeeper", .options = options,
 	   .create = create, .start = start, .stop = stop, .destroy = destroy, .counters = counters,
 	   .store = &(const struct sat_store){ .size = sizeof(struct sat_store), .name = "zookeeper",
-		   .commit = commit_make, .mirror = folder_mirror, .unmirror = folder_unmirror });
+		   .commit = commit_make, .mirror = folder_mirror, .unmirror = folder_unmirror,
+		   .flags = SAT_STORE_SHARED });

@@ -12,7 +12,7 @@ engine topic
 check probe
 stream node state push fork adopt keep
 index
-http origin routes request reply client store tls control control_parse listen lead
+http origin routes request reply client store tls control control_parse listen lead claim
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
 conf conf_node conf_judge conf_value conf_text loader timer work

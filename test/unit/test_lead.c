@@ -53,7 +53,7 @@ static void always_acts_from_the_start(void **unused)
 	(void)unused;
 	assert_false(sat_acting());
 	assert_int_equal(sat_on_acting(&self, changed), 0);
-	lead_mode(LEAD_ALWAYS);
+	lead_mode(LEAD_ALWAYS, NULL);
 	assert_true(sat_acting());
 	assert_true(sat_epoch() > 0);
 	assert_int_equal(heard.times, 1);
@@ -117,13 +117,13 @@ static void a_lease_runs_out(void **unused)
 static void a_reload_changes_the_mode(void **unused)
 {
 	(void)unused;
-	lead_mode(LEAD_ALWAYS);
+	lead_mode(LEAD_ALWAYS, NULL);
 	assert_true(sat_acting());
-	lead_mode(LEAD_MESOS);
+	lead_mode(LEAD_MESOS, NULL);
 	assert_false(sat_acting());
 	sat_mesos_leads(&self, true);
-	lead_mode(LEAD_ALWAYS);
-	lead_mode(LEAD_MESOS);
+	lead_mode(LEAD_ALWAYS, NULL);
+	lead_mode(LEAD_MESOS, NULL);
 	assert_true(sat_acting());
 }
 
@@ -132,7 +132,7 @@ static void one_that_is_forgotten_hears_nothing(void **unused)
 	(void)unused;
 	sat_on_acting(&self, changed);
 	lead_forget(&self);
-	lead_mode(LEAD_ALWAYS);
+	lead_mode(LEAD_ALWAYS, NULL);
 	assert_int_equal(heard.times, 0);
 }
 
@@ -142,7 +142,7 @@ static void no_memory_to_listen(void **unused)
 	fault_arm(1);
 	assert_int_equal(sat_on_acting(&self, changed), -ENOMEM);
 	fault_arm(0);
-	lead_mode(LEAD_ALWAYS);
+	lead_mode(LEAD_ALWAYS, NULL);
 	assert_int_equal(heard.times, 0);
 }
 

@@ -185,7 +185,7 @@ static void the_fence_stops_a_deposed_leader(void **unused)
 	(void)unused;
 	assert_true(sat_fence(the_link, &changes[0]));
 	memcpy(changes + 1, two, sizeof(two));
-	lead_mode(LEAD_MESOS);
+	lead_mode(LEAD_MESOS, NULL);
 	assert_false(sat_fence(the_link, &again));
 	assert_int_equal(sat_store_commit(the_link, changes, 3, committed, &n), 0);
 	assert_null(fake.done);
@@ -195,7 +195,7 @@ static void the_fence_stops_a_deposed_leader(void **unused)
 	assert_int_equal(answer.culprit, 0);
 	/* It leads again, under another epoch: the old fence still stops. */
 	memset(&answer, 0, sizeof(answer));
-	lead_mode(LEAD_ALWAYS);
+	lead_mode(LEAD_ALWAYS, NULL);
 	assert_int_equal(sat_store_commit(the_link, changes, 3, committed, &n), 0);
 	turn_until_answered();
 	assert_int_equal(answer.rc, -ESTALE);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claim - leadership among those who share a store: an epoch and a beat in it.
+ *
+ * A commit whose outcome nobody knows is settled by the mirror: the epoch bears
+ * the mark of who made it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "claim.h"
+#include "clock.h"
+#include "log.h"
+#include "store.h"
+
+#define BEAT_MS		500
+#define SILENCE		(3 * SAT_SECOND)	/* without a beat: free */
+
+static const char epoch_key[] = "leader/epoch", beat_key[] = "leader/beat";
+
+/* Who holds it: the value of leader/epoch. */
+struct epoch {
+	bool there;
+	int64_t version;
+	uint64_t number;
+	char mark[64], by[256];
+};
+
+static struct {
+	void (*changed)(void);
+	struct sat_self *store;
+	struct sat_link *link;
+	uv_timer_t timer;
+	bool ticks, synced, busy;
+	enum claim_want want;
+	struct epoch epoch;
+	struct { bool there, resigned; int64_t version, seen; } beat;	/* seen: clock_boot() */
+	char mark[64];			/* of our last take-over; "": given up */
+	unsigned marks;
+	int64_t sent, confirmed;	/* clock_boot() of the commit under way; of the last that was made */
+	int64_t patience;		/* clock_boot(): no take-over before, after we were deposed */
+} claim;
+
+static bool mine(void)
+{
+	return claim.epoch.there && claim.mark[0] != '\0' && strcmp(claim.mark, claim.epoch.mark) == 0;
+}
+
+int64_t claim_until(void)
+{
+	return mine() && claim.confirmed != 0 ? claim.confirmed + CLAIM_LEASE : 0;
+}
+
+uint64_t claim_epoch(void)
+{
+	return claim.epoch.number;
+}
+
+bool claim_used(void)
+{
+	return claim.link != NULL;
+}
+
+bool claim_lies_in(const struct sat_self *store)
+{
+	return claim.link != NULL && claim.store == store;
+}
+
+const char *claim_holder(void)
+{
+	return claim.epoch.there ? claim.epoch.by : NULL;
+}
+
+void claim_fence(struct sat_change *check)
+{
+	*check = (struct sat_change){ .what = SAT_CHECK, .key = epoch_key, .version = claim.epoch.version };
+}
+
+/* ---- What is in the store ----------------------------------------------- */
+
+static int enter(void *arg, unsigned level, const char *key, bool list)
+{
+	(void)arg, (void)level, (void)key, (void)list;
+	return SAT_JSON_ENTER;
+}
+
+static int member(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
+{
+	struct epoch *e = arg;
+
+	if (level != 1)
+		return 0;
+	if (strcmp(key, "epoch") == 0 && v->kind == SAT_JSON_NUMBER)
+		e->number = strtoull(v->text, NULL, 10);
+	else if (strcmp(key, "mark") == 0 && v->kind == SAT_JSON_TEXT)
+		snprintf(e->mark, sizeof(e->mark), "%.*s", (int)v->len, v->text);
+	else if (strcmp(key, "by") == 0 && v->kind == SAT_JSON_TEXT)
+		snprintf(e->by, sizeof(e->by), "%.*s", (int)v->len, v->text);
+	return 0;
+}
+
+static void read_epoch(const void *value, size_t len, int64_t version)
+{
+	static const struct sat_json_calls calls = { .size = sizeof(calls), .open = enter, .value = member };
+	struct epoch e = { .there = true, .version = version };
+	bool was_mine = mine();
+	char error[128];
+
+	/* What cannot be read is held by somebody whom we do not know. */
+	if (len > 4096 || sat_json_read(value, len, &calls, &e, error, sizeof(error)) != 0)
+		e = (struct epoch){ .there = true, .version = version, .number = claim.epoch.number };
+	claim.epoch = e;
+	if (!was_mine || mine())
+		return;
+	log_line(LOG_WARNING, NULL, "%s has taken over, epoch %" PRIu64, e.by[0] != '\0' ? e.by : "somebody",
+		 e.number);
+	claim.patience = clock_boot() + SILENCE;
+}
+
+static void turn(void);
+
+static void put(void *arg, const char *key, const void *value, size_t len, int64_t version)
+{
+	(void)arg;
+	if (strcmp(key, epoch_key) == 0) {
+		read_epoch(value, len, version);
+		claim.changed();
+	} else if (strcmp(key, beat_key) == 0) {
+		claim.beat.there = true;
+		claim.beat.resigned = len == 0;
+		claim.beat.version = version;
+		claim.beat.seen = clock_boot();
+	}
+	if (claim.synced && !mine())
+		turn();
+}
+
+static void gone(void *arg, const char *key)
+{
+	(void)arg;
+	if (strcmp(key, epoch_key) == 0) {
+		claim.epoch.there = false;
+		claim.changed();
+	} else if (strcmp(key, beat_key) == 0) {
+		claim.beat.there = false;
+	}
+}
+
+static void synced(void *arg)
+{
+	(void)arg;
+	claim.synced = true;
+	claim.beat.seen = clock_boot();
+	turn();
+}
+
+static void lost(void *arg, int rc)
+{
+	(void)arg, (void)rc;
+	claim.synced = false;	/* the lease goes on as far as it goes */
+}
+
+/* ---- Taking over, and beating ------------------------------------------- */
+
+/* What is put under way is judged by when it was sent. */
+static void commit(const struct sat_change *changes, size_t n, sat_committed *done)
+{
+	claim.sent = clock_boot();
+	claim.busy = sat_store_commit(claim.link, changes, n, done, NULL) == 0;
+}
+
+static void beaten(void *arg, int rc, size_t culprit, const int64_t *versions)
+{
+	(void)arg, (void)culprit, (void)versions;
+	claim.busy = false;
+	if (rc == 0)
+		claim.confirmed = claim.sent;
+	else if (rc == -ESTALE || rc == -ENOENT)	/* another's, which the mirror has yet to say */
+		claim.confirmed = 0;
+	claim.changed();
+}
+
+static struct sat_change beat_change(char *value, size_t size, uint64_t number)
+{
+	size_t len = (size_t)snprintf(value, size, "{\"by\":\"%s\",\"epoch\":%" PRIu64 "}", sat_host(), number);
+
+	return (struct sat_change){ .what = SAT_PUT, .key = beat_key, .value = value, .len = len,
+				    .version = SAT_ANY_VERSION };
+}
+
+static void beat(void)
+{
+	struct sat_change changes[2];
+	char value[300];
+
+	claim_fence(&changes[0]);
+	changes[1] = beat_change(value, sizeof(value), claim.epoch.number);
+	commit(changes, 2, beaten);
+}
+
+static void taken(void *arg, int rc, size_t culprit, const int64_t *versions)
+{
+	(void)arg, (void)culprit, (void)versions;
+	claim.busy = false;
+	if (rc == 0)	/* the mirror has said so before */
+		claim.confirmed = claim.sent;
+	claim.changed();
+}
+
+/* Two that find it free see the same beat, which only one of them can replace. */
+static void take_over(void)
+{
+	struct sat_change changes[2];
+	char value[512], first[300];
+
+	snprintf(claim.mark, sizeof(claim.mark), "%d-%" PRId64 "-%u", (int)getpid(), clock_wall(), ++claim.marks);
+	changes[0] = (struct sat_change){ .what = claim.epoch.there ? SAT_PUT : SAT_CREATE, .key = epoch_key,
+					  .value = value, .version = claim.epoch.version };
+	changes[0].len = (size_t)snprintf(value, sizeof(value),
+		"{\"epoch\":%" PRIu64 ",\"by\":\"%s\",\"mark\":\"%s\",\"since\":%" PRId64 "}",
+		claim.epoch.number + 1, sat_host(), claim.mark, clock_wall() / SAT_SECOND);
+	changes[1] = beat_change(first, sizeof(first), claim.epoch.number + 1);
+	changes[1].what = claim.beat.there ? SAT_PUT : SAT_CREATE;
+	changes[1].version = claim.beat.version;
+	claim.confirmed = 0;
+	commit(changes, 2, taken);
+}
+
+static bool free_to_take(int64_t now)
+{
+	if (now < claim.patience)
+		return false;
+	return claim.want == CLAIM_NOW || !claim.epoch.there || claim.beat.resigned ||
+	       now - claim.beat.seen >= SILENCE;
+}
+
+static void turn(void)
+{
+	if (claim.link == NULL || !claim.synced || claim.busy || claim.want == CLAIM_NOT)
+		return;
+	if (mine())
+		beat();
+	else if (free_to_take(clock_boot()))
+		take_over();
+}
+
+static void tick(uv_timer_t *timer)
+{
+	(void)timer;
+	turn();
+}
+
+static void resigned(void *arg, int rc, size_t culprit, const int64_t *versions)
+{
+	(void)arg, (void)rc, (void)culprit, (void)versions;
+}
+
+/* Give up what is ours, so that the next need not wait for our silence. */
+static void resign(void)
+{
+	struct sat_change changes[2] = { [1] = { .what = SAT_PUT, .key = beat_key, .value = "",
+						 .version = SAT_ANY_VERSION } };
+
+	if (mine() && claim.synced) {
+		claim_fence(&changes[0]);
+		sat_store_commit(claim.link, changes, 2, resigned, NULL);
+	}
+	claim.mark[0] = '\0';
+	claim.confirmed = 0;
+}
+
+void claim_want(enum claim_want want)
+{
+	if (want == claim.want)
+		return;
+	claim.want = want;
+	if (claim.link == NULL)
+		return;
+	if (want == CLAIM_NOT)
+		resign();
+	else
+		turn();
+}
+
+void claim_init(void (*changed)(void))
+{
+	claim.changed = changed;
+}
+
+void claim_use(struct sat_self *store)
+{
+	static const struct sat_mirror calls = {
+		.size = sizeof(calls), .put = put, .gone = gone, .synced = synced, .lost = lost,
+	};
+
+	if (store == claim.store)
+		return;
+	if (claim.link != NULL) {
+		resign();
+		store_drop(claim.link);
+	}
+	claim.link = store != NULL ? store_link(&self_host, store) : NULL;
+	claim.store = claim.link != NULL ? store : NULL;
+	claim.epoch = (struct epoch){ 0 };
+	memset(&claim.beat, 0, sizeof(claim.beat));
+	claim.synced = claim.busy = false;
+	claim.patience = 0;
+	if (claim.link != NULL && sat_store_mirror(claim.link, "leader/", &calls, NULL) != 0)
+		log_line(LOG_ERR, NULL, "%s: leadership cannot be read there: %s", store->name, strerror(ENOMEM));
+	if (claim.link != NULL && !claim.ticks && uv_timer_init(self_process.loop, &claim.timer) == 0) {
+		uv_timer_start(&claim.timer, tick, BEAT_MS, BEAT_MS);
+		uv_unref((uv_handle_t *)&claim.timer);
+		claim.ticks = true;
+	}
+	if (claim.link == NULL && claim.ticks) {
+		uv_close((uv_handle_t *)&claim.timer, NULL);
+		claim.ticks = false;
+	}
+}
