@@ -606,7 +606,8 @@ struct streams *streams_build(struct conf *file, const struct sat_conf *list, co
 	s->file = conf_ref(file);
 	s->finder = finder;
 	if (scope_make(s, NULL, NULL) == NULL || add_defines(s, define) != 0 ||
-	    build_all(s, list, otherwise) != 0) {
+	    build_all(s, list, otherwise) != 0 ||
+	    (s->root = fork_make(s->scopes[0], NULL, NULL, 0)) == NULL) {
 		streams_free(s);
 		return NULL;
 	}
