@@ -374,7 +374,7 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
 
 /*
  * Topics: lists of events between modules.  "index" carries what is indexed and
- * what expires.  A retained list is given at once to who subscribes later.
+ * what expires.  A retained list is given at once to who subscribes later, or anew.
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").
  */
@@ -844,8 +844,8 @@ struct sat_module {
 	 * create  allocate and judge conf; touch nothing outside.  Failing, leave
 	 *         nothing behind.  NULL: no state.
 	 * open    take what a reload must know to be free: sat_listen().
-	 * start   go.  Failing, give back what it took; it is called again every
-	 *         10 s, with a log line.
+	 * start   go.  Failing, give back what it took, but for what it subscribed
+	 *         to; it is called again every 10 s, with a log line.
 	 * stop    after a start that succeeded: begin to give back, and call
 	 *         sat_stopped() once the last handle is closed and the last job is
 	 *         in.  NULL: nothing to wait for.
