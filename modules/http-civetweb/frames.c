@@ -159,3 +159,16 @@ void frames_free(struct frames *f)
 {
 	sat_buf_free(&f->text);
 }
+
+/* ---- Ours ---------------------------------------------------------------- */
+
+size_t frames_head(char head[FRAMES_HEAD], unsigned opcode, size_t len)
+{
+	unsigned bytes = len < 126 ? 0 : len < 65536 ? 2 : 8;
+
+	head[0] = (char)(FIN | opcode);
+	head[1] = (char)(bytes == 0 ? len : bytes == 2 ? 126 : 127);
+	for (unsigned i = 0; i < bytes; i++)
+		head[2 + i] = (char)((uint64_t)len >> 8 * (bytes - 1 - i) & 0xff);
+	return 2 + bytes;
+}

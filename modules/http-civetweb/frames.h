@@ -20,4 +20,8 @@ enum frames_what { FRAMES_NOTHING, FRAMES_MESSAGE, FRAMES_PING, FRAMES_CLOSE, FR
 enum frames_what frames_take(struct frames *f, unsigned head, const char *p, size_t len);
 void frames_free(struct frames *f);
 
+#define FRAMES_HEAD 10u
+/* The head of a whole frame of ours: its length. */
+size_t frames_head(char head[FRAMES_HEAD], unsigned opcode, size_t len);
+
 #endif

@@ -57,6 +57,7 @@ struct server {
 	sem_t stop;
 	struct sockaddr_in at;		/* where it listens */
 	_Atomic bool ended;		/* mg_stop() has returned */
+	struct sat_log_limit wrong;
 	char error[256];		/* what civetweb said while it started */
 };
 
@@ -89,7 +90,7 @@ struct conn {
 	bool has_writer;
 	struct frames frames;	/* the reading worker's */
 	unsigned pings;		/* that nothing came after */
-	unsigned code;		/* to close with, once it is broken; 0: without one */
+	unsigned code;		/* to close with; 0: without one */
 };
 
 /* ---- The loop's side ---------------------------------------------------- */
@@ -192,29 +193,57 @@ static void ring_take(struct conn *c, void *p, size_t n)
 	c->used -= n;
 }
 
-/* A WebSocket's frames keep their borders: each has its length in front. */
+/* Under the lock.  A WebSocket's frame, whole or not at all, so that others fit between. */
+static bool ring_frame(struct conn *c, unsigned opcode, const void *p, size_t n)
+{
+	char head[FRAMES_HEAD];
+	size_t len = frames_head(head, opcode, n);
+
+	if (len + n > RING_SIZE - c->used)
+		return false;
+	ring_add(c, head, len);
+	ring_add(c, p, n);
+	pthread_cond_broadcast(&c->changed);
+	return true;
+}
+
+/* Under the lock. */
+static bool ring_piece(struct conn *c, const void *p, size_t n)
+{
+	if (c->websocket)
+		return ring_frame(c, MG_WEBSOCKET_OPCODE_TEXT, p, n);
+	if (n > RING_SIZE - c->used)
+		return false;
+	ring_add(c, p, n);
+	pthread_cond_broadcast(&c->changed);
+	return true;
+}
+
 static int server_send(void *conn, const void *p, size_t len)
 {
 	struct conn *c = conn;
-	size_t need = len + (c->websocket ? sizeof(len) : 0);
 	int rc = 0;
 
-	if (need > RING_SIZE)
+	if (len > RING_SIZE - FRAMES_HEAD)
 		return -EMSGSIZE;
 	pthread_mutex_lock(&c->lock);
 	if (c->state != CONN_STREAMS) {
 		rc = -EPIPE;
-	} else if (need > RING_SIZE - c->used) {
+	} else if (!ring_piece(c, p, len)) {
 		c->wants_room = true;
 		rc = -EAGAIN;
-	} else {
-		if (c->websocket)
-			ring_add(c, &len, sizeof(len));
-		ring_add(c, p, len);
-		pthread_cond_broadcast(&c->changed);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return rc;
+}
+
+/* Under the lock: what is in the ring still goes. */
+static void end_stream(struct conn *c, unsigned code)
+{
+	if (c->state != CONN_STREAMS)
+		return;
+	c->code = code;
+	set_state(c, CONN_ENDS);
 }
 
 static void server_end(void *conn)
@@ -222,8 +251,7 @@ static void server_end(void *conn)
 	struct conn *c = conn;
 
 	pthread_mutex_lock(&c->lock);
-	if (c->state == CONN_STREAMS)
-		set_state(c, CONN_ENDS);
+	end_stream(c, atomic_load(&c->server->stopping) ? 1001 : 1000);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -251,7 +279,7 @@ static bool write_all(struct conn *c, const char *p, size_t n)
 }
 
 /*
- * The next piece, or frame, to write; 0: none will come, -EPIPE: the client is
+ * The next piece to write; 0: none will come, -EPIPE: the client is
  * gone, -ETIMEDOUT: nothing came for a while.
  */
 static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
@@ -269,8 +297,6 @@ static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
 		rc = c->used > 0;
 	if (rc == 1) {
 		*n = c->used < max ? c->used : max;
-		if (c->websocket)
-			ring_take(c, n, sizeof(*n));
 		ring_take(c, piece, *n);
 		room = c->wants_room && c->used <= RING_SIZE / 2;
 		if (room)
@@ -282,41 +308,6 @@ static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
 	return rc;
 }
 
-/* What was begun then did not go out: is it that the client does not read? */
-static void count_stalled(struct conn *c, int64_t began)
-{
-	if (seconds() - began >= TIMEOUT_MS / 1000)
-		sat_count(c->server->self, STALLED, 1);
-}
-
-static void write_chunks(struct conn *c)
-{
-	char piece[PIECE];
-	size_t n = 0;
-	int rc;
-
-	while ((rc = wait_piece(c, piece, sizeof(piece), &n)) == 1 || rc == -ETIMEDOUT) {
-		int64_t began = seconds();
-
-		if (rc == 1 && mg_send_chunk(c->mg, piece, (unsigned)n) <= 0) {
-			count_stalled(c, began);
-			return;
-		}
-	}
-	if (rc == 0)
-		mg_send_chunk(c->mg, "", 0);
-}
-
-static bool write_frame(struct conn *c, int opcode, const char *p, size_t n)
-{
-	int64_t began = seconds();
-
-	if (mg_websocket_write(c->mg, opcode, p, n) > 0)
-		return true;
-	count_stalled(c, began);
-	return false;
-}
-
 /* A client that is there answers, so that its silence can be told from its end. */
 static bool ping(struct conn *c)
 {
@@ -324,41 +315,63 @@ static bool ping(struct conn *c)
 
 	pthread_mutex_lock(&c->lock);
 	silent = c->pings++ >= UNANSWERED;
+	if (!silent)
+		ring_frame(c, MG_WEBSOCKET_OPCODE_PING, "", 0);
 	pthread_mutex_unlock(&c->lock);
 	if (silent)
 		sat_count(c->server->self, STALLED, 1);
-	return !silent && write_frame(c, MG_WEBSOCKET_OPCODE_PING, "", 0);
+	return !silent;
 }
 
-/* The last frame: why, by our side, or as the client said it, or was wrong. */
-static void write_close(struct conn *c, bool ended)
+static bool write_piece(struct conn *c, const char *piece, size_t n)
 {
-	unsigned code = ended ? atomic_load(&c->server->stopping) ? 1001 : 1000 : 0;
-	char text[2];
+	int64_t began = seconds();
+	bool written = c->websocket ? write_all(c, piece, n) : mg_send_chunk(c->mg, piece, (unsigned)n) > 0;
 
-	pthread_mutex_lock(&c->lock);
-	if (!ended)
-		code = c->code;
-	c->state = CONN_BROKEN;
-	pthread_mutex_unlock(&c->lock);
-	text[0] = (char)(code >> 8);
-	text[1] = (char)(code & 0xff);
-	mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, text, code != 0 ? 2 : 0);
-	mg_close_connection(c->mg);	/* tells the reading worker, no more */
+	if (!written && seconds() - began >= TIMEOUT_MS / 2000)	/* or it was reset */
+		sat_count(c->server->self, STALLED, 1);
+	return written;
 }
 
-static void *write_frames(void *arg)
+/* Until its end; false: the client is gone, or might as well be. */
+static bool write_stream(struct conn *c)
+{
+	char piece[PIECE];
+	bool goes = true;
+	size_t n = 0;
+	int rc = 1;
+
+	while (goes && (rc == 1 || rc == -ETIMEDOUT)) {
+		rc = wait_piece(c, piece, sizeof(piece), &n);
+		if (rc == 1)
+			goes = write_piece(c, piece, n);
+		else if (rc == -ETIMEDOUT && c->websocket)
+			goes = ping(c);
+	}
+	return goes && rc == 0;
+}
+
+static void write_chunks(struct conn *c)
+{
+	if (write_stream(c))
+		mg_send_chunk(c->mg, "", 0);
+}
+
+/* Of a WebSocket: nobody else writes to it. */
+static void *writer(void *arg)
 {
 	struct conn *c = arg;
-	char *frame = malloc(RING_SIZE);
-	size_t n = 0;
-	int rc = -ENOMEM;
+	bool whole = write_stream(c);
+	char code[2];
 
-	while (frame != NULL && ((rc = wait_piece(c, frame, RING_SIZE, &n)) == 1 || rc == -ETIMEDOUT))
-		if (rc == 1 ? !write_frame(c, MG_WEBSOCKET_OPCODE_TEXT, frame, n) : !ping(c))
-			break;
-	write_close(c, rc == 0);
-	free(frame);
+	pthread_mutex_lock(&c->lock);
+	c->state = CONN_BROKEN;
+	code[0] = (char)(c->code >> 8);
+	code[1] = (char)(c->code & 0xff);
+	pthread_mutex_unlock(&c->lock);
+	if (whole)
+		mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, code, c->code != 0 ? 2 : 0);
+	mg_close_connection(c->mg);	/* tells the reading worker, no more */
 	return NULL;
 }
 
@@ -542,23 +555,30 @@ static void ws_ready(struct mg_connection *mg, void *unused)
 	struct conn *c = mg_get_user_connection_data(mg);
 
 	(void)unused;
-	c->has_writer = pthread_create(&c->writer, NULL, write_frames, c) == 0;
+	c->has_writer = pthread_create(&c->writer, NULL, writer, c) == 0;
 	if (!c->has_writer)
 		mg_close_connection(mg);
 }
 
-/* The client's last frame: what the writer is to close with. */
-static int last_frame(struct conn *c, enum frames_what what)
+static void pong(struct conn *c)
+{
+	pthread_mutex_lock(&c->lock);
+	ring_frame(c, MG_WEBSOCKET_OPCODE_PONG, c->frames.p, c->frames.len);	/* no room: it does not read */
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The client's last frame. */
+static void last_frame(struct conn *c, enum frames_what what)
 {
 	if (what == FRAMES_WRONG) {
 		sat_count(c->server->self, WRONG, 1);
-		sat_log(c->server->self, LOG_INFO, "%s: WebSocket closed: %s", mg_get_request_info(c->mg)->remote_addr,
-			c->frames.p);
+		if (sat_log_allowed(c->server->self, &c->server->wrong, 5, 60 * SAT_SECOND))
+			sat_log(c->server->self, LOG_INFO, "%s: WebSocket closed: %s",
+				mg_get_request_info(c->mg)->remote_addr, c->frames.p);
 	}
 	pthread_mutex_lock(&c->lock);
-	c->code = c->frames.code;
+	end_stream(c, c->frames.code);
 	pthread_mutex_unlock(&c->lock);
-	return 0;
 }
 
 static int ws_data(struct mg_connection *mg, int bits, char *data, size_t len, void *unused)
@@ -570,26 +590,22 @@ static int ws_data(struct mg_connection *mg, int bits, char *data, size_t len, v
 	pthread_mutex_lock(&c->lock);
 	c->pings = 0;
 	pthread_mutex_unlock(&c->lock);
-	switch (what) {
-	case FRAMES_NOTHING:
-		break;
-	case FRAMES_MESSAGE:
+	if (what == FRAMES_MESSAGE)
 		sat_http_message(c->req, c->frames.p, c->frames.len);
-		break;
-	case FRAMES_PING:
-		return mg_websocket_write(mg, MG_WEBSOCKET_OPCODE_PONG, c->frames.p, c->frames.len) > 0;
-	case FRAMES_CLOSE:
-	case FRAMES_WRONG:
-		return last_frame(c, what);
-	}
-	return 1;
+	else if (what == FRAMES_PING)
+		pong(c);
+	else if (what != FRAMES_NOTHING)
+		last_frame(c, what);
+	return what != FRAMES_CLOSE && what != FRAMES_WRONG;
 }
 
+/* One that went without a word is not to be waited for. */
 static void ws_end(struct conn *c)
 {
 	mg_set_user_connection_data(c->mg, NULL);
 	pthread_mutex_lock(&c->lock);
-	set_state(c, CONN_BROKEN);
+	if (c->state == CONN_STREAMS)
+		set_state(c, CONN_BROKEN);
 	pthread_mutex_unlock(&c->lock);
 	if (c->has_writer)
 		pthread_join(c->writer, NULL);
@@ -747,7 +763,7 @@ static int start_civetweb(struct server *s)
 		"listening_ports", s->address,
 		"num_threads", TEXT(THREADS),
 		"request_timeout_ms", TEXT(TIMEOUT_MS),
-		"websocket_timeout_ms", "30000",
+		"websocket_timeout_ms", TEXT(TIMEOUT_MS),
 		"enable_websocket_ping_pong", "no",
 		"enable_keep_alive", "no",	/* or an idle client would hold a worker */
 		"decode_url", "no",

@@ -455,7 +455,8 @@ void commit_start(struct whitelist *wl)
 		wl->dirty[who].end = &wl->dirty[who].first;
 }
 
-void commit_soon(struct whitelist *wl)
+void commit_stop(struct whitelist *wl)
 {
-	wake(wl, sat_clock());
+	sat_alarm_stop(&wl->flush);
+	commit_lost(wl);
 }

@@ -333,7 +333,7 @@ void wishes_settle(struct whitelist *wl, struct host *h)
 	for (const struct hold *hold = h->rec->holds; hold != NULL; hold = hold->next)
 		if (hold_find(h->holds, hold->name) == NULL &&
 		    hold_set(&h->holds, hold->name, hold->off, hold->since, hold->until, hold->cause) != 0)
-			hosts_starved(wl);
+			sat_count(wl->self, COUNT_WISHES_DROPPED, 1);
 	while (*at != NULL)
 		if ((*at)->ev == NULL && agrees(h, (*at)->service))
 			wish_free(at);
@@ -366,8 +366,10 @@ static void wake(struct whitelist *wl, int64_t until)
 		return;
 	wait = wait < 10 * SAT_MS ? 10 * SAT_MS : wait > 60 * SAT_SECOND ? 60 * SAT_SECOND : wait;
 	due = sat_clock() + wait;
-	if (wl->until_due == 0 || due < wl->until_due)
-		wl->until_due = sat_alarm_set(wl->self, &wl->until, due) == 0 ? due : 0;
+	if (wl->until_due == 0 || due < wl->until_due) {
+		wl->until_due = due;
+		sat_alarm_set(wl->self, &wl->until, due);
+	}
 }
 
 void wishes_until(struct whitelist *wl, const struct host *h)
@@ -393,12 +395,6 @@ static void ends(struct sat_alarm *alarm)
 		first = earlier(first, until);
 	}
 	wake(wl, first);
-}
-
-void wishes_look(struct whitelist *wl)
-{
-	if (wl->until_due == 0)
-		ends(&wl->until);
 }
 
 /* ---- Asking the guard --------------------------------------------------- */

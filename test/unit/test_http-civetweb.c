@@ -257,6 +257,7 @@ static int end(void **unused)
 	if (runs)
 		stop();
 	http_end();
+	request_forget(&self);		/* as where it is destroyed */
 	for (int i = 0; i < 20; i++)
 		uv_run(&loop, UV_RUN_NOWAIT);
 	assert_int_equal(request_count(), 0);

@@ -155,6 +155,21 @@ static void a_close_has_a_code_or_none(void **unused)
 	is_wrong(take(LAST | CLOSE, "\x03\xe8\xff"), 1007);
 }
 
+static void ours_say_how_long_they_are(void **unused)
+{
+	char head[FRAMES_HEAD];
+
+	(void)unused;
+	assert_int_equal(frames_head(head, TEXT, 125), 2);
+	assert_memory_equal(head, "\x81\x7d", 2);
+	assert_int_equal(frames_head(head, TEXT, 126), 4);
+	assert_memory_equal(head, "\x81\x7e\x00\x7e", 4);
+	assert_int_equal(frames_head(head, BINARY, 65535), 4);
+	assert_memory_equal(head, "\x82\x7e\xff\xff", 4);
+	assert_int_equal(frames_head(head, TEXT, 0x12345678), 10);
+	assert_memory_equal(head, "\x81\x7f\0\0\0\0\x12\x34\x56\x78", 10);
+}
+
 static void every_failure_is_survived(void **unused)
 {
 	int nth = 0, fired;
@@ -187,6 +202,7 @@ int main(void)
 		TEST(messages_have_a_limit),
 		TEST(text_is_utf8),
 		TEST(a_close_has_a_code_or_none),
+		TEST(ours_say_how_long_they_are),
 		TEST(every_failure_is_survived),
 	};
 
