@@ -72,11 +72,9 @@ $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 tested = $(firstword $(subst _, ,$(1)))
 FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
-WRAPPED := malloc calloc realloc aligned_alloc strdup open read write fsync fchmod rename socket bind listen fcntl \
-  pthread_create dlsym
-WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
+WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup
 define unit_rule
-$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(O)/test/unit/builtin.o $(LIB) \
+$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) \
   $(foreach m,$(call linked,$(1)),$(call module_objs,$(m),builtin/))
 	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
 	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(call tested,$(1))) $(LDLIBS)
@@ -116,7 +114,8 @@ test: setup
 check: all $(UNITS) $(BENCHES)
 	@O=$(O) test/run.sh
 
-demo: setup
+demo:
+	@test/setup.sh demo
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@O=$(O) test/demo.sh
 

@@ -167,20 +167,17 @@ int sat_subscribe(struct sat_self *self, const char *name,
 		  void (*heard)(void *state, const char *topic, const struct sat_item *item))
 {
 	struct topic *t = topic_get(name);
-	struct hearer **at;
+	struct hearer *h = calloc(1, sizeof(*h)), **at;
 
-	if (t == NULL)
+	if (t == NULL || h == NULL) {
+		free(h);
 		return -ENOMEM;
-	for (at = &t->hearers; *at != NULL; at = &(*at)->next)
-		if ((*at)->self == self && (*at)->heard == heard)
-			break;
-	if (*at == NULL) {
-		*at = calloc(1, sizeof(**at));
-		if (*at == NULL)
-			return -ENOMEM;
-		(*at)->self = self;
-		(*at)->heard = heard;
 	}
+	h->self = self;
+	h->heard = heard;
+	for (at = &t->hearers; *at != NULL; at = &(*at)->next)
+		;
+	*at = h;
 	if (t->retained == NULL)
 		return 0;
 	telling++;
