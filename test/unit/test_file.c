@@ -137,6 +137,26 @@ static void reading_without_memory(void **unused)
 	fault_arm(0);
 }
 
+/* Every call fails once: the old file or the new one is there, whole, and nothing beside it. */
+static void every_call_that_fails_is_survived(void **unused)
+{
+	bool fired, replaced = false;
+	int nth = 0, rc;
+
+	(void)unused;
+	do {
+		assert_int_equal(sat_file_replace(path, "old\n", 4, 0644), 0);
+		fault_arm_call(++nth);
+		rc = sat_file_replace(path, "new\n", 4, 0644);
+		fired = fault_fired();
+		fault_arm(0);
+		assert_int_equal(rc != 0, fired);
+		replaced = replaced || (fired && nth > 5);	/* the folder's open and fsync come after rename */
+		holds(fired && nth <= 5 ? "old\n" : "new\n");
+	} while (fired);
+	assert_true(replaced && nth == 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +166,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_descriptor_left, up, down),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, up, down),
 		cmocka_unit_test_setup_teardown(reading_without_memory, up, down),
+		cmocka_unit_test_setup_teardown(every_call_that_fails_is_survived, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
