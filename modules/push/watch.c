@@ -169,7 +169,7 @@ static void turn(void *arg)
 /* Move what waits to the front, once most of the room is behind it. */
 static void close_up(struct watch *w)
 {
-	if (w->first < w->wait.len / 2)
+	if (w->first == 0 || w->first < w->wait.len / 2)
 		return;
 	w->wait.len -= w->first;
 	memmove(w->wait.p, w->wait.p + w->first, w->wait.len);
