@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "event.h"
+#include "hash.h"
 #include "self.h"
 
 static const double default_ttl = 60;	/* seconds; Riemann's */
@@ -193,12 +194,33 @@ const struct sat_event *sat_keep(const struct sat_event *pub)
 	return &ev->pub;
 }
 
+static inline bool has_names(const struct event *lasting, const struct event *of_message)
+{
+	return event_has(lasting, lasting->pub.service, of_message->pub.service, of_message->service_len) &&
+	       event_has(lasting, lasting->pub.host, of_message->pub.host, of_message->host_len);
+}
+
+bool sat_same_names(const struct sat_event *a, const struct sat_event *b)
+{
+	if (event_of(a)->refs != 0 && event_of(b)->refs == 0 && event_of(b)->hash != 0)
+		return has_names(event_of(a), event_of(b));
+	return same_text(a->service, b->service) && same_text(a->host, b->host);
+}
+
+uint32_t sat_names_hash(const struct sat_event *ev)
+{
+	const struct event *loan = event_of(ev);
+
+	return loan->refs == 0 && loan->hash != 0 ? loan->hash : hash_pair(ev->host, ev->service);
+}
+
 const struct sat_event *sat_keep_over(const struct sat_event *old, const struct sat_event *pub)
 {
 	struct event *ev = event_of(pub), *was = event_of(old);
 	const struct sat_event *kept;
 
-	if (was != NULL && ev->refs == 0 && ev->kept == NULL && event_refill(was, pub)) {
+	if (was != NULL && ev->refs == 0 && ev->kept == NULL &&
+	    (ev->hash != 0 && has_names(was, ev) ? event_renew(was, ev) : event_refill(was, pub))) {
 		lend(ev, was);
 		was->refs++;
 		return old;

@@ -132,6 +132,11 @@ SAT_API int64_t sat_expires(const struct sat_event *ev);
  * collides.  h: 0, or the hash of what goes before. */
 SAT_API uint64_t sat_hash(uint64_t h, const char *text);
 
+/* Of what an event of the host's is called, its host and service: whether two have the same
+ * (a: one that was kept, b: one that came, if it is to be quick), and a hash as above. */
+SAT_API bool sat_same_names(const struct sat_event *a, const struct sat_event *b);
+SAT_API uint32_t sat_names_hash(const struct sat_event *ev);
+
 /* Keep an event past the call that brought it: another reference to the one
  * lasting copy.  NULL: out of memory, counted. */
 SAT_API const struct sat_event *sat_keep(const struct sat_event *ev);

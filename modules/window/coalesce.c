@@ -85,11 +85,6 @@ static char *join(const char *const *names)
 	return text;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static uint64_t hash_value(uint64_t h, const struct sat_value *v)
 {
 	char text[32];
@@ -117,7 +112,7 @@ static uint32_t hash_of(const struct coalesce *c, const struct sat_event *ev)
 	uint64_t h = 0;
 
 	if (c->n == 0)
-		return (uint32_t)sat_hash(sat_hash(0, ev->host), ev->service);
+		return sat_names_hash(ev);
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct sat_value v = sat_get(ev, &c->fields[i]);
 
@@ -129,7 +124,7 @@ static uint32_t hash_of(const struct coalesce *c, const struct sat_event *ev)
 static bool same_key(const struct coalesce *c, const struct sat_event *a, const struct sat_event *b)
 {
 	if (c->n == 0)
-		return same(a->service, b->service) && same(a->host, b->host);
+		return sat_same_names(a, b);
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct sat_value u = sat_get(a, &c->fields[i]), v = sat_get(b, &c->fields[i]);
 

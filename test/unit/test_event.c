@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "event.h"
+#include "hash.h"
 #include "unit/fault.h"
 
 #define S SAT_SECOND
@@ -106,6 +107,50 @@ static void the_next_is_kept_in_the_memory_of_the_old_one(void **unused)
 	assert_null(sat_keep_over(kept, &next->pub));
 	same_as_sample(kept);
 	sat_drop(kept);
+}
+
+/* As a message's event is made. */
+static void of_message(struct event *ev, const char *host, const char *service, const char *state)
+{
+	ev->pub.host = host;
+	ev->pub.service = service;
+	ev->pub.state = state;
+	ev->pub.description = NULL;
+	ev->pub.n_tags = ev->pub.n_attrs = 0;
+	ev->host_len = host != NULL ? (uint32_t)strlen(host) : 0;
+	ev->service_len = service != NULL ? (uint32_t)strlen(service) : 0;
+	ev->state_len = state != NULL ? (uint32_t)strlen(state) : 0;
+	ev->hash = hash_pair(host, service);
+}
+
+static void names_are_the_same_whoever_has_measured_them(void **unused)
+{
+	static const char *const texts[] = { NULL, "", "a", "ab", "abcdefghij", "abcdefghik" };
+	enum { N = sizeof(texts) / sizeof(texts[0]) };
+	struct sat_event from = sample();
+	struct event *loan = event_loan(&arena, &from), *edit = event_loan(&arena, &from);
+
+	(void)unused;
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; j < N * N; j++) {
+			bool same = j / N == i && j % N == i;
+			const struct sat_event *kept;
+
+			of_message(loan, texts[i], texts[i], "ok");
+			kept = sat_keep(&loan->pub);
+			events_settle();
+			of_message(loan, texts[j / N], texts[j % N], "bad");
+			edit->pub.host = texts[j / N];
+			edit->pub.service = texts[j % N];
+			assert_int_equal(sat_same_names(kept, &loan->pub), same);
+			assert_int_equal(sat_same_names(kept, &edit->pub), same);
+			assert_int_equal(sat_names_hash(&edit->pub), sat_names_hash(&loan->pub));
+			kept = sat_keep_over(kept, &loan->pub);
+			assert_true(sat_same_names(kept, &edit->pub));
+			assert_string_equal(kept->state, "bad");
+			events_settle();
+			sat_drop(kept);
+		}
 }
 
 static void an_older_modules_event_is_widened(void **unused)
@@ -241,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_loan_is_copied_once_and_the_copy_lasts),
 		TEST(the_next_is_kept_in_the_memory_of_the_old_one),
+		TEST(names_are_the_same_whoever_has_measured_them),
 		TEST(an_older_modules_event_is_widened),
 		TEST(a_refill_takes_the_same_memory_where_it_may),
 		TEST(fields_are_found_by_name),
