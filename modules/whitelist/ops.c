@@ -104,11 +104,13 @@ static int event_item(const struct sat_at *at, struct def *d, const struct sat_i
 
 	for (uint32_t i = 0; i < item->n && rc == 0; i++) {
 		const struct sat_event *ev = item->evs[i];
+		struct host *h;
 
 		if (ev->host == NULL || ev->service == NULL)
 			return sat_fail(at, -EINVAL, "an event without host or service is none of a record");
-		silence_heard(d->wl, ev);
-		rc = wishes_event(d->wl, ev->host, ev->service, keep ? ev : NULL);
+		h = hosts_find(d->wl, ev->host);
+		silence_heard(h, ev);
+		rc = wishes_event(d->wl, h, ev, keep);
 	}
 	if (rc != 0)
 		return sat_fail(at, rc, "%s", strerror(-rc));

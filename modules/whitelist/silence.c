@@ -34,9 +34,8 @@ static void mark(struct host *h, int64_t t)
 }
 
 /* Most events are of a host that was heard in this turn of the loop already. */
-void silence_heard(struct whitelist *wl, const struct sat_event *ev)
+void silence_heard(struct host *h, const struct sat_event *ev)
 {
-	struct host *h = hosts_find(wl, ev->host);
 	int64_t now = sat_clock();
 
 	if (h != NULL && !(h->heard_ever && h->heard == now) && from_host(ev))
@@ -48,7 +47,7 @@ static void indexed(void *state, const char *topic, const struct sat_item *item)
 	(void)topic;
 	for (uint32_t i = 0; i < item->n; i++)
 		if (item->evs[i]->host != NULL)
-			silence_heard(state, item->evs[i]);
+			silence_heard(hosts_find(state, item->evs[i]->host), item->evs[i]);
 }
 
 /* Lately: within half the time after which a host counts as silent. */

@@ -166,7 +166,8 @@ enum flag wishes_flag(const struct host *h);
 const char *wishes_cause(const struct host *h);		/* of that flag; "" if none */
 int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool off, int64_t ttl,
 		const struct cause *cause);
-int wishes_event(struct whitelist *wl, const char *host, const char *service, const struct sat_event *ev);
+/* Keep ev in the record of its host, or drop what is kept of its service; h: of its name, or NULL. */
+int wishes_event(struct whitelist *wl, struct host *h, const struct sat_event *ev, bool keep);
 /* Bring a copy of the host's record to what is wished.  1: it changed; 0; -errno. */
 int wishes_apply(struct whitelist *wl, struct host *h, struct record *rec);
 void wishes_settle(struct whitelist *wl, struct host *h);	/* h's record is new: adopt, prune */
@@ -180,7 +181,7 @@ void wishes_strangers(struct whitelist *wl);	/* the inventory is known: forget o
 void wishes_free(struct host *h);
 
 /* silence */
-void silence_heard(struct whitelist *wl, const struct sat_event *ev);	/* it has a host */
+void silence_heard(struct host *h, const struct sat_event *ev);	/* h: of its name, or NULL */
 int silence_start(struct whitelist *wl);
 void silence_stop(struct whitelist *wl);
 double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was lately; 1: of none */

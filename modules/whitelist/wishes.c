@@ -46,12 +46,10 @@ static void stranger(struct whitelist *wl, const char *name)
 	sat_log(wl->self, LOG_WARNING, "%s: not in the inventory, so streams do not act on it", name);
 }
 
-/* The host that a stream speaks of; NULL: none of ours.  Before the store was
- * read, and in replay, nobody knows the inventory. */
-static struct host *subject(struct whitelist *wl, const char *name)
+/* The host that a stream speaks of, if it is one of ours; h: the one of that name, or NULL.
+ * Before the store was read, and in replay, nobody knows the inventory. */
+static struct host *subject(struct whitelist *wl, struct host *h, const char *name)
 {
-	struct host *h = hosts_find(wl, name);
-
 	if (h != NULL && (h->rec != NULL || h->create != FLAG_NONE))
 		return h;
 	if (h == NULL && !wl->settled && name_legal(name)) {
@@ -113,7 +111,7 @@ static char *cause_text(const char *hold, const struct cause *cause)
 int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool off, int64_t ttl,
 		const struct cause *cause)
 {
-	struct host *h = subject(wl, host);
+	struct host *h = subject(wl, hosts_find(wl, host), host);
 	struct hold *hold = h == NULL ? NULL : hold_find(h->holds, name);
 	int64_t until = ttl == 0 || !off ? 0 : sat_wall() + ttl;
 	char *text;
@@ -208,30 +206,61 @@ static bool agrees(const struct host *h, const char *service)
 	return h->rec == NULL || record_event(h->rec->managed, service) == NULL;
 }
 
-int wishes_event(struct whitelist *wl, const char *host, const char *service, const struct sat_event *ev)
+/* Whether all that is new of it are figures, and those in the record are not a minute old. */
+static bool may_wait(const struct wish *w, const struct rec_event *e)
 {
-	struct host *h = subject(wl, host);
-	struct wish **at;
+	return e != NULL && w->written != 0 && sat_clock() - w->written < SOFT_TIME &&
+	       (w->written_sig == 0 || w->written_sig == w->sig) &&
+	       strcmp(e->state, w->ev->state == NULL ? "" : w->ev->state) == 0;
+}
+
+static int keep_event(struct whitelist *wl, struct host *h, struct wish **at, const struct sat_event *ev)
+{
+	const struct sat_event *kept = sat_keep_over(*at == NULL ? NULL : (*at)->ev, ev);
 	int rc;
 
-	if (h == NULL)
-		return 0;
-	at = wish_at(h, service);
-	if (*at == NULL && ev == NULL && agrees(h, service))
-		return 0;
-	if (ev != NULL && (ev = sat_keep(ev)) == NULL)
+	if (kept == NULL)
 		return -ENOMEM;
-	if (*at == NULL && (rc = wish_new(wl, h, at, service)) != 0) {
-		sat_drop(ev);
+	if (*at == NULL && (rc = wish_new(wl, h, at, ev->service)) != 0) {
+		sat_drop(kept);
 		return rc == -ENOSPC ? 0 : rc;
 	}
+	(*at)->ev = kept;
+	(*at)->sig = signature(kept);
+	if (h->rec != NULL && !h->flying && may_wait(*at, record_event(h->rec->managed, ev->service)))
+		h->soft = true;
+	else
+		commit_dirty(wl, h);
+	return 0;
+}
+
+static int drop_event(struct whitelist *wl, struct host *h, struct wish **at, const char *service)
+{
+	bool agreed = agrees(h, service);
+	int rc;
+
+	if (*at == NULL && agreed)
+		return 0;
+	if (*at == NULL && (rc = wish_new(wl, h, at, service)) != 0)
+		return rc == -ENOSPC ? 0 : rc;
 	sat_drop((*at)->ev);
-	(*at)->ev = ev;
-	(*at)->sig = ev == NULL ? 0 : signature(ev);
-	if (ev == NULL && agrees(h, service) && !h->flying)
+	(*at)->ev = NULL;
+	(*at)->sig = 0;
+	if (agreed && !h->flying)
 		wish_free(at);
 	commit_dirty(wl, h);
 	return 0;
+}
+
+int wishes_event(struct whitelist *wl, struct host *h, const struct sat_event *ev, bool keep)
+{
+	struct wish **at;
+
+	h = subject(wl, h, ev->host);
+	if (h == NULL)
+		return 0;
+	at = wish_at(h, ev->service);
+	return keep ? keep_event(wl, h, at, ev) : drop_event(wl, h, at, ev->service);
 }
 
 static bool failing(const char *state)
@@ -274,10 +303,8 @@ static int write_event(struct wish *w, const struct rec_event *e, struct record 
 static int apply_event(struct whitelist *wl, struct host *h, struct wish *w, struct record *rec)
 {
 	const struct rec_event *e = record_event(rec->managed, w->service);
-	bool same = e != NULL && strcmp(e->state, w->ev->state == NULL ? "" : w->ev->state) == 0 &&
-		    (w->written_sig == 0 || w->written_sig == w->sig);
 
-	if (same && w->written != 0 && sat_clock() - w->written < SOFT_TIME) {
+	if (may_wait(w, e)) {
 		h->soft = true;
 		return 0;
 	}

@@ -50,7 +50,7 @@ static int keep_event(const char *service, const char *state, const char *more)
 	ev = sat_event_parse(json, strlen(json), error, sizeof(error));
 	if (ev == NULL)
 		return -ENOMEM;
-	rc = wishes_event(wl, "h", service, ev);
+	rc = wishes_event(wl, hosts_find(wl, "h"), ev, true);
 	sat_drop(ev);
 	return rc;
 }
@@ -79,6 +79,7 @@ static void the_last_word_counts_and_any_hold_holds(void **unused)
 
 static void events_are_written_once_and_figures_wait(void **unused)
 {
+	const struct sat_event gone = { .size = sizeof(gone), .host = "h", .service = "s" };
 	struct record *rec = NULL;
 	struct host *h;
 
@@ -96,7 +97,11 @@ static void events_are_written_once_and_figures_wait(void **unused)
 	assert_int_equal(wishes_apply(wl, h, rec), 1);	/* a state does not */
 	assert_non_null(strstr(rec->managed->text, "\"metric\":7"));
 	h->rec = rec;
-	assert_int_equal(wishes_event(wl, "h", "s", NULL), 0);
+	h->soft = h->queued[AUTOMATION] = false;
+	assert_int_equal(keep_event("s", "expired", ",\"metric\":8"), 0);
+	assert_true(h->soft);				/* nobody needs to look at it now */
+	assert_false(h->queued[AUTOMATION]);
+	assert_int_equal(wishes_event(wl, h, &gone, false), 0);
 	assert_null(wishes_failing(h));
 	assert_int_equal(wishes_apply(wl, h, rec), 1);
 	assert_null(rec->managed);
