@@ -6,8 +6,6 @@
 
 #include "forward.h"
 
-#define DEFAULT_PORT	5555
-
 static const char *read_port(const char *text, int *port)
 {
 	char *end;
@@ -27,7 +25,6 @@ const char *address_split(const char *text, char *host, size_t size, int *port)
 	const char *after = NULL;
 	size_t len;
 
-	*port = DEFAULT_PORT;
 	if (*text == '[') {
 		end = strchr(++text, ']');
 		if (end == NULL || (end[1] != '\0' && end[1] != ':'))

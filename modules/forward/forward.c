@@ -120,6 +120,23 @@ static int item(const struct sat_at *at, void *def, void *state, const struct sa
 
 /* ---- The instance ------------------------------------------------------- */
 
+static int use_tls(struct forward *all, const struct sat_conf *group)
+{
+	if (group == NULL)
+		return 0;
+	all->how.tls = sat_tls_new(all->self, group, false);
+	return all->how.tls != NULL ? 0 : -EINVAL;
+}
+
+static void destroy(void *state)
+{
+	struct forward *all = state;
+
+	sender_free(all->shared);
+	sat_tls_free(all->how.tls);
+	free(all);
+}
+
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct forward *all = calloc(1, sizeof(*all));
@@ -129,11 +146,14 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		return -ENOMEM;
 	all->self = self;
 	read_settings(&all->how, conf);
-	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters", &rc);
+	rc = use_tls(all, sat_conf_get(conf, "tls"));
+	if (rc == 0)
+		all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
+					 &rc);
 	if (rc == 0)
 		*state = all;
 	else
-		free(all);
+		destroy(all);
 	return rc;
 }
 
@@ -149,14 +169,6 @@ static void stop_all(void *state)
 	struct forward *all = state;
 
 	sender_stop(all->shared, all_stopped, all);
-}
-
-static void destroy(void *state)
-{
-	struct forward *all = state;
-
-	sender_free(all->shared);
-	free(all);
 }
 
 static void figures(void *state, struct sat_figures *out)
@@ -182,8 +194,18 @@ static void figures(void *state, struct sat_figures *out)
 		   .help = "a master that answers no sooner is left and tried again"), \
 	SAT_OPTION("late", SAT_BOOLEAN, .fallback = (l), .help = "send events whose ttl passed while they waited")
 
+static const struct sat_option *const tls_options[] = {
+	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the masters' certificates; default: the system's"),
+	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate, for masters that ask for one"),
+	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key, without a passphrase"),
+	SAT_OPTION("verify", SAT_BOOLEAN, .fallback = "true",
+		   .help = "a master's certificate must be good, and for the name in masters"),
+	NULL
+};
+
 static const struct sat_option *const options[] = {
-	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1:5555", .help = "host:port of each; [::1]:5555"),
+	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1", .help = "host:port of each; [::1]:5555"),
+	SAT_OPTION("tls", SAT_GROUP, .inner = tls_options, .help = "send over TLS, to port 5554 by default"),
 	HOW("10000", "100", "0.1", "5", "30", "false"), NULL
 };
 

@@ -42,6 +42,7 @@ struct settings {
 	size_t queue, batch;
 	int64_t flush, connect_timeout, ack_timeout;
 	bool late;
+	struct sat_tls *tls;		/* the instance's; NULL: plain TCP */
 };
 struct sender {
 	struct sat_self *self;
@@ -74,7 +75,10 @@ void peer_give_up(struct peer *p);	/* the time to drain is over */
 void peer_free(struct peer *p);
 void peer_figures(const struct peer *p, struct sat_figures *out);
 
-/* address.c: "m1", "m1:5555", "[::1]:5555", "::1"; NULL: fine, else why not. */
+/* address.c: "m1", "m1:5555", "[::1]:5555", "::1"; *port stays where there is none.  NULL: fine, else
+ * why not. */
+#define TCP_PORT	5555
+#define TLS_PORT	5554
 const char *address_split(const char *text, char *host, size_t size, int *port);
 
 enum { COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,

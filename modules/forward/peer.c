@@ -3,7 +3,8 @@
  * peer - one master: its queue, its connection, its answers.
  *
  * A message stays in the queue until it is answered, and is sent again on the
- * next connection if this one breaks first: at least once.
+ * next connection if this one breaks first: at least once.  With TLS a message is
+ * encrypted as it is written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +18,12 @@
 #define SOONEST		SAT_SECOND		/* the first back-off, before jitter */
 #define LATEST		(30 * SAT_SECOND)
 #define ANSWER_MAX	65536u
-#define ROOM		((size_t)ANSWER_MAX + 4 + 4096)	/* and one read more */
+#define READ_SIZE	4096u
+#define ROOM		((size_t)ANSWER_MAX + 4 + SAT_TLS_ROOM(READ_SIZE))	/* and one read more */
 #define BATCH_MAX	1000u
 #define QUEUE_BYTES	((size_t)16 << 20)
 
-enum state { IDLE, WAITING, RESOLVING, CONNECTING, UP, CLOSING, STOPPED };
+enum state { IDLE, WAITING, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, STOPPED };
 enum after { RETRY, NEXT_ADDRESS, STOP };	/* what follows a close */
 
 struct lookup {
@@ -48,6 +50,7 @@ struct peer {
 	uv_tcp_t tcp;
 	uv_connect_t connect;
 	bool open;			/* tcp is a handle, maybe closing */
+	struct sat_tls_conn *tls;	/* NULL: plain, or not connected */
 	struct sat_alarm alarm;		/* by state: try again, or enough waited */
 	struct sat_alarm flush;
 	struct sat_buf in;
@@ -61,6 +64,7 @@ struct peer {
 static void attempt(struct peer *p);
 static void connect_next(struct peer *p);
 static void send_due(struct peer *p);
+static void decrypt(struct peer *p, const char *bytes, size_t n);
 
 /* ---- Timing ------------------------------------------------------------- */
 
@@ -135,8 +139,25 @@ static void closed(uv_handle_t *handle)
 	go_on(p);
 }
 
+/* Tell the other side, if that is possible at once. */
+static void end_tls(struct peer *p)
+{
+	struct sat_buf out = { 0 };
+	uv_buf_t buf;
+
+	if (p->tls == NULL)
+		return;
+	sat_tls_close(p->tls, &out);
+	p->tls = NULL;
+	buf = uv_buf_init(out.p, (unsigned)out.len);
+	if (out.len > 0 && p->open && !uv_is_closing((uv_handle_t *)&p->tcp))
+		uv_try_write((uv_stream_t *)&p->tcp, &buf, 1);
+	sat_buf_free(&out);
+}
+
 static void leave(struct peer *p, enum after after)
 {
+	end_tls(p);
 	sat_alarm_stop(&p->alarm);
 	sat_alarm_stop(&p->flush);
 	if (p->lookup != NULL) {
@@ -236,24 +257,16 @@ static void take_answers(struct peer *p)
 
 static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-	static char room[4096];
+	static char room[READ_SIZE];
 
 	(void)handle;
 	(void)suggested;
 	*buf = uv_buf_init(room, sizeof(room));
 }
 
-static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void take_bytes(struct peer *p, const char *bytes, size_t n)
 {
-	struct peer *p = stream->data;
-
-	if (p->state != UP)
-		return;
-	if (n < 0) {
-		lose(p, n == UV_EOF ? "closed the connection" : strerror((int)-n));
-		return;
-	}
-	sat_buf_add(&p->in, buf->base, (size_t)n);
+	sat_buf_add(&p->in, bytes, n);
 	if (p->in.full) {
 		sat_buf_free(&p->in);
 		p->in = (struct sat_buf){ .max = ROOM };
@@ -262,6 +275,20 @@ static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 	take_answers(p);
 	send_due(p);
+}
+
+static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct peer *p = stream->data;
+
+	if (p->state != UP && p->state != SHAKING)
+		return;
+	if (n < 0)
+		lose(p, n == UV_EOF ? "closed the connection" : strerror((int)-n));
+	else if (p->tls != NULL)
+		decrypt(p, buf->base, (size_t)n);
+	else
+		take_bytes(p, buf->base, (size_t)n);
 }
 
 /* ---- Sending ------------------------------------------------------------ */
@@ -273,8 +300,23 @@ static void written(uv_write_t *req, int status)
 
 	sat_buf_free(&m->buf);
 	free(m);
-	if (status < 0 && p->state == UP)
+	if (status < 0 && (p->state == UP || p->state == SHAKING))
 		lose(p, strerror(-status));
+}
+
+/* Takes m. */
+static int write_message(struct peer *p, struct message *m)
+{
+	uv_buf_t buf = uv_buf_init(m->buf.p, (unsigned)m->buf.len);
+	int rc;
+
+	m->req.data = p;
+	rc = uv_write(&m->req, (uv_stream_t *)&p->tcp, &buf, 1, written);
+	if (rc != 0) {
+		sat_buf_free(&m->buf);
+		free(m);
+	}
+	return rc;
 }
 
 /* The next message out of the queue; *n events; NULL: no memory. */
@@ -301,6 +343,21 @@ static struct message *compose(struct peer *p, size_t *n)
 	return NULL;
 }
 
+/* Frees m where that fails. */
+static int encrypt(struct peer *p, struct message *m)
+{
+	struct sat_buf out = { .max = 3 * QUEUE_BYTES };
+	int rc = sat_tls_encrypt(p->tls, m->buf.p, m->buf.len, &out);
+
+	sat_buf_free(&m->buf);
+	m->buf = out;
+	if (rc != 0) {
+		sat_buf_free(&m->buf);
+		free(m);
+	}
+	return rc;
+}
+
 static void set_flush(struct peer *p, int64_t after)
 {
 	if (sat_alarm_set(p->sender->self, &p->flush, sat_clock() + after) != 0)
@@ -312,7 +369,6 @@ static bool send_one(struct peer *p)
 {
 	size_t n;
 	struct message *m = compose(p, &n);
-	uv_buf_t buf;
 	int rc;
 
 	if (m == NULL) {
@@ -320,12 +376,9 @@ static bool send_one(struct peer *p)
 			set_flush(p, SAT_SECOND);
 		return n == 0;
 	}
-	m->req.data = p;
-	buf = uv_buf_init(m->buf.p, (unsigned)m->buf.len);
-	rc = uv_write(&m->req, (uv_stream_t *)&p->tcp, &buf, 1, written);
+	rc = p->tls != NULL ? encrypt(p, m) : 0;
+	rc = rc == 0 ? write_message(p, m) : rc;
 	if (rc != 0) {
-		sat_buf_free(&m->buf);
-		free(m);
 		lose(p, strerror(-rc));
 		return false;
 	}
@@ -388,6 +441,63 @@ void peer_put(struct peer *p, const struct sat_event *ev, int64_t until)
 
 /* ---- Connecting --------------------------------------------------------- */
 
+static void be_up(struct peer *p)
+{
+	sat_alarm_stop(&p->alarm);
+	p->state = UP;
+	p->connections++;
+	p->due = true;
+	send_due(p);
+}
+
+/* What TLS has to say by itself.  Takes out. */
+static int write_bytes(struct peer *p, struct sat_buf *out)
+{
+	struct message *m;
+
+	if (out->len == 0)
+		return 0;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL) {
+		sat_buf_free(out);
+		return -ENOMEM;
+	}
+	m->buf = *out;
+	return write_message(p, m);
+}
+
+static void decrypt(struct peer *p, const char *bytes, size_t n)
+{
+	static char plain[SAT_TLS_ROOM(READ_SIZE)];
+	struct sat_buf out = { 0 };
+	char why[400] = "closed the connection";
+	size_t got;
+	int rc = sat_tls_decrypt(p->tls, bytes, n, plain, &got, &out), sent;
+
+	if (rc != 0 && rc != -EPIPE)
+		snprintf(why, sizeof(why), "TLS: %s", sat_tls_why(p->tls));
+	sent = write_bytes(p, &out);
+	if (rc == 0 && p->state == SHAKING && sat_tls_ready(p->tls))
+		be_up(p);
+	if (p->state == UP && got > 0)
+		take_bytes(p, plain, got);
+	if (p->state != UP && p->state != SHAKING)
+		return;
+	if (rc != 0 || sent != 0)
+		lose(p, rc != 0 ? why : strerror(-sent));
+}
+
+/* The alarm of the connection goes on. */
+static void shake_hands(struct peer *p)
+{
+	p->tls = sat_tls_open(p->sender->how.tls, p->host);
+	p->state = SHAKING;
+	if (p->tls != NULL)
+		decrypt(p, "", 0);
+	else
+		lose(p, "out of memory");
+}
+
 static void connected(uv_connect_t *req, int status)
 {
 	struct peer *p = req->data;
@@ -406,11 +516,10 @@ static void connected(uv_connect_t *req, int status)
 	}
 	uv_tcp_nodelay(&p->tcp, 1);
 	uv_tcp_keepalive(&p->tcp, 1, 60);
-	sat_alarm_stop(&p->alarm);
-	p->state = UP;
-	p->connections++;
-	p->due = true;
-	send_due(p);
+	if (p->sender->how.tls != NULL)
+		shake_hands(p);
+	else
+		be_up(p);
 }
 
 static void connect_next(struct peer *p)
@@ -504,6 +613,9 @@ static void rang(struct sat_alarm *alarm)
 		else
 			lose(p, strerror(ETIMEDOUT));
 		break;
+	case SHAKING:
+		lose(p, "TLS: the handshake takes too long");
+		break;
 	case UP:
 		lose(p, "does not answer");
 		break;
@@ -521,6 +633,7 @@ struct peer *peer_new(struct sender *s, const char *name, const char **why)
 	*why = NULL;
 	if (p == NULL)
 		return NULL;
+	p->port = s->how.tls != NULL ? TLS_PORT : TCP_PORT;
 	*why = address_split(name, p->host, sizeof(p->host), &p->port);
 	if (*why != NULL) {
 		free(p);
@@ -574,6 +687,7 @@ void peer_free(struct peer *p)
 		return;
 	queue_free(&p->queue);
 	count_queue(p);
+	sat_tls_close(p->tls, NULL);
 	sat_buf_free(&p->in);
 	free(p);
 }

@@ -1,13 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_forward - the queue, the addresses, and a sender beside masters that misbehave. */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include "tls.h"
 #include "wire.h"
 #include "unit/bed.h"
 #include "../../modules/forward/forward.h"
 
 extern const struct sat_module sat_module_forward;
+
+/* ---- TLS of a kind: each says "hi", then every byte is another ---------- */
+
+struct veil { struct sat_tls_conn base; unsigned heard; };
+
+static int veil_load(struct sat_self *self, const struct sat_tls_files *files, void **context, char *why, size_t n)
+{
+	(void)self;
+	(void)files;
+	(void)why;
+	(void)n;
+	*context = NULL;
+	return 0;
+}
+
+static void veil_unload(void *context)
+{
+	(void)context;
+}
+
+static const struct sat_tls_library veiled;
+
+static struct sat_tls_conn *veil_open(void *context, const char *name)
+{
+	struct veil *v = calloc(1, sizeof(*v));
+
+	(void)context;
+	assert_string_equal(name, "127.0.0.1");
+	if (v == NULL)
+		return NULL;
+	v->base.library = &veiled;
+	return &v->base;
+}
+
+static int veil_encrypt(struct sat_tls_conn *c, const void *p, size_t n, struct sat_buf *out)
+{
+	(void)c;
+	for (size_t i = 0; i < n; i++)
+		sat_buf_add(out, &(char){ ((const char *)p)[i] ^ 0x55 }, 1);
+	return out->full ? -ENOMEM : 0;
+}
+
+static int veil_decrypt(struct sat_tls_conn *c, const void *p, size_t n, void *to, size_t *got, struct sat_buf *out)
+{
+	struct veil *v = (struct veil *)c;
+	const char *in = p;
+
+	*got = 0;
+	if (n == 0)
+		sat_buf_add(out, "hi", 2);
+	for (size_t i = 0; i < n; i++)
+		if (v->heard >= 2)
+			((char *)to)[(*got)++] = in[i] ^ 0x55;
+		else if (in[i] == "hi"[v->heard])
+			v->heard++;
+		else
+			return -EPROTO;
+	return out->full ? -ENOMEM : 0;
+}
+
+static bool veil_ready(const struct sat_tls_conn *c)
+{
+	return ((const struct veil *)c)->heard == 2;
+}
+
+static const char *veil_why(const struct sat_tls_conn *c)
+{
+	(void)c;
+	return "it does not say hi";
+}
+
+static void veil_close(struct sat_tls_conn *c, struct sat_buf *out)
+{
+	if (out != NULL)
+		sat_buf_add(out, "bye", 3);
+	free(c);
+}
+
+static const struct sat_tls_library veiled = {
+	.size = sizeof(struct sat_tls_library), .load = veil_load, .unload = veil_unload, .open = veil_open,
+	.decrypt = veil_decrypt, .encrypt = veil_encrypt, .ready = veil_ready, .why = veil_why, .close = veil_close,
+};
 
 /* ---- A master that answers as it is told -------------------------------- */
 
@@ -15,7 +99,9 @@ enum manner { ACKS, SILENT, REFUSES, HANGS_UP, BABBLES };
 
 static struct master {
 	uv_tcp_t door, conn;
-	bool open;		/* conn is */
+	bool open, knocks;	/* conn is; and the next one waits for its end */
+	bool secure;		/* by that kind of TLS */
+	unsigned said;		/* of "hi" */
 	enum manner manner;
 	int port, messages, connections;
 	size_t events;
@@ -31,9 +117,15 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(room, sizeof(room));
 }
 
+static void let_in(struct master *m);
+
 static void conn_closed(uv_handle_t *handle)
 {
-	((struct master *)handle->data)->open = false;
+	struct master *m = handle->data;
+
+	m->open = false;
+	if (m->knocks && !uv_is_closing((uv_handle_t *)&m->door))
+		let_in(m);
 }
 
 static void hang_up(struct master *m)
@@ -59,9 +151,22 @@ static void answer(struct master *m)
 		sat_buf_add(&b, "\xff\xff\xff\xff", 4);
 	else
 		wire_ok(&b);
+	for (size_t i = 0; i < b.len; i++)
+		b.p[i] = (char)(b.p[i] ^ (m->secure ? 0x55 : 0));
 	buf = uv_buf_init(b.p, (unsigned)b.len);
 	uv_try_write((uv_stream_t *)&m->conn, &buf, 1);
 	sat_buf_free(&b);
+}
+
+/* The first two bytes are a greeting; how many of these n. */
+static size_t greet(struct master *m, size_t n)
+{
+	uv_buf_t hi = uv_buf_init((char *)(m->manner == BABBLES ? "ha" : "hi"), 2);
+	size_t of_it = n < 2 - m->said ? n : 2 - m->said;
+
+	if (of_it > 0 && (m->said += (unsigned)of_it) == 2 && m->manner != SILENT)
+		uv_try_write((uv_stream_t *)&m->conn, &hi, 1);
+	return of_it;
 }
 
 static void take(struct master *m, char *msg, size_t len)
@@ -86,6 +191,7 @@ static void take(struct master *m, char *msg, size_t len)
 static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct master *m = stream->data;
+	char *bytes = buf->base;
 	uint32_t len;
 	size_t at = 0;
 
@@ -93,7 +199,15 @@ static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		hang_up(m);
 		return;
 	}
-	sat_buf_add(&m->in, buf->base, (size_t)n);
+	if (m->secure) {
+		size_t skip = greet(m, (size_t)n);
+
+		bytes += skip;
+		n -= (ssize_t)skip;
+		for (ssize_t i = 0; i < n; i++)
+			bytes[i] ^= 0x55;
+	}
+	sat_buf_add(&m->in, bytes, (size_t)n);
 	if (m->in.full)
 		hang_up(m);
 	while (m->in.len - at >= 4) {
@@ -109,19 +223,29 @@ static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		memmove(m->in.p, m->in.p + at, m->in.len);
 }
 
+static void let_in(struct master *m)
+{
+	m->knocks = false;
+	uv_tcp_init(&bed.loop, &m->conn);
+	m->conn.data = m;
+	m->open = true;
+	m->in.len = 0;
+	m->said = 0;
+	m->connections++;
+	assert_int_equal(uv_accept((uv_stream_t *)&m->door, (uv_stream_t *)&m->conn), 0);
+	uv_read_start((uv_stream_t *)&m->conn, give_room, came);
+}
+
 static void knocked(uv_stream_t *door, int status)
 {
 	struct master *m = door->data;
 
 	assert_int_equal(status, 0);
-	assert_false(m->open);
-	uv_tcp_init(&bed.loop, &m->conn);
-	m->conn.data = m;
-	m->open = true;
-	m->in.len = 0;
-	m->connections++;
-	assert_int_equal(uv_accept(door, (uv_stream_t *)&m->conn), 0);
-	uv_read_start((uv_stream_t *)&m->conn, give_room, came);
+	m->knocks = true;
+	if (m->open)
+		hang_up(m);
+	else
+		let_in(m);
 }
 
 static void master_up(struct master *m, enum manner manner)
@@ -190,6 +314,30 @@ static void sender_down(void)
 	sender_stop(sender, bed_done, &done);
 	bed_run(&done);
 	sender_free(sender);
+}
+
+static const struct sat_option *const veil_options[] = {
+	SAT_OPTION("ca", SAT_STRING, .help = ""), SAT_OPTION("cert", SAT_STRING, .help = ""),
+	SAT_OPTION("key", SAT_STRING, .help = ""), SAT_OPTION("verify", SAT_BOOLEAN, .fallback = "true", .help = ""),
+	NULL
+};
+
+/* From here on masters[0] and the senders speak that kind of TLS. */
+static void veil(void)
+{
+	struct conf *file = conf_text("tls = { };", "test");
+	const struct sat_conf *group = conf_find(conf_root(file), "tls");
+
+	assert_int_equal(conf_judge(group, veil_options, NULL), 0);
+	how.tls = tls_new(&bed.self, &veiled, group, false);
+	assert_non_null(how.tls);
+	conf_unref(file);
+}
+
+static void unveil(void)
+{
+	sat_tls_free(how.tls);
+	how.tls = NULL;
 }
 
 static void put_one(const char *state, double ttl)
@@ -389,17 +537,63 @@ static void stop_does_not_wait_for_ever(void **unused)
 	master_down(&masters[0]);
 }
 
-static void every_failure_is_survived(void **unused)
+static void events_go_over_tls(void **unused)
+{
+	(void)unused;
+	veil();
+	master_up(&masters[0], ACKS);
+	masters[0].secure = true;
+	sender_up(masters[0].port, 0);
+	put(25, 60);
+	wait_for(&masters[0].events, 25);
+	wait_till_empty();
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 25);
+	hang_up(&masters[0]);		/* and again, over another connection */
+	bed_run_for(20);
+	put(5, 60);
+	wait_for(&masters[0].events, 30);
+	assert_int_equal(masters[0].connections, 2);
+	sender_down();
+	master_down(&masters[0]);
+	unveil();
+}
+
+/* One that is silent amid the handshake, then one that says something else. */
+static void tls_that_fails_is_tried_again(void **unused)
+{
+	(void)unused;
+	veil();
+	how.connect_timeout = 100 * SAT_MS;
+	master_up(&masters[0], SILENT);
+	masters[0].secure = true;
+	sender_up(masters[0].port, 0);
+	put(3, 60);
+	bed_run_for(300);
+	assert_int_equal(counted(COUNT_SENT), 0);
+	masters[0].manner = BABBLES;
+	for (int i = 0; i < 500 && masters[0].connections < 2; i++)
+		bed_run_for(10);
+	bed_run_for(50);
+	assert_int_equal(counted(COUNT_SENT), 0);
+	masters[0].manner = ACKS;
+	wait_for(&masters[0].events, 3);
+	how.connect_timeout = SAT_SECOND;
+	sender_down();
+	master_down(&masters[0]);
+	unveil();
+}
+
+static void survive_every_failure(bool secure)
 {
 	int nth = 0, fired;
 
-	(void)unused;
 	do {
 		char name[32];
 		const char *list[] = { name, NULL };
 		int rc;
 
 		master_up(&masters[0], ACKS);
+		masters[0].secure = secure;
 		snprintf(name, sizeof(name), "127.0.0.1:%d", masters[0].port);
 		fault_arm(++nth);
 		sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
@@ -416,6 +610,15 @@ static void every_failure_is_survived(void **unused)
 		master_down(&masters[0]);
 	} while (fired && nth < 60);
 	assert_true(nth > 5);
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	(void)unused;
+	survive_every_failure(false);
+	veil();
+	survive_every_failure(true);
+	unveil();
 }
 
 /* ---- The queue and the addresses ---------------------------------------- */
@@ -507,6 +710,7 @@ static void addresses_have_names_and_ports(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		port = 5555;
 		assert_null(address_split(good[i].text, host, sizeof(host), &port));
 		assert_string_equal(host, good[i].host);
 		assert_int_equal(port, good[i].port);
@@ -532,8 +736,11 @@ int main(void)
 		TEST(late_events_are_dropped_unless_wanted),
 		TEST(stop_sends_what_waits),
 		TEST(stop_does_not_wait_for_ever),
+		TEST(events_go_over_tls),
+		TEST(tls_that_fails_is_tried_again),
 		TEST(every_failure_is_survived),
 	};
 
+	signal(SIGPIPE, SIG_IGN);	/* as the program does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
