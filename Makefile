@@ -72,9 +72,11 @@ $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 tested = $(firstword $(subst _, ,$(1)))
 FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
-WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup
+WRAPPED := malloc calloc realloc aligned_alloc strdup open read write fsync fchmod rename socket bind listen fcntl \
+  pthread_create dlsym
+WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 define unit_rule
-$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(LIB) \
+$(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(O)/test/unit/builtin.o $(LIB) \
   $(foreach m,$(call linked,$(1)),$(call module_objs,$(m),builtin/))
 	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
 	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(call tested,$(1))) $(LDLIBS)

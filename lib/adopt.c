@@ -123,14 +123,9 @@ static void move_table(const struct twins *t, struct node *owner, struct fork *i
 		}
 }
 
-/* A fork of the new layout with what the old one knew. */
-static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
-			      struct fork *parent)
+/* Let a new fork know what the old one knew. */
+static void move_states(const struct twins *t, struct fork *f, struct fork *old)
 {
-	struct fork *f = fork_make(scope, parent, old->key, old->key_len);
-
-	if (f == NULL)
-		return NULL;
 	f->last = old->last;
 	f->until = old->until;
 	old->moved = f;
@@ -143,6 +138,16 @@ static struct fork *move_fork(const struct twins *t, struct scope *scope, struct
 		if (to->inner != NULL && from->inner != NULL)
 			move_table(t, to, f, from, old);
 	}
+}
+
+/* A fork of the new layout in the place of the old one. */
+static struct fork *move_fork(const struct twins *t, struct scope *scope, struct fork *old,
+			      struct fork *parent)
+{
+	struct fork *f = fork_make(scope, parent, old->key, old->key_len);
+
+	if (f != NULL)
+		move_states(t, f, old);
 	return f;
 }
 
@@ -239,11 +244,7 @@ void streams_adopt(struct streams *next, struct streams *prev)
 		t.n = 0;
 	}
 	if (prev != NULL && prev->root != NULL)
-		next->root = move_fork(&t, next->scopes[0], prev->root, NULL);
-	if (next->root == NULL)
-		next->root = fork_make(next->scopes[0], NULL, NULL, 0);
-	if (next->root == NULL)
-		abort();	/* a few bytes, and nothing can go on without them */
+		move_states(&t, next->root, prev->root);
 	if (prev != NULL) {
 		keep_running(&t);
 		forget_moved(&t);

@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "json.h"
-#include "query.h"
+#include "search.h"
 #include "self.h"
 #include "state.h"
 #include "timer.h"
@@ -18,16 +18,18 @@
 #include "work.h"
 
 enum {
+	ANSWER = 64 << 20,	/* bytes of an answer, where nothing else is said */
 	REPLY_KEPT = 65536,	/* bytes of memory for replies that stay */
 	QUEUE = 1 << 20,	/* inputs that may wait */
 	HOPS = 8,		/* emits in a row that came of one another */
+	LONGEST_FOR = 10 * SAT_SECOND,	/* that the longest turn is shown at least */
 	SLICE = 4096,		/* inputs or expiries of one turn, then sockets again */
 };
 
 static struct streams *streams;
 static struct { struct event **v; size_t first, n, size; } queue;	/* a ring, size a power of 2 */
 static struct arena message;	/* of the message, or the reaper's turn, under way */
-static struct sat_buf reply = { .max = 256 << 20 };	/* to the message; its memory stays for the next */
+static struct sat_buf reply = { .max = 1 << 20 };	/* to the message; its memory stays for the next */
 static int64_t swept;
 static struct topic *indexed;		/* "index" */
 
@@ -35,6 +37,7 @@ static bool live;
 static uv_prepare_t prepare;
 static uv_check_t check;
 static uv_timer_t waker;
+static struct { uint64_t at, idle, since, longest[2]; } turns;	/* longest: of this while, and the one before */
 
 /* ---- Inputs ------------------------------------------------------------- */
 
@@ -214,6 +217,26 @@ int engine_input(struct event *ev)
 
 /* ---- The loop ----------------------------------------------------------- */
 
+/* How long turns take, less the sleep: others wait as long. */
+static void measure(struct uv_loop_s *loop)
+{
+	uint64_t now = uv_hrtime() / 1000, idle = uv_metrics_idle_time(loop) / 1000;
+	uint64_t took = now - turns.at - (idle - turns.idle);
+
+	if (took > turns.longest[0] && turns.at != 0)
+		turns.longest[0] = took;
+	if (now - turns.since > LONGEST_FOR) {
+		turns.since = now;
+		turns.longest[1] = turns.longest[0];
+		turns.longest[0] = 0;
+	}
+	took = turns.longest[turns.longest[0] < turns.longest[1]];
+	if (took != (uint64_t)self_get(SELF_LONGEST_TURN))
+		self_set(SELF_LONGEST_TURN, (int64_t)took);
+	turns.at = now;
+	turns.idle = idle;
+}
+
 static void wake(uv_timer_t *t)
 {
 	(void)t;
@@ -225,12 +248,12 @@ static void turn(uv_prepare_t *p)
 	int64_t next, now;
 	bool more = false;
 
-	(void)p;
 	engine_run();
 	if (!clock_late() && index_next() <= clock_steady()) {
 		more = reap();
 		engine_run();
 	}
+	more = search_turn() || more;
 	now = clock_steady();
 	next = timer_next();
 	if (!clock_late() && index_next() < next)
@@ -247,6 +270,7 @@ static void turn(uv_prepare_t *p)
 	else
 		uv_timer_start(&waker, wake, (uint64_t)(next - now + 999) / 1000, 0);
 	clock_turn();
+	measure(p->loop);
 }
 
 /* After the sockets: what they took may have been long. */
@@ -262,6 +286,8 @@ int engine_init(struct uv_loop_s *loop)
 	streams_reinject(engine_emit);
 	if (!live)
 		return 0;
+	uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
+	memset(&turns, 0, sizeof(turns));
 	uv_prepare_init(loop, &prepare);
 	uv_check_init(loop, &check);
 	uv_timer_init(loop, &waker);
@@ -302,6 +328,7 @@ void engine_stop(void)
 	free(queue.v);
 	memset(&queue, 0, sizeof(queue));
 	events_settle();
+	search_free();
 	index_free();
 	timer_free();
 	topic_free();
@@ -319,31 +346,84 @@ void engine_stop(void)
 
 /* ---- What a door has --------------------------------------------------- */
 
+/* A query on its way to its answer. */
+struct sat_asked {
+	struct search *search;
+	struct sat_asked **later;
+	void (*answer)(void *arg, const void *p, size_t n);
+	void *arg;
+	struct sat_buf reply;
+	size_t max, from;
+};
+
 static int found(void *arg, const struct sat_event *ev)
 {
-	wire_add(arg, ev);
-	return ((struct sat_buf *)arg)->full ? -ENOMEM : 0;
+	struct sat_asked *a = arg;
+
+	wire_add(&a->reply, ev);
+	if (a->reply.full)
+		return -ENOMEM;
+	return a->reply.len > a->max ? -EMSGSIZE : 0;
 }
 
-static void answer_query(const char *text, struct sat_buf *b)
+static void found_all(void *arg, int rc)
 {
+	struct sat_asked *a = arg;
+	char error[160];
+
+	if (rc == 0) {
+		wire_end(&a->reply, a->from);
+	} else {
+		snprintf(error, sizeof(error), rc == -EMSGSIZE ? "the answer is over the limit of %zu bytes: "
+			 "ask for less" : "out of memory", a->max);
+		sat_buf_free(&a->reply);
+		wire_error(&a->reply, error);
+	}
+	if (a->later != NULL)
+		*a->later = NULL;
+	a->answer(a->arg, a->reply.p, a->reply.len);
+	sat_buf_free(&a->reply);
+	free(a);
+}
+
+void sat_message_stop(struct sat_asked *a)
+{
+	if (a == NULL)
+		return;
+	search_stop(a->search);
+	if (a->later != NULL)
+		*a->later = NULL;
+	sat_buf_free(&a->reply);
+	free(a);
+}
+
+/* -errno: not answered, nor will it be; else it is, or *later is set. */
+static int ask(const char *text, const struct sat_asked *how)
+{
+	static const struct search_calls calls = { found, found_all };
 	char error[256];
-	const struct sat_query *q = query_cached(text, error, sizeof(error));
-	size_t from;
-	int rc;
+	struct sat_query *q = sat_query_parse(text, error, sizeof(error));
+	struct sat_asked *a;
+	bool now = how->later == NULL;
 
 	if (q == NULL) {
-		wire_error(b, error);
-		return;
+		wire_error(&reply, error);
+		return 0;
 	}
-	from = wire_begin(b);
-	rc = index_search(q, found, b);
-	if (rc == 0) {
-		wire_end(b, from);
-	} else {
-		b->len = 0;
-		wire_error(b, strerror(-rc));
+	a = malloc(sizeof(*a));
+	if (a == NULL) {
+		sat_query_free(q);
+		return -ENOMEM;
 	}
+	*a = *how;
+	a->reply.max = 2 * a->max + 4096;	/* it grows by doubling */
+	a->from = wire_begin(&a->reply);
+	if (!now)
+		*a->later = a;
+	if (search_start(q, &calls, a, now ? NULL : &a->search) == 0)
+		return 0;
+	sat_message_stop(a);
+	return -ENOMEM;
 }
 
 /* Every event through the streams; the first top-level error ends it, as in Riemann. */
@@ -399,34 +479,43 @@ int sat_push(struct sat_self *self, const struct sat_event *from, char *error, s
 	return rc;
 }
 
-int sat_message(struct sat_self *self, void *msg, size_t len,
-		void (*answer)(void *arg, const void *p, size_t n), void *arg)
+/* What was decoded; nothing of it is in use any more. */
+static void message_end(unsigned char *end, unsigned char behind)
 {
-	unsigned char *bytes = msg, behind = bytes[len];
+	*end = behind;
+	arena_reset(&message);
+}
+
+int sat_message(struct sat_self *self, void *msg, size_t len, size_t max,
+		void (*answer)(void *arg, const void *p, size_t n), void *arg, struct sat_asked **later)
+{
+	const struct sat_asked how = {
+		.later = later, .answer = answer, .arg = arg, .max = max != 0 ? max : ANSWER,
+	};
+	unsigned char *end = (unsigned char *)msg + len, behind = *end;
 	struct wire_msg m;
 	int rc;
 
 	(void)self;
+	if (later != NULL)
+		*later = NULL;
 	if (streams_pushing())
 		return -EDEADLK;
 	run_before();
 	rc = wire_decode(msg, len, &message, &m);
 	reply.len = 0;
-	if (rc == 0) {
-		rc = push_all(&m);
-		if (rc != 0)
-			wire_error(&reply, streams_error());
-		else if (m.query != NULL)
-			answer_query(m.query, &reply);
-		else
-			wire_ok(&reply);
-		rc = reply.full ? -ENOMEM : 0;
-	} else {
+	if (rc != 0)
 		self_add(SELF_MALFORMED, 1);
-	}
-	bytes[len] = behind;
-	arena_reset(&message);
-	if (rc == 0 && answer != NULL)
+	else if (push_all(&m) != 0)
+		wire_error(&reply, streams_error());
+	else if (m.query != NULL && answer != NULL)
+		rc = ask(m.query, &how);
+	else
+		wire_ok(&reply);
+	if (rc == 0 && reply.full)
+		rc = -ENOMEM;
+	message_end(end, behind);
+	if (rc == 0 && reply.len != 0 && answer != NULL)
 		answer(arg, reply.p, reply.len);
 	if (reply.full || reply.size > REPLY_KEPT)
 		sat_buf_free(&reply);

@@ -477,25 +477,36 @@ static int hit(struct hits *h, const struct sat_query *q, const struct entry *e)
 	return 0;
 }
 
-/* The shortest list that has every match: a host's, a service's, or all. */
-static int collect(struct hits *h, const struct sat_query *q)
+/* The shortest list that has every match: a host's, a service's, or (NULL) all; *none: nothing can match. */
+static struct name *shortest(const struct sat_query *q, int *which, bool *none)
 {
 	const char *want[2] = { q != NULL ? query_host(q) : NULL, q != NULL ? query_service(q) : NULL };
 	struct name *best = NULL;
-	int which = 0, rc = 0;
 
+	*none = false;
 	for (int i = 0; i < 2; i++) {
 		struct name *n = want[i] != NULL ? name_find(&names[i], want[i]) : NULL;
 
 		if (want[i] != NULL && n == NULL)
-			return 0;
+			*none = true;
 		if (n != NULL && (best == NULL || n->n < best->n)) {
 			best = n;
-			which = i;
+			*which = i;
 		}
 	}
-	if (best != NULL) {
-		for (uint32_t at = best->first; at != 0 && rc == 0; at = entry_at(at)->with[which].next)
+	return best;
+}
+
+static int collect(struct hits *h, const struct sat_query *q)
+{
+	int which = 0, rc = 0;
+	bool none;
+	const struct name *list = shortest(q, &which, &none);
+
+	if (none)
+		return 0;
+	if (list != NULL) {
+		for (uint32_t at = list->first; at != 0 && rc == 0; at = entry_at(at)->with[which].next)
 			rc = hit(h, q, entry_at(at));
 		return rc;
 	}
@@ -503,6 +514,45 @@ static int collect(struct hits *h, const struct sat_query *q)
 		if (slots[i].entry != 0)
 			rc = hit(h, q, entry_at(slots[i].entry));
 	return rc;
+}
+
+size_t index_walk_begin(struct index_walk *w, const struct sat_query *q)
+{
+	int which = 0;
+	bool none;
+	const struct name *list = shortest(q, &which, &none);
+
+	*w = (struct index_walk){ .q = q, .few = none || (list != NULL && list->n <= INDEX_FEW) };
+	return none ? 0 : w->few ? list->n : count;
+}
+
+static int walk_list(const struct index_walk *w, int (*met)(void *arg, const struct sat_event *ev), void *arg)
+{
+	int which = 0, rc = 0;
+	bool none;
+	const struct name *list = shortest(w->q, &which, &none);
+
+	for (uint32_t at = none || list == NULL ? 0 : list->first; at != 0 && rc == 0;
+	     at = entry_at(at)->with[which].next)
+		rc = met(arg, &entry_at(at)->ev->pub);
+	return rc;
+}
+
+/* By number, since an entry keeps its own. */
+bool index_walk(struct index_walk *w, uint32_t most, int (*met)(void *arg, const struct sat_event *ev),
+		void *arg, int *rc)
+{
+	*rc = 0;
+	if (w->few) {
+		*rc = walk_list(w, met, arg);
+		return false;
+	}
+	if (w->at == 0)
+		w->end = (uint32_t)n_chunks * CHUNK;
+	for (uint32_t n = 0; n < most && *rc == 0 && ++w->at < w->end; n++)
+		if (entry_at(w->at)->ev != NULL)
+			*rc = met(arg, &entry_at(w->at)->ev->pub);
+	return *rc == 0 && w->at < w->end;
 }
 
 /* nil comes before the empty string. */

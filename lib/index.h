@@ -26,7 +26,19 @@ void index_expect(const struct event *events, uint32_t n);
 int index_delete(const char *host, const char *service);
 const struct sat_event *index_get(const char *host, const char *service);
 size_t index_size(void);
+/* Each match of q (NULL: all) in turn, by name, as they are now: found() may change the index. */
 int index_search(const struct sat_query *q, int (*found)(void *arg, const struct sat_event *ev), void *arg);
+/*
+ * The same in pieces, in no order and without the matching: what may match, of which
+ * what stays from the first piece to the last is met (once), and what comes or goes
+ * meanwhile maybe.  Few entries are one piece.
+ */
+#define INDEX_FEW 1000u
+struct index_walk { const struct sat_query *q; uint32_t at, end; bool few; };
+size_t index_walk_begin(struct index_walk *w, const struct sat_query *q);	/* how many it may meet */
+/* A piece of about `most` entries; met() changes nothing.  false: it is over, or *rc is not 0. */
+bool index_walk(struct index_walk *w, uint32_t most, int (*met)(void *arg, const struct sat_event *ev),
+		void *arg, int *rc);
 /*
  * One turn of the reaper at `now` (steady): each entry past its time + ttl is
  * taken out and handed over as an event {host, service, state "expired", time

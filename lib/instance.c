@@ -16,8 +16,6 @@
 #include "topic.h"
 #include "work.h"
 
-#define RETRY_MS 10000
-
 /* What a group may hold beside the module's own options. */
 static const struct sat_option *const host_options[] = {
 	SAT_OPTION("module", SAT_STRING, .help = "the module, where the group is not named after it"),
@@ -126,25 +124,30 @@ int instance_start(struct instance *i)
 		http_ready(i->self.name, NULL);
 		return 0;
 	}
-	log_line(LOG_ERR, i->self.name, "does not start: %s; next try in %d s", strerror(-rc), RETRY_MS / 1000);
+	log_line(LOG_ERR, i->self.name, "does not start: %s; next try in %d s", strerror(-rc),
+		 INSTANCE_RETRY_MS / 1000);
 	http_ready(i->self.name, "does not start");
-	i->retry = uv_now(self_process.loop) + RETRY_MS;
+	topic_forget(&i->self);		/* the next try says anew what it listens to */
+	lead_forget(&i->self);
+	i->retry = uv_now(self_process.loop) + INSTANCE_RETRY_MS;
 	return rc;
 }
 
-void instance_serve(struct instance *i, bool on)
+int instance_serve(struct instance *i, bool on)
 {
 	int rc = 0;
 
 	if (on == i->served)
-		return;
+		return 0;
 	if (on)
 		rc = http_add(&i->self);
 	else
 		http_remove(&i->self);
 	i->served = on && rc == 0;
 	if (rc != 0)
-		log_line(LOG_ERR, i->self.name, "HTTP routes: %s", strerror(-rc));
+		log_line(LOG_ERR, i->self.name, "HTTP routes and commands: %s; next try in %d s", strerror(-rc),
+			 INSTANCE_RETRY_MS / 1000);
+	return rc;
 }
 
 /* Its last job may still be in work. */

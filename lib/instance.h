@@ -9,6 +9,8 @@
 #include "conf.h"
 #include "self.h"
 
+#define INSTANCE_RETRY_MS 10000		/* after a start, or what else it needs, that failed */
+
 enum instance_stage {
 	INSTANCE_CREATING,
 	INSTANCE_CREATED,
@@ -56,7 +58,7 @@ struct instance_tie *instance_tie(struct instance *i, int kind, const char *name
 int instance_create(struct instance *i);	/* -errno: something was reported */
 int instance_open(struct instance *i);
 int instance_start(struct instance *i);
-void instance_serve(struct instance *i, bool on);	/* its routes and commands */
+int instance_serve(struct instance *i, bool on);	/* its routes and commands; -errno: reported */
 /* stopped() comes from inside, or later. */
 void instance_stop(struct instance *i, void (*stopped)(struct instance *i));
 /* Undo everything; not while it runs or stops.  NULL is fine. */

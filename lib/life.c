@@ -68,7 +68,7 @@ static bool waits(const struct instance *i)
 	return false;
 }
 
-/* Start what may start; when to try again. */
+/* Serve all, and start what may start; when to try again. */
 static uint64_t start(struct setup *s)
 {
 	uint64_t now = uv_now(self_process.loop), next = UINT64_MAX;
@@ -76,6 +76,8 @@ static uint64_t start(struct setup *s)
 	for (size_t k = 0; k < s->n; k++) {
 		struct instance *i = s->list[k];
 
+		if (instance_serve(i, true) != 0)
+			next = now + INSTANCE_RETRY_MS < next ? now + INSTANCE_RETRY_MS : next;
 		if (i->stage != INSTANCE_OPEN || waits(i))
 			continue;
 		if (i->retry > now || instance_start(i) != 0)
@@ -285,8 +287,6 @@ void life_swap(struct setup *s)
 		keep_own(old);
 		retire(old);
 	}
-	for (size_t k = 0; k < s->n; k++)
-		instance_serve(s->list[k], true);
 	client_use(http_client(s));
 	start(s);
 	run_streams(s);

@@ -37,6 +37,7 @@ struct node {
 	struct scope *scope;		/* where its state lies */
 	struct scope *inner;		/* of a SAT_FORKS operator: its children's */
 	struct node *within;		/* the node of op->within */
+	struct node *guard;		/* catches what fails below its timers; NULL: nobody */
 	struct streams *set;
 	struct nodes *branches;
 	uint32_t n_branches;

@@ -76,18 +76,27 @@ static struct event *exception(const struct sat_item *item, int rc, const char *
 }
 
 /* What fails below its second branch is not its own to catch. */
-static const struct sat_at *catcher(const struct sat_at *at)
+static bool catcher(const struct sat_at *at, struct sat_at *to)
 {
 	for (; at->up != NULL; at = at->up)
-		if ((at->up->node->op->flags & SAT_CATCHES) && at->branch == 0)
-			return at->up;
-	return NULL;
+		if ((at->up->node->op->flags & SAT_CATCHES) && at->branch == 0) {
+			*to = *at->up;
+			return true;
+		}
+	/* Nobody passed it to the node of a timer, which stands where it was built. */
+	if (!at->timer || at->node->guard == NULL)
+		return false;
+	*to = (struct sat_at){ .node = at->node->guard, .fork = at->fork, .timer = true };
+	while (to->fork->scope != to->node->scope)
+		to->fork = to->fork->parent;
+	return true;
 }
 
 /* A node failed: count it, tell the nearest exception-stream, or the log. */
 static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 {
-	const struct sat_at *to = catcher(at);
+	struct sat_at to;
+	bool caught = catcher(at, &to);
 	bool top = at->up == NULL && !at->timer;
 	char text[sizeof(said)];
 
@@ -101,11 +110,11 @@ static void failed(const struct sat_at *at, int rc, const struct sat_item *item)
 	}
 	if (show != NULL)
 		show(at->node->handle->path, "error", NULL, item, text, top);
-	if (to != NULL) {
+	if (caught) {
 		struct event *ev = exception(item, rc, text);
 
 		if (ev != NULL)
-			sat_pass_event(to, 1, &ev->pub);
+			sat_pass_event(&to, 1, &ev->pub);
 	} else if (show == NULL && sat_log_allowed(NULL, &at->node->limit, 1, 10 * SAT_SECOND)) {
 		log_line(LOG_WARNING, at->node->handle->path, "%s: %s", at->node->op->name, text);
 	}

@@ -25,12 +25,19 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_RELOADS_REFUSED] = COUNTER("reloads-refused", .help = "reloads refused because of a mistake"),
 	[SELF_EXPIRED] = COUNTER("expired", .help = "events that expired in the index"),
 	[SELF_STALLS] = COUNTER("stalls", .help = "times the loop stood still for over a second"),
+	[SELF_LONGEST_TURN] = COUNTER("longest-turn", .gauge = true,
+		.help = "microseconds that the loop's longest turn of the last 10 to 20 seconds took"),
 	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
 };
 
 void self_add(enum self_count which, int64_t more)
 {
 	atomic_fetch_add_explicit(&counts[which], more, memory_order_relaxed);
+}
+
+void self_set(enum self_count which, int64_t value)
+{
+	atomic_store_explicit(&counts[which], value, memory_order_relaxed);
 }
 
 int64_t self_get(enum self_count which)

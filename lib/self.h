@@ -33,10 +33,11 @@ extern struct sat_self self_host;	/* the host's own instance, for its logs and e
 enum self_count {
 	SELF_EVENTS, SELF_EMIT_DROPPED, SELF_HOPS_DROPPED, SELF_ERRORS, SELF_NUL_REPLACED,
 	SELF_MALFORMED, SELF_NO_MEMORY, SELF_FORKS_DROPPED, SELF_FORKS_AGED, SELF_STATE_REFUSED,
-	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_CHECKS_SKIPPED, SELF_N
+	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_LONGEST_TURN, SELF_CHECKS_SKIPPED, SELF_N
 };
 /* self_add(SELF_ERRORS, 1) [any thread] */
 void self_add(enum self_count which, int64_t more);
+void self_set(enum self_count which, int64_t value);
 int64_t self_get(enum self_count which);
 const struct sat_counter *self_describe(enum self_count which);
 

@@ -32,6 +32,7 @@ struct place {
 	uint64_t key[2];		/* the parent's */
 	uint32_t branch;
 	struct marker *marker;
+	struct node *guard;		/* the nearest that catches what fails here */
 	const char *path;		/* of the list itself */
 	unsigned depth;
 };
@@ -202,6 +203,7 @@ static struct node *node_make(struct streams *s, const struct sat_op *op, struct
 	handle->path = strdup(path);
 	n->op = op;
 	n->set = s;
+	n->guard = at->guard;
 	n->n_branches = 2;
 	n->branches = calloc(2, sizeof(*n->branches));
 	if (handle->path == NULL || n->branches == NULL)
@@ -240,8 +242,10 @@ static int build_branch(struct node *n, uint32_t branch, const struct place *at,
 	char path[512];
 	struct place in = { .scope = n->inner != NULL ? n->inner : n->scope,
 			    .key = { n->key[0], n->key[1] }, .branch = branch,
-			    .marker = at->marker, .path = path, .depth = at->depth + 1 };
+			    .marker = at->marker, .guard = at->guard, .path = path, .depth = at->depth + 1 };
 
+	if ((n->op->flags & SAT_CATCHES) && branch == 0)
+		in.guard = n;
 	snprintf(path, sizeof(path), "%s.%s", n->handle->path, name);
 	return build_list(n->set, &in, conf, &parent_of(n)->branches[branch]);
 }
@@ -602,7 +606,8 @@ struct streams *streams_build(struct conf *file, const struct sat_conf *list, co
 	s->file = conf_ref(file);
 	s->finder = finder;
 	if (scope_make(s, NULL, NULL) == NULL || add_defines(s, define) != 0 ||
-	    build_all(s, list, otherwise) != 0) {
+	    build_all(s, list, otherwise) != 0 ||
+	    (s->root = fork_make(s->scopes[0], NULL, NULL, 0)) == NULL) {
 		streams_free(s);
 		return NULL;
 	}

@@ -167,17 +167,20 @@ int sat_subscribe(struct sat_self *self, const char *name,
 		  void (*heard)(void *state, const char *topic, const struct sat_item *item))
 {
 	struct topic *t = topic_get(name);
-	struct hearer *h = calloc(1, sizeof(*h)), **at;
+	struct hearer **at;
 
-	if (t == NULL || h == NULL) {
-		free(h);
+	if (t == NULL)
 		return -ENOMEM;
-	}
-	h->self = self;
-	h->heard = heard;
 	for (at = &t->hearers; *at != NULL; at = &(*at)->next)
-		;
-	*at = h;
+		if ((*at)->self == self && (*at)->heard == heard)
+			break;
+	if (*at == NULL) {
+		*at = calloc(1, sizeof(**at));
+		if (*at == NULL)
+			return -ENOMEM;
+		(*at)->self = self;
+		(*at)->heard = heard;
+	}
 	if (t->retained == NULL)
 		return 0;
 	telling++;

@@ -51,6 +51,7 @@ struct sat_query;	/* a compiled predicate */
 struct sat_request;	/* one HTTP request or command, alive until answered */
 struct sat_probe;	/* one entry of `checks` */
 struct sat_link;	/* one instance's use of a store */
+struct sat_asked;	/* a query of a message, not answered yet */
 struct sat_writer;	/* where save() puts an operator's state */
 struct sat_reader;	/* where load() gets it from */
 struct uv_loop_s;
@@ -379,7 +380,7 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
 
 /*
  * Topics: lists of events between modules.  "index" carries what is indexed and
- * what expires.  A retained list is given at once to who subscribes later.
+ * what expires.  A retained list is given at once to who subscribes later, or anew.
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").
  */
@@ -446,13 +447,21 @@ SAT_API int sat_answer_parse(const void *msg, size_t len, char *error, size_t si
 
 /*
  * For a door: one whole Riemann message without its length, decoded in place,
- * so msg[len] must be writable.  The events go through the streams and the
- * query is answered before this returns; answer() gets the bytes to send,
- * length included.  -EBADMSG: malformed, close the connection.  Not to be
- * called from inside a push.
+ * so msg[len] must be writable.  The events go through the streams before this
+ * returns; answer() gets the bytes to send, length included, and no more than
+ * max (0: 64 MiB): an answer over it says so instead.  -EBADMSG: malformed,
+ * close the connection.  Not to be called from inside a push.
+ *
+ * A query may take longer than a loop turn has: then *later is set, and answer()
+ * follows some turn, once.  Until then hand over nothing more of that connection,
+ * whose answers come in order; when it goes, call sat_message_stop().  later NULL:
+ * answered before this returns, whatever that takes.  answer NULL: nobody waits
+ * for one, and what the message asks is not looked up.
  */
-SAT_API int sat_message(struct sat_self *self, void *msg, size_t len,
-			void (*answer)(void *arg, const void *p, size_t n), void *arg);
+SAT_API int sat_message(struct sat_self *self, void *msg, size_t len, size_t max,
+			void (*answer)(void *arg, const void *p, size_t n), void *arg,
+			struct sat_asked **later);
+SAT_API void sat_message_stop(struct sat_asked *asked);	/* no answer comes any more.  NULL is fine */
 
 /*
  * For a door that has no such message: one event, through the streams before this
@@ -849,8 +858,8 @@ struct sat_module {
 	 * create  allocate and judge conf; touch nothing outside.  Failing, leave
 	 *         nothing behind.  NULL: no state.
 	 * open    take what a reload must know to be free: sat_listen().
-	 * start   go.  Failing, give back what it took; it is called again every
-	 *         10 s, with a log line.
+	 * start   go.  Failing, give back what it took, but for what it subscribed
+	 *         to; it is called again every 10 s, with a log line.
 	 * stop    after a start that succeeded: begin to give back, and call
 	 *         sat_stopped() once the last handle is closed and the last job is
 	 *         in.  NULL: nothing to wait for.

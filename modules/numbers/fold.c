@@ -516,6 +516,17 @@ static const struct fold folds[] = {
 	{ .name = "sorted-sample-extract", .fold = fold_sample, .samples = true, .strict = true },
 };
 
+static void no_such_fold(const struct sat_conf *conf, const char *name, const char *wanted)
+{
+	struct sat_buf all = { .max = 4096 };
+
+	for (size_t i = 0; i < sizeof(folds) / sizeof(folds[0]); i++)
+		if (i == 0 || strcmp(folds[i].name, folds[i - 1].name) != 0)
+			sat_buf_printf(&all, "%s%s", i != 0 ? ", " : "", folds[i].name);
+	sat_conf_error(conf, name, "there is no fold \"%s\", but %s", wanted, all.p != NULL ? all.p : "others");
+	sat_buf_free(&all);
+}
+
 const struct fold *fold_conf(const struct sat_conf *conf, const char *name)
 {
 	const char *wanted = sat_conf_string(conf, name), *by = sat_conf_string(conf, "by");
@@ -529,7 +540,7 @@ const struct fold *fold_conf(const struct sat_conf *conf, const char *name)
 			return found;
 	}
 	if (found == NULL)
-		sat_conf_error(conf, name, "there is no fold \"%s\"", wanted);
+		no_such_fold(conf, name, wanted);
 	else if (by == NULL)
 		sat_conf_error(conf, name, "%s needs `by`, a function", wanted);
 	else

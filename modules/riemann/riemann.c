@@ -21,7 +21,8 @@
 
 #define READ_SIZE	((size_t)256 * 1024)
 #define ANSWERS_ENOUGH	((size_t)1024 * 1024)	/* then they must be taken first */
-#define ANSWERS_MAX	((size_t)512 * 1024 * 1024)
+#define ANSWERS_MAX	((size_t)1024 * 1024 * 1024)
+#define UNTAKEN_MAX	((size_t)512 * 1024 * 1024)	/* of all connections' answers */
 #define ACCEPT_MOST	64			/* a loop turn */
 #define ACCEPT_TLS	8			/* a handshake is a millisecond of work */
 #define STOP_AFTER	2000			/* ms that answers have at the end */
@@ -58,6 +59,8 @@ static const struct sat_option *const options[] = {
 		   .help = "bytes that a datagram may have"),
 	SAT_OPTION("frame-limit", SAT_INTEGER, .fallback = "16777216", .min = 64, .max = 1 << 30,
 		   .help = "bytes that a message may have"),
+	SAT_OPTION("answer-limit", SAT_INTEGER, .fallback = "67108864", .min = 64, .max = 1 << 28,
+		   .help = "bytes that the answer to a query may have"),
 	SAT_OPTION("idle-timeout", SAT_SECONDS, .fallback = "0", .min = 0, .max = 1e9,
 		   .help = "close a connection after so long a silence; 0: never"),
 	SAT_OPTION("stall-timeout", SAT_SECONDS, .fallback = "60", .min = 1, .max = 1e9,
@@ -86,13 +89,15 @@ struct door {
 	unsigned n_listeners;
 	int backlog;
 	int64_t max_connections, n;
-	uint32_t limit;
+	uint32_t limit, answer_limit;
+	size_t untaken;			/* bytes of answers that wait to be taken */
 	uint64_t idle_ms, stall_ms;
 	uv_timer_t timer;
 	unsigned handles;		/* open ones: listeners, this one, connections, and UDP's */
 	bool started, stopping;
 	struct list idle, busy;		/* busy: amid a frame, or answers wait */
 	struct list shaking;		/* hands: not secure yet, the oldest first */
+	struct list asking;		/* they wait for us */
 	struct sat_buf out;		/* answers to what is being read */
 	struct lines lines;
 	struct udp *udp;		/* NULL: none */
@@ -107,7 +112,10 @@ struct conn {
 	uint64_t active;		/* uv_now() of the last progress */
 	char *part;			/* what was read of a frame, or waits to be run */
 	uint32_t len, size;
-	bool writing, ending, closing;	/* ending: closed once its answers are out */
+	struct sat_asked *asked;	/* its query, while that is looked up */
+	bool running;			/* its message is */
+	uint8_t writing;		/* answers that wait to be taken: two where one came later */
+	bool ending, closing;		/* ending: closed once its answers are out */
 	struct sat_tls_conn *tls;	/* NULL: plain */
 };
 
@@ -115,6 +123,7 @@ struct answers {
 	uv_write_t req;			/* first */
 	struct conn *conn;
 	char *p;
+	size_t len;
 };
 
 void lines_log(struct sat_self *self, struct lines *l, const char *fmt, ...)
@@ -181,7 +190,10 @@ static void settle(struct conn *c)
 {
 	struct door *d = c->tcp.data;
 
-	line_up(c, c->part != NULL || c->writing ? &d->busy : &d->idle);
+	if (c->asked != NULL)
+		line_up(c, &d->asking);
+	else
+		line_up(c, c->part != NULL || c->writing ? &d->busy : &d->idle);
 }
 
 /* ---- An end ------------------------------------------------------------- */
@@ -227,6 +239,7 @@ static void conn_close(struct conn *c)
 	if (c->closing)
 		return;
 	c->closing = true;
+	sat_message_stop(c->asked);
 	leave(c);
 	if (c->tls != NULL)
 		end_tls(c);
@@ -241,7 +254,7 @@ static void conn_end(struct conn *c)
 {
 	c->ending = true;
 	uv_read_stop((uv_stream_t *)&c->tcp);
-	if (!c->writing)
+	if (!c->writing && c->asked == NULL)
 		conn_close(c);
 }
 
@@ -250,31 +263,21 @@ static void conn_end(struct conn *c)
 static void take(struct conn *c, char *p, size_t n);
 static int read_on(struct conn *c);
 
-static void written(uv_write_t *req, int status)
+/* What had to wait is over: on with the frames that came meanwhile. */
+static void go_on(struct conn *c)
 {
-	struct answers *a = (struct answers *)req;
-	struct conn *c = a->conn;
 	char *part = c->part;
 	uint32_t len = c->len;
 
-	free(a->p);
-	free(a);
-	c->writing = false;
-	if (c->closing)
-		return;
-	if (status != 0) {
-		conn_close(c);
-		return;
-	}
 	if (c->list != &((struct door *)c->tcp.data)->shaking)
 		settle(c);
-	if (part != NULL) {	/* whole frames may have waited for this */
+	if (part != NULL) {
 		c->part = NULL;
 		c->len = c->size = 0;
 		take(c, part, len);
 		free(part);
 	}
-	if (c->writing || c->closing)
+	if (c->writing || c->closing || c->asked != NULL)
 		return;
 	if (c->ending)
 		conn_close(c);
@@ -295,6 +298,24 @@ static bool seal(struct conn *c)
 	if (d->tls->out.full)
 		sat_buf_free(&d->tls->out);
 	return rc == 0;
+}
+
+static void written(uv_write_t *req, int status)
+{
+	struct answers *a = (struct answers *)req;
+	struct conn *c = a->conn;
+	struct door *d = c->tcp.data;
+
+	d->untaken -= a->len;
+	free(a->p);
+	free(a);
+	c->writing--;
+	if (c->closing)
+		return;
+	if (status != 0)
+		conn_close(c);
+	else if (c->writing == 0 && c->asked == NULL)
+		go_on(c);
 }
 
 /* What the socket does not take at once it gets from a buffer of its own. */
@@ -321,19 +342,16 @@ static void flush(struct conn *c)
 		} else {
 			a->conn = c;
 			a->p = d->out.p;
+			a->len = d->out.len;
+			d->untaken += a->len;
 			d->out = (struct sat_buf){ .max = ANSWERS_MAX };
-			c->writing = true;
+			c->writing++;
 			uv_read_stop(s);
 		}
 	}
 	d->out.len = 0;
 	if (d->out.full || d->out.size > ANSWERS_ENOUGH)
 		sat_buf_free(&d->out);
-}
-
-static void answer(void *arg, const void *p, size_t n)
-{
-	sat_buf_add(&((struct door *)arg)->out, p, n);
 }
 
 /* Msg { ok: false, error }; the words are ours, and short. */
@@ -353,6 +371,24 @@ static void answer_error(struct door *d, const char *fmt, ...)
 	sat_buf_add(&d->out, words, (size_t)n);
 }
 
+static void answer(void *arg, const void *p, size_t n)
+{
+	struct conn *c = arg;
+	struct door *d = c->tcp.data;
+
+	if (n > ANSWERS_ENOUGH && d->untaken + n > UNTAKEN_MAX)
+		answer_error(d, "too many bytes of answers wait to be read: ask later");
+	else
+		sat_buf_add(&d->out, p, n);
+	if (c->running)
+		return;
+	if (d->out.full)	/* out of memory */
+		conn_close(c);
+	flush(c);
+	if (!c->writing && !c->closing)
+		go_on(c);
+}
+
 /* ---- Frames ------------------------------------------------------------- */
 
 static uint32_t frame_length(const char *p)
@@ -367,7 +403,11 @@ static uint32_t frame_length(const char *p)
 static bool run(struct conn *c, char *msg, uint32_t n)
 {
 	struct door *d = c->tcp.data;
-	int rc = sat_message(d->self, msg, n, answer, d);
+	int rc;
+
+	c->running = true;
+	rc = sat_message(d->self, msg, n, d->answer_limit, answer, c, &c->asked);
+	c->running = false;
 
 	if (rc == -EBADMSG) {
 		sat_count(d->self, MALFORMED, 1);
@@ -416,7 +456,7 @@ static size_t run_frames(struct conn *c, char *p, size_t n, bool *more)
 	size_t used = 0;
 	uint32_t len;
 
-	while (*more && n - used >= 4 && d->out.len < ANSWERS_ENOUGH) {
+	while (*more && c->asked == NULL && n - used >= 4 && d->out.len < ANSWERS_ENOUGH) {
 		len = frame_length(p + used);
 		if (too_large(c, len))
 			*more = false;
@@ -443,9 +483,11 @@ static void take(struct conn *c, char *p, size_t n)
 		flush(c);
 		p += used;
 		n -= more ? used : n;
-	} while (used != 0 && more && !c->writing && !c->closing);
+	} while (used != 0 && more && !c->writing && !c->closing && c->asked == NULL);
 	if (c->closing)
 		return;
+	if (c->asked != NULL)
+		uv_read_stop((uv_stream_t *)&c->tcp);
 	if (more)
 		keep(c, p, n);
 	else
@@ -546,7 +588,7 @@ static void feed(struct conn *c, char *p, size_t n)
 	}
 	if (n == 0 || c->ending || c->closing)
 		return;
-	if (!c->writing) {
+	if (!c->writing && c->asked == NULL) {
 		take(c, p, n);
 		return;
 	}
@@ -770,6 +812,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (d->tls != NULL)
 		listen_at(d, d->tls->host, d->tls->port, true);
 	d->limit = (uint32_t)sat_conf_integer(conf, "frame-limit");
+	d->answer_limit = (uint32_t)sat_conf_integer(conf, "answer-limit");
 	d->backlog = (int)sat_conf_integer(conf, "backlog");
 	d->max_connections = sat_conf_integer(conf, "max-connections");
 	d->idle_ms = (uint64_t)(sat_conf_time(conf, "idle-timeout") / SAT_MS);
@@ -866,7 +909,7 @@ static void last_read(struct conn *c)
 	uv_os_fd_t fd;
 	ssize_t n;
 
-	if (c->writing || c->ending || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
+	if (c->writing || c->asked != NULL || c->ending || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
 		return;
 	(c->tls != NULL ? allocate_tls : allocate)((uv_handle_t *)&c->tcp, 0, &buf);
 	n = buf.len != 0 ? recv(fd, buf.base, buf.len, MSG_DONTWAIT) : 0;
@@ -896,6 +939,8 @@ static void give_up(uv_timer_t *timer)
 		conn_close(d->shaking.first);
 	while (d->busy.first != NULL)
 		conn_close(d->busy.first);
+	while (d->asking.first != NULL)
+		conn_close(d->asking.first);
 	uv_close((uv_handle_t *)timer, closed);
 }
 
@@ -921,6 +966,7 @@ static void stop(void *state)
 	end_list(&d->shaking);
 	end_list(&d->idle);
 	end_list(&d->busy);
+	end_list(&d->asking);
 	uv_timer_start(&d->timer, give_up, d->n != 0 ? STOP_AFTER : 0, 0);
 }
 

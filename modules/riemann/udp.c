@@ -114,13 +114,6 @@ int udp_open(struct udp *u)
 	return 0;
 }
 
-static void answer(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	(void)p;
-	(void)n;
-}
-
 static void take(struct udp *u, char *msg, size_t n)
 {
 	int rc;
@@ -131,7 +124,7 @@ static void take(struct udp *u, char *msg, size_t n)
 		lines_log(u->self, u->lines, "datagram of %zu bytes, over datagram-limit = %zu", n, u->limit);
 		return;
 	}
-	rc = sat_message(u->self, msg, n, answer, NULL);
+	rc = sat_message(u->self, msg, n, 0, NULL, NULL, NULL);
 	if (rc == -EBADMSG)
 		sat_count(u->self, MALFORMED, 1);
 	if (rc != 0)

@@ -455,8 +455,7 @@ void commit_start(struct whitelist *wl)
 		wl->dirty[who].end = &wl->dirty[who].first;
 }
 
-void commit_stop(struct whitelist *wl)
+void commit_soon(struct whitelist *wl)
 {
-	sat_alarm_stop(&wl->flush);
-	commit_lost(wl);
+	wake(wl, sat_clock());
 }

@@ -91,10 +91,9 @@ int file_job_start(struct file_job *job, char *path, char *text, size_t len, voi
 	return rc;
 }
 
-static void write_soon(struct whitelist *wl, int64_t wait)
+static bool write_soon(struct whitelist *wl, int64_t wait)
 {
-	if (!wl->stopping)
-		sat_alarm_set(wl->self, &wl->file_alarm, sat_clock() + wait);
+	return !wl->stopping && sat_alarm_set(wl->self, &wl->file_alarm, sat_clock() + wait) == 0;
 }
 
 static void told(struct whitelist *wl, int rc)
@@ -193,11 +192,5 @@ void file_changed(struct whitelist *wl)
 	wl->file_changed = true;
 	if (wl->file_job.busy || wl->file_deferred || !may_write(wl))
 		return;
-	wl->file_deferred = true;
-	write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);
-}
-
-void file_stop(struct whitelist *wl)
-{
-	sat_alarm_stop(&wl->file_alarm);
+	wl->file_deferred = write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);
 }

@@ -215,21 +215,33 @@ static void put_host(struct whitelist *wl, struct host *h, const void *value, si
 		hosts_take(wl, h, rec, version);
 		return;
 	}
+	if (rc == -ENOMEM) {
+		hosts_starved(wl);
+		return;
+	}
 	/* What cannot be read changes nothing; a new host is off, as if empty. */
 	sat_log(wl->self, LOG_ERR, "%s: record %lld in the store: %s", h->name, (long long)version,
 		rc == -EBADMSG ? "not a host's record" : strerror(-rc));
 	h->seen = true;
 	h->version = version;
-	if (h->rec == NULL && record_parse(&rec, NULL, 0) == 0)
+	if (h->rec != NULL)
+		return;
+	if (record_parse(&rec, NULL, 0) == 0)
 		hosts_take(wl, h, rec, version);
+	else
+		hosts_starved(wl);
 }
 
-static void put_deleted(struct host *h, const void *value, size_t len)
+static void put_deleted(struct whitelist *wl, struct host *h, const void *value, size_t len)
 {
-	char *ids = strndup(len == 0 ? "" : value, len);
+	char *ids = malloc(len + 1);
 
-	if (ids == NULL)
+	if (ids == NULL) {
+		hosts_starved(wl);
 		return;
+	}
+	memcpy(ids, len == 0 ? "" : value, len);
+	ids[len] = '\0';
 	free(h->deleted);
 	h->deleted = ids;
 }
@@ -249,10 +261,12 @@ static void put(void *arg, const char *key, const void *value, size_t len, int64
 		return;
 	}
 	h = hosts_get(m->wl, name);
-	if (h == NULL)
-		sat_log(m->wl->self, LOG_ERR, "%s: %s", name, strerror(ENOMEM));
+	if (h == NULL && m->wl->n_all >= HOSTS_MAX)
+		sat_log(m->wl->self, LOG_ERR, "%s: no room in the inventory", name);
+	else if (h == NULL)
+		hosts_starved(m->wl);
 	else if (m->of == OF_DELETED)
-		put_deleted(h, value, len);
+		put_deleted(m->wl, h, value, len);
 	else
 		put_host(m->wl, h, value, len, version);
 }
@@ -306,9 +320,18 @@ static void synced(void *arg)
 	struct mirror *m = arg;
 
 	m->synced = true;
-	if (!m->wl->synced && m->wl->mirrors[OF_HOSTS].synced && m->wl->mirrors[OF_DELETED].synced &&
+	if (!m->wl->synced && !m->wl->starved && m->wl->mirrors[OF_HOSTS].synced && m->wl->mirrors[OF_DELETED].synced &&
 	    m->wl->mirrors[OF_MARK].synced)
 		all_synced(m->wl);
+}
+
+static void out_of_touch(struct whitelist *wl, int rc)
+{
+	if (!wl->synced)
+		return;
+	wl->synced = false;
+	sat_log(wl->self, LOG_ERR, "the store is out of touch: %s; hosts stay as they are", strerror(-rc));
+	commit_lost(wl);
 }
 
 static void lost(void *arg, int rc)
@@ -319,11 +342,24 @@ static void lost(void *arg, int rc)
 	m->synced = false;
 	for (struct host *h = wl->first; m->of == OF_HOSTS && h != NULL; h = h->after)
 		h->seen = false;
-	if (!wl->synced)
-		return;
-	wl->synced = false;
-	sat_log(wl->self, LOG_ERR, "the store is out of touch: %s; hosts stay as they are", strerror(-rc));
-	commit_lost(wl);
+	out_of_touch(wl, rc);
+}
+
+/* Half an inventory is none: until all of it was read, nothing is written. */
+void hosts_starved(struct whitelist *wl)
+{
+	wl->starved = true;
+	out_of_touch(wl, -ENOMEM);
+}
+
+void hosts_again(struct whitelist *wl)
+{
+	hosts_stop(wl);
+	for (struct host *h = wl->first; h != NULL; h = h->after) {
+		h->seen = false;
+		h->version = -1;
+	}
+	wl->starved = hosts_start(wl) != 0;
 }
 
 int hosts_start(struct whitelist *wl)

@@ -12,6 +12,7 @@
  *   complete    an agent without a record is new
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,16 @@ static void again(struct whitelist *wl)
 		sat_alarm_set(wl->self, &wl->import_alarm, sat_clock() + RETRY);
 }
 
+static void agents_heard(void *state, const char *topic, const struct sat_item *item);
+
+/* Without agents there may have been no memory for them: hear the list again. */
 static void retry(struct sat_alarm *alarm)
 {
-	import_consider(SAT_OWNER(alarm, struct whitelist, import_alarm));
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, import_alarm);
+
+	if (wl->agents == NULL && sat_subscribe(wl->self, "mesos/agents", agents_heard) != 0)
+		again(wl);
+	import_consider(wl);
 }
 
 /* ---- The mark ----------------------------------------------------------- */
@@ -91,59 +99,65 @@ static void mark_set(struct whitelist *wl, enum mark mark)
 
 /* ---- Hosts that come in ------------------------------------------------- */
 
-/* 1: it is on its way; 0: it is there, or cannot be. */
-static int bring(struct whitelist *wl, const char *name, enum flag flag, const char *cause)
+/* false: no memory; else it is on its way, is there, or cannot be. */
+static bool bring(struct whitelist *wl, const char *name, enum flag flag, const char *cause)
 {
 	struct host *h;
 
 	if (!name_legal(name)) {
 		sat_log(wl->self, LOG_WARNING, "\"%s\": not a legal name for a host, left out", name);
-		return 0;
+		return true;
 	}
 	h = hosts_get(wl, name);
 	if (h == NULL) {
 		sat_log(wl->self, LOG_ERR, "%s: no room in the inventory", name);
-		again(wl);
-		return 0;
+		return wl->n_all >= HOSTS_MAX;
 	}
 	/* One that a person added meanwhile is imported, too. */
 	if (h->rec != NULL && (h->rec->managed_flag != FLAG_NONE || wl->mark != MARK_IMPORTING))
-		return 0;
+		return true;
 	if (h->create == FLAG_NONE)
 		wl->creating++;
 	h->create = flag;
 	h->create_cause = cause;
 	commit_dirty(wl, h);
-	return 1;
+	return true;
 }
 
-static void bring_file(struct whitelist *wl)
+/* All of the file; false: no memory. */
+static bool bring_file(struct whitelist *wl)
 {
 	char *text = strdup(wl->import_text), *save = NULL;
+	bool all = text != NULL;
 
-	if (text == NULL) {
-		again(wl);
-		return;
-	}
-	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-		bring(wl, line, FLAG_ON, wl->from_file);
+	for (char *line = all ? strtok_r(text, "\n", &save) : NULL; line != NULL; line = strtok_r(NULL, "\n", &save))
+		all = bring(wl, line, FLAG_ON, wl->from_file) && all;
 	free(text);
+	if (!all)
+		again(wl);
+	return all;
 }
 
+/* Without a copy: a file that cannot be looked at must not count as empty. */
 static bool any_legal(const char *text)
 {
-	char *copy = strdup(text), *save = NULL;
-	bool any = false;
+	char name[NAME_BYTES + 1];
+	size_t n;
 
-	for (char *line = copy == NULL ? NULL : strtok_r(copy, "\n", &save); line != NULL && !any;
-	     line = strtok_r(NULL, "\n", &save))
-		any = name_legal(line);
-	free(copy);
-	return any;
+	for (; *text != '\0'; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		snprintf(name, sizeof(name), "%.*s", n <= NAME_BYTES ? (int)n : 0, text);
+		if (name_legal(name))
+			return true;
+	}
+	return false;
 }
 
-static void bring_agents(struct whitelist *wl, enum flag flag, const char *cause)
+/* All agents; false: no memory. */
+static bool bring_agents(struct whitelist *wl, enum flag flag, const char *cause)
 {
+	bool all = true;
+
 	for (size_t i = 0; i < wl->n_agents; i++) {
 		struct host *h = hosts_find(wl, wl->agents[i].host);
 
@@ -152,8 +166,11 @@ static void bring_agents(struct whitelist *wl, enum flag flag, const char *cause
 		/* A deleted host stays deleted, until its agent registers anew. */
 		if (h != NULL && h->deleted != NULL && strstr(h->deleted, wl->agents[i].id) != NULL)
 			continue;
-		bring(wl, wl->agents[i].host, flag, cause);
+		all = bring(wl, wl->agents[i].host, flag, cause) && all;
 	}
+	if (!all)
+		again(wl);
+	return all;
 }
 
 /* ---- The first start ---------------------------------------------------- */
@@ -229,7 +246,7 @@ static void begin(struct whitelist *wl)
 
 static void first_start(struct whitelist *wl)
 {
-	bool file;
+	bool file, all;
 
 	if (wl->import_text == NULL) {
 		read_file(wl);
@@ -238,11 +255,8 @@ static void first_start(struct whitelist *wl)
 	file = *wl->import_text != '\0';
 	if (!file && wl->n_agents == 0)
 		return;		/* agents_heard() comes back here */
-	if (file)
-		bring_file(wl);
-	else
-		bring_agents(wl, FLAG_ON, "imported: registered at first start");
-	if (wl->creating > 0 || wl->n_hosts == 0)
+	all = file ? bring_file(wl) : bring_agents(wl, FLAG_ON, "imported: registered at first start");
+	if (!all || wl->creating > 0 || wl->n_hosts == 0)
 		return;
 	sat_log(wl->self, LOG_NOTICE, "imported %zu hosts from %s", wl->n_hosts, file ? wl->path : "Mesos' agents");
 	mark_set(wl, file ? MARK_IMPORTED : MARK_COMPLETE);
@@ -259,8 +273,9 @@ void import_consider(struct whitelist *wl)
 	} else if (wl->mark == MARK_COMPLETE) {
 		bring_agents(wl, wl->new_agents == NEW_ON ? FLAG_ON : FLAG_OFF, "a new agent registered");
 	} else if (wl->n_agents > 0) {
-		bring_agents(wl, FLAG_OFF, "registered at first start, but not in the whitelist file");
-		if (wl->creating == 0)
+		bool all = bring_agents(wl, FLAG_OFF, "registered at first start, but not in the whitelist file");
+
+		if (all && wl->creating == 0)
 			mark_set(wl, MARK_COMPLETE);
 	}
 }
@@ -285,6 +300,8 @@ static void agents_heard(void *state, const char *topic, const struct sat_item *
 	(void)topic;
 	agents_free(wl);
 	wl->agents = calloc(item->n + 1, sizeof(*wl->agents));
+	if (wl->agents == NULL)
+		again(wl);
 	for (uint32_t i = 0; wl->agents != NULL && i < item->n && i < HOSTS_MAX; i++) {
 		const char *id = sat_attr(item->evs[i], "id");
 		struct agent *a = &wl->agents[wl->n_agents];
@@ -296,6 +313,7 @@ static void agents_heard(void *state, const char *topic, const struct sat_item *
 		wl->n_agents++;
 		if (a->host == NULL || a->id == NULL) {	/* half a list is no list */
 			agents_free(wl);
+			again(wl);
 			return;
 		}
 	}

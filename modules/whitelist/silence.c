@@ -94,6 +94,9 @@ static void tick(struct sat_alarm *alarm)
 	size_t n = wl->n_all / (size_t)ticks + 1;
 	struct host *h = wl->silence_next;
 
+	sat_alarm_set(wl->self, alarm, sat_clock() + SAT_SECOND);	/* first: it has the room that it had */
+	if (wl->starved)
+		hosts_again(wl);
 	for (size_t i = 0; i < n; i++, h = h->after) {
 		if (h == NULL)
 			h = wl->first;
@@ -103,7 +106,6 @@ static void tick(struct sat_alarm *alarm)
 			tell(wl, h);
 	}
 	wl->silence_next = h;
-	sat_alarm_set(wl->self, alarm, sat_clock() + SAT_SECOND);
 }
 
 /* ---- Over a restart ----------------------------------------------------- */
@@ -141,7 +143,7 @@ static void saved(void *arg, int rc)
 	whitelist_idle(job->wl);
 }
 
-static void save(struct whitelist *wl)
+void silence_save(struct whitelist *wl)
 {
 	size_t len;
 	char *text = wl->heard_job.busy || !wl->settled || sat_dry_run() ? NULL : heard_text(wl, &len);
@@ -154,12 +156,18 @@ static void minute(struct sat_alarm *alarm)
 {
 	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, minute);
 
-	save(wl);
+	sat_alarm_set(wl->self, alarm, sat_clock() + 60 * SAT_SECOND);
+	silence_save(wl);
 	for (struct host *h = wl->first; h != NULL; h = h->after)
 		if (h->soft)
 			commit_dirty(wl, h);
 	wishes_decide(wl);
-	sat_alarm_set(wl->self, alarm, sat_clock() + 60 * SAT_SECOND);
+	/* What another alarm should have done, had there been memory for it. */
+	commit_soon(wl);
+	wishes_look(wl);
+	import_consider(wl);
+	if (wl->file_changed)
+		file_changed(wl);
 }
 
 static void restore(struct whitelist *wl, char *line)
@@ -193,18 +201,20 @@ static void load(struct whitelist *wl)
 
 int silence_start(struct whitelist *wl)
 {
+	int rc;
+
 	wl->started = sat_clock();
 	wl->silence.fire = tick;
 	wl->minute.fire = minute;
 	load(wl);
-	sat_alarm_set(wl->self, &wl->silence, sat_clock() + SAT_SECOND);
-	sat_alarm_set(wl->self, &wl->minute, sat_clock() + 60 * SAT_SECOND);
-	return sat_subscribe(wl->self, "index", indexed);
+	rc = sat_alarm_set(wl->self, &wl->silence, sat_clock() + SAT_SECOND);
+	if (rc == 0)
+		rc = sat_alarm_set(wl->self, &wl->minute, sat_clock() + 60 * SAT_SECOND);
+	return rc == 0 ? sat_subscribe(wl->self, "index", indexed) : rc;
 }
 
 void silence_stop(struct whitelist *wl)
 {
 	sat_alarm_stop(&wl->silence);
 	sat_alarm_stop(&wl->minute);
-	save(wl);
 }

@@ -138,10 +138,23 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 	return wl->from_file == NULL ? -ENOMEM : 0;
 }
 
+static void alarms_stop(struct whitelist *wl)
+{
+	import_stop(wl);
+	silence_stop(wl);
+	sat_alarm_stop(&wl->flush);
+	sat_alarm_stop(&wl->file_alarm);
+	sat_alarm_stop(&wl->numbers);
+	sat_alarm_stop(&wl->until);
+	sat_alarm_stop(&wl->decide);
+}
+
+/* Streams may have set an alarm where start() never came. */
 static void destroy(void *state)
 {
 	struct whitelist *wl = state;
 
+	alarms_stop(wl);
 	hosts_free(wl);
 	import_free(wl);
 	guard_free(&wl->guard);
@@ -187,7 +200,11 @@ static int start(void *state)
 		rc = sat_on_acting(wl->self, acting);
 	if (rc == 0)
 		rc = sat_alarm_set(wl->self, &wl->numbers, sat_clock() + NUMBERS_TIME);
-	return rc == 0 ? hosts_start(wl) : rc;
+	if (rc == 0)
+		rc = hosts_start(wl);
+	if (rc != 0)
+		alarms_stop(wl);
+	return rc;
 }
 
 void whitelist_idle(struct whitelist *wl)
@@ -205,13 +222,9 @@ static void stop(void *state)
 
 	wl->stopping = true;
 	admit_stop(wl);
-	commit_stop(wl);
-	import_stop(wl);
-	silence_stop(wl);
-	file_stop(wl);
-	sat_alarm_stop(&wl->numbers);
-	sat_alarm_stop(&wl->until);
-	sat_alarm_stop(&wl->decide);
+	commit_lost(wl);
+	silence_save(wl);
+	alarms_stop(wl);
 	hosts_stop(wl);
 	whitelist_idle(wl);
 }

@@ -95,6 +95,7 @@ struct whitelist {
 	size_t n_buckets, n_all, n_hosts, n_on;
 	struct mirror { struct whitelist *wl; enum mirrored of; bool on, synced; } mirrors[OF_N];
 	bool synced, settled;		/* now; ever */
+	bool starved;			/* what the store said found no memory: to be asked again */
 	bool stopping, stopped;
 	uint32_t strangers[STRANGERS_SLOTS];	/* hashes of their names; 0: free */
 	unsigned n_strangers;
@@ -150,6 +151,8 @@ void hosts_gone(struct whitelist *wl, struct host *h);
 void hosts_tidy(struct whitelist *wl, struct host *h);	/* frees one that nobody needs; h may be gone */
 int hosts_start(struct whitelist *wl);
 void hosts_stop(struct whitelist *wl);
+void hosts_starved(struct whitelist *wl);	/* no memory for what the store said */
+void hosts_again(struct whitelist *wl);		/* so read it again */
 void hosts_free(struct whitelist *wl);
 
 /* commit */
@@ -157,8 +160,8 @@ void commit_dirty(struct whitelist *wl, struct host *h);
 void commit_all(struct whitelist *wl);			/* compare every host with its record */
 void commit_order(struct whitelist *wl, struct order *o);	/* takes o */
 void commit_lost(struct whitelist *wl);			/* answer those who wait */
+void commit_soon(struct whitelist *wl);
 void commit_start(struct whitelist *wl);
-void commit_stop(struct whitelist *wl);
 
 /* wishes */
 struct cause { const char *node; const struct sat_event *ev; };
@@ -176,6 +179,7 @@ int wishes_end(struct whitelist *wl, struct host *h, int64_t now);	/* holds whos
 const char *wishes_failing(struct host *h);
 void wishes_until(struct whitelist *wl, const struct host *h);	/* wake up for its next end */
 void wishes_decide(struct whitelist *wl);	/* soon: ask the guard */
+void wishes_look(struct whitelist *wl);		/* does something end, and nobody would notice? */
 void wishes_start(struct whitelist *wl);
 void wishes_strangers(struct whitelist *wl);	/* the inventory is known: forget other hosts */
 void wishes_free(struct host *h);
@@ -184,11 +188,11 @@ void wishes_free(struct host *h);
 void silence_heard(struct host *h, const struct sat_event *ev);	/* h: of its name, or NULL */
 int silence_start(struct whitelist *wl);
 void silence_stop(struct whitelist *wl);
+void silence_save(struct whitelist *wl);
 double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was lately; 1: of none */
 
 /* file */
 void file_changed(struct whitelist *wl);
-void file_stop(struct whitelist *wl);
 void lines_sort(char *text, size_t len);
 int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc));
 

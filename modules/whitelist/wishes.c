@@ -360,7 +360,7 @@ void wishes_settle(struct whitelist *wl, struct host *h)
 	for (const struct hold *hold = h->rec->holds; hold != NULL; hold = hold->next)
 		if (hold_find(h->holds, hold->name) == NULL &&
 		    hold_set(&h->holds, hold->name, hold->off, hold->since, hold->until, hold->cause) != 0)
-			sat_count(wl->self, COUNT_WISHES_DROPPED, 1);
+			hosts_starved(wl);
 	while (*at != NULL)
 		if ((*at)->ev == NULL && agrees(h, (*at)->service))
 			wish_free(at);
@@ -393,10 +393,8 @@ static void wake(struct whitelist *wl, int64_t until)
 		return;
 	wait = wait < 10 * SAT_MS ? 10 * SAT_MS : wait > 60 * SAT_SECOND ? 60 * SAT_SECOND : wait;
 	due = sat_clock() + wait;
-	if (wl->until_due == 0 || due < wl->until_due) {
-		wl->until_due = due;
-		sat_alarm_set(wl->self, &wl->until, due);
-	}
+	if (wl->until_due == 0 || due < wl->until_due)
+		wl->until_due = sat_alarm_set(wl->self, &wl->until, due) == 0 ? due : 0;
 }
 
 void wishes_until(struct whitelist *wl, const struct host *h)
@@ -422,6 +420,12 @@ static void ends(struct sat_alarm *alarm)
 		first = earlier(first, until);
 	}
 	wake(wl, first);
+}
+
+void wishes_look(struct whitelist *wl)
+{
+	if (wl->until_due == 0)
+		ends(&wl->until);
 }
 
 /* ---- Asking the guard --------------------------------------------------- */

@@ -3,11 +3,13 @@
  * load - sends events as fast as they are acknowledged, or as fast as told.
  *
  * load PORT CONNECTIONS DEPTH EVENTS KEYS SECONDS [TAGS]
+ * load PORT,PORT… 1 1 EVENTS KEYS SECONDS [TAGS]
  *
  * DEPTH messages of EVENTS events each are under way on every connection, over
  * KEYS pairs of host and service in turn.  Prints, in one line: events/s, errors
  * answered, and the median and 99th percentile of the time to an answer in
- * microseconds (DEPTH 1 only, else 0).
+ * microseconds (DEPTH 1 only, else 0).  Of several ports each gets a message in
+ * turn, so that what else the machine does slows all of them alike: a line for each.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +28,11 @@
 
 #define SAMPLES	1000000
 #define MOST	1024
+#define PORTS	8
 
 struct conn {
 	int fd;
+	unsigned port;			/* which of those given */
 	unsigned under_way;
 	size_t at;			/* in the messages, of the next byte to send */
 	size_t next;			/* which message comes next */
@@ -44,8 +48,8 @@ static unsigned n_conns, depth, per_message, seconds, tags;
 static size_t keys, n_messages;
 static unsigned char *messages;
 static size_t *starts;			/* of each message; one more for the end */
-static uint64_t answered, errors, n_samples;
-static uint32_t *samples;
+static uint64_t answered, errors;
+static struct { uint64_t n; uint32_t *v; } samples[PORTS];
 
 static int64_t now(void)
 {
@@ -156,8 +160,8 @@ static void frame_done(struct conn *c)
 	answered++;
 	c->under_way--;
 	c->head_len = c->body = 0;
-	if (depth == 1 && n_samples < SAMPLES)
-		samples[n_samples++] = (uint32_t)(now() - c->sent);
+	if (depth == 1 && samples[c->port].n < SAMPLES)
+		samples[c->port].v[samples[c->port].n++] = (uint32_t)(now() - c->sent);
 }
 
 static void take(struct conn *c, const unsigned char *p, size_t n)
@@ -222,9 +226,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double percentile(double p)
+static double percentile(unsigned port, double p)
 {
-	return n_samples == 0 ? 0 : samples[(size_t)((double)(n_samples - 1) * p)] / 1e3;
+	return samples[port].n == 0 ? 0 : samples[port].v[(size_t)((double)(samples[port].n - 1) * p)] / 1e3;
+}
+
+static void print(unsigned port, uint64_t n, int64_t took)
+{
+	qsort(samples[port].v, samples[port].n, sizeof(uint32_t), compare);
+	printf("%.0f %llu %.1f %.1f\n", (double)n * per_message * 1e9 / (double)took,
+	       (unsigned long long)errors, percentile(port, 0.5), percentile(port, 0.99));
 }
 
 static int run(struct conn *conns, int ep)
@@ -250,41 +261,68 @@ static int run(struct conn *conns, int ep)
 				return -1;
 		}
 	}
-	qsort(samples, n_samples, sizeof(*samples), compare);
-	printf("%.0f %llu %.1f %.1f\n", (double)answered * per_message * 1e9 / (double)(t - begin),
-	       (unsigned long long)errors, percentile(0.5), percentile(0.99));
+	print(0, answered, t - begin);
+	return 0;
+}
+
+/* One message on one connection at a time. */
+static int take_turns(struct conn *conns)
+{
+	int64_t begin = now(), end = begin + seconds * INT64_C(1000000000);
+
+	while (now() < end)
+		for (unsigned i = 0; i < n_conns; i++) {
+			struct conn *c = &conns[i];
+
+			c->sent = now();
+			if (push(c) != 0)
+				return -1;
+			while (c->under_way != 0)
+				if (poll(&(struct pollfd){ .fd = c->fd, .events = POLLIN }, 1, 1000) < 0 || pull(c) != 0)
+					return -1;
+		}
+	for (unsigned i = 0; i < n_conns; i++)
+		print(i, samples[i].n, now() - begin);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct conn *conns;
-	int ep = epoll_create1(EPOLL_CLOEXEC), port;
+	int ep = epoll_create1(EPOLL_CLOEXEC), ports[PORTS];
+	unsigned n_ports = 0;
 
 	if (argc < 7) {
-		fprintf(stderr, "usage: load PORT CONNECTIONS DEPTH EVENTS KEYS SECONDS [TAGS]\n");
+		fprintf(stderr, "usage: load PORT[,PORT...] CONNECTIONS DEPTH EVENTS KEYS SECONDS [TAGS]\n");
 		return 2;
 	}
-	port = atoi(argv[1]);
-	n_conns = (unsigned)atoi(argv[2]);
+	for (char *p = strtok(argv[1], ","); p != NULL && n_ports < PORTS; p = strtok(NULL, ","))
+		ports[n_ports++] = atoi(p);
 	depth = (unsigned)atoi(argv[3]);
+	n_conns = n_ports > 1 && depth == 1 ? n_ports : (unsigned)atoi(argv[2]);
 	per_message = (unsigned)atoi(argv[4]);
 	keys = (size_t)atoll(argv[5]);
 	seconds = (unsigned)atoi(argv[6]);
 	tags = argc > 7 ? (unsigned)atoi(argv[7]) % 10 : 0;
+	if (n_ports < 1 || n_conns < 1 || depth < 1 || per_message < 1 || keys < 1)
+		return 2;
 	conns = calloc(n_conns, sizeof(*conns));
-	samples = malloc(SAMPLES * sizeof(*samples));
-	if (conns == NULL || samples == NULL || n_conns < 1 || depth < 1 || per_message < 1 || keys < 1 || build() != 0)
+	for (unsigned i = 0; i < n_ports; i++)
+		if ((samples[i].v = malloc(SAMPLES * sizeof(uint32_t))) == NULL)
+			return 2;
+	if (conns == NULL || build() != 0)
 		return 2;
 	for (unsigned i = 0; i < n_conns; i++) {
 		struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &conns[i] };
 
-		if (open_conn(&conns[i], port, i) != 0 || epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &e) != 0) {
+		conns[i].port = i % n_ports;
+		if (open_conn(&conns[i], ports[i % n_ports], i) != 0 ||
+		    epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &e) != 0) {
 			perror("load");
 			return 1;
 		}
 	}
-	if (run(conns, ep) != 0) {
+	if ((n_ports > 1 ? take_turns(conns) : run(conns, ep)) != 0) {
 		perror("load");
 		return 1;
 	}

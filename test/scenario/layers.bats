@@ -11,7 +11,7 @@ instance setup top replay
 engine topic
 check probe
 stream node state push fork adopt keep
-index
+index search
 http origin routes request reply client store tls control control_parse listen lead claim
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read

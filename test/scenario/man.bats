@@ -40,6 +40,25 @@ lacking() {
 	[ -z "$missing" ]
 }
 
+@test "the table of Riemann's functions and ours is of the operators and folds that there are" {
+	local page=man/satellite-streams.5 m
+	sed -n '/^\.\\" table/,/^\.\\" end/p' "$page" | sed -n 's/^\.It Li \(.*\) Ta /\1 = /p' >"$T/table"
+	[ "$(cut -d' ' -f1 "$T/table" | sort | uniq -d)" = "" ]
+	# What it says is ours, and what modules say that they have.
+	{
+		sed -n 's/^[^ ]* = Ic \([^ ]*\).*/\1/p' "$T/table"
+		sed -n '/^\.\\" own/,/^\.\\" end/p' "$page" | sed -n 's/^\.Ic//p' | tr -s ' ,;.' '\n'
+	} | grep . | sort -u >"$T/said"
+	for m in "$BUILD"/modules/*.names; do sed -n 's/^operator //p' "$m"; done | sort -u | diff "$T/said" -
+	{ echo 'role = "slave"; streams = ( { smap = "?"; } );'; } >"$T/fold.cfg"
+	"$SATELLITE" --check --config "$T/fold.cfg" 2>&1 | sed -n 's/.*there is no fold "?", but //p' |
+		tr -s ', ' '\n' | sort | diff <(sed -n 's/^folds.* = Li //p' "$T/table" | sort) -
+	# What is not ours says why.
+	grep -v ' = Ic \| = Li ' "$T/table" | { ! grep -v ' = no: ..........'; }
+	[ "$(wc -l <"$T/table")" -gt 100 ]
+	sed 's/^/# /; s/ = \(Ic\|Li\) / = /; s/ No ,/,/; s/\\&//; s/\\(dq/"/g' "$T/table" >&3
+}
+
 @test "every setting of a module and of a check is in satellite.cfg.5" {
 	local m missing
 	for m in "$BUILD"/modules/*.so; do

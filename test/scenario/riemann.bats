@@ -164,6 +164,44 @@ peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 	stops "$PID"
 }
 
+# turn: the longest turn of the loop that its counters tell of, in microseconds.
+turn() { get "http://127.0.0.1:$HTTP/status" | jq -r '.counters["longest-turn"]'; }
+calm() { [ "$(turn)" -lt 20000 ]; }
+
+@test "costly queries hold up nobody, and are answered in order and in full" {
+	door "answer-limit = 16777216;"
+	HTTP=$(sed -nE 's/.*http = .*port = ([0-9]+);.*/\1/p' "$T/master.cfg")
+	"$BUILD/test/bench/load" "$PORT" 4 4 100 50000 1 >"$T/load"
+	until_true 40 calm
+	for i in 1 2 3 4 5 6; do
+		{ for q in 1 2 3 4 5; do ask true; done; ask 'host = 1'; } |
+			timeout 100 socat -t 90 - "TCP:127.0.0.1:$PORT" >"$T/answer$i" &
+	done
+	sleep 0.3
+	for i in 1 2 3 4 5; do
+		[ "$(status_of "http://127.0.0.1:$HTTP/healthz")" = 200 ]
+	done
+	wait $(jobs -p | grep -vx "$PID")
+	turn
+	[ "$(turn)" -lt 400000 ]
+	# Five long answers of the same length, then one that found nothing.
+	size=$(od -An -N4 -tu4 --endian=big "$T/answer1")
+	[ "$size" -gt 1000000 ]
+	for i in 1 2 3 4 5 6; do
+		[ "$(wc -c <"$T/answer$i")" = $((5 * (size + 4) + 6)) ]
+		[ "$(tail -c 6 "$T/answer$i" | od -An -v -tx1 | tr -d ' \n')" = $OK ]
+	done
+}
+
+@test "an answer over its limit says so" {
+	door "answer-limit = 5000;"
+	"$BUILD/test/bench/load" "$PORT" 1 1 100 1000 1 >"$T/load"
+	run words < <(ask true; ask 'host = 1')
+	echo "$output"
+	[[ $output == *'the answer is over the limit of 5000 bytes: ask for less'* ]]
+	[[ $output == *'......' ]]
+}
+
 @test "idle connections cost next to nothing; too many are turned away" {
 	door 'max-connections = 500;'
 	local fds=() fd

@@ -233,6 +233,23 @@ static void what_fails_in_a_catcher_goes_to_the_next_one_out(void **unused)
 	flow_was("");
 }
 
+static void what_fails_below_a_timer_is_caught_where_the_timer_stands(void **unused)
+{
+	(void)unused;
+	flow_swap("streams = ( { exception-stream = ( { by = \"host\"; do = { exception-stream = { coalesce = 10; do = ( \"fails\", { tap = \"on\"; } ); };"
+		  " else = ( { tap = \"inner\"; }, { batch = 2; dt = 5; do = \"fails\"; } ); }; } ); else = { tap = \"outer\"; }; } );");
+	flow_push("a", "s", "ok", 0);
+	flow_at(1001);
+	flow_was("inner:a/satellite exception/error on:[a/s/ok] ");
+	flow_at(1006);
+	flow_was("outer:a/satellite exception/error ");
+	/* A timer outside is caught by nothing, and one in a catcher's streams is for the next one out. */
+	flow_swap("streams = ( { coalesce = 1; do = \"fails\"; }, { exception-stream = ( \"fails\", { tap = \"on\"; } ); else = { coalesce = 1; do = \"fails\"; }; } );");
+	flow_push("a", "s", "ok", 0);
+	flow_at(1008);
+	flow_was("on:a/s/ok ");
+}
+
 static void a_fork_that_a_pass_is_in_is_not_freed_for_room(void **unused)
 {
 	(void)unused;
@@ -582,6 +599,7 @@ int main(void)
 		TEST(a_text_is_found_again_among_others_and_is_no_list_of_itself),
 		TEST(an_error_goes_to_the_nearest_catcher_else_up),
 		TEST(what_fails_in_a_catcher_goes_to_the_next_one_out),
+		TEST(what_fails_below_a_timer_is_caught_where_the_timer_stands),
 		TEST(a_fork_that_a_pass_is_in_is_not_freed_for_room),
 		TEST(forks_end_when_as_good_as_new),
 		TEST(forks_have_a_maximum_and_an_age),

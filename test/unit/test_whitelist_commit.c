@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_whitelist_commit - a whole whitelist on a real store: whatever fails once, no host is lost or wrong at the end. */
+#include "unit/host.h"
+
+#include <sys/stat.h>
+
+#include "../../modules/whitelist/whitelist.h"
+
+static char text[512], store[96], list[96];
+static struct sat_self mesos = { .name = (char *)"mesos" };
+
+static struct whitelist *wl(void)
+{
+	struct instance *i = life_setup() != NULL ? setup_find(life_setup(), "whitelist") : NULL;
+
+	return i != NULL ? i->self.state : NULL;
+}
+
+static int begin(void **state)
+{
+	int rc = host_begin(state);
+
+	snprintf(store, sizeof(store), "%s/store.db", host_folder);
+	snprintf(list, sizeof(list), "%s/whitelist", host_folder);
+	snprintf(text, sizeof(text), "modules = ( \"whitelist\" ); whitelist = { resolve = false; new-agents = \"off\";"
+		 " guard = { mode = \"off\"; protected = \"x\"; }; host-pattern = \"%%\"; };"
+		 "streams = ( { where = \"service = 'off'\"; do = ( { off-host = \"hole\"; ttl = 3600; } ); },"
+		 " { where = \"service = 'keep'\"; do = ( \"persist-event\" ); },"
+		 " { where = \"service = 'drop'\"; do = ( \"delete-event\" ); },"
+		 " { where = \"service = 'on'\"; do = ( \"on-host\" ); },"
+		 " { where = \"service = 'all'\"; do = ( \"ensure-all-tests-pass\" ); } );");
+	return rc;
+}
+
+static void write_list(const char *names)
+{
+	FILE *f = fopen(list, "w");
+
+	assert_non_null(f);
+	fputs(names, f);
+	fclose(f);
+}
+
+/* In any order: what has no memory to sort them does not.  Names have one letter here. */
+static bool list_is(const char *names)
+{
+	char *now = NULL;
+	size_t len = 0;
+	bool same = sat_file_read(list, 4096, &now, &len) == 0 && len == 2 * strlen(names);
+
+	for (; same && *names != '\0'; names++)
+		same = strchr(now, *names) != NULL;
+	free(now);
+	return same;
+}
+
+static void fresh(void)
+{
+	char path[112];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s%s", store, (const char *const[]){ "", "-wal", "-shm" }[i]);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/heard", host_folder);
+	unlink(path);
+	write_list("b\na\nc\n");
+}
+
+/* ---- Orders of people --------------------------------------------------- */
+
+static int answers, status;
+
+static void door_reply(void *conn, int code, const char *type, const void *body, size_t len,
+		       const char *const *extra)
+{
+	(void)conn, (void)type, (void)body, (void)len, (void)extra;
+	answers++;
+	status = code;
+}
+
+static int door_begin(void *conn, int code, const char *type)
+{
+	(void)conn, (void)code, (void)type;
+	return -EPIPE;
+}
+
+static int door_send(void *conn, const void *p, size_t len)
+{
+	(void)conn, (void)p, (void)len;
+	return -EPIPE;
+}
+
+static void door_end(void *conn)
+{
+	(void)conn;
+}
+
+static const struct sat_http_server door = {
+	.size = sizeof(door), .reply = door_reply, .begin = door_begin, .send = door_send, .end = door_end,
+};
+
+static bool answered(void)
+{
+	return answers > 0;
+}
+
+/* The status; an error: it was not taken. */
+static int ask(const char *method, const char *path, const char *body)
+{
+	const struct sat_http_head head = {
+		.size = sizeof(head), .method = method, .path = path, .peer = "uid:me",
+		.body = body, .body_len = body != NULL ? strlen(body) : 0,
+	};
+	void *req;
+	int rc;
+
+	answers = status = 0;
+	rc = http_request(&door, &answers, &head, &req);
+	if (rc != 0)
+		return rc;
+	if (!host_until(answered, 5000))
+		fail_msg("%s %s has no answer", method, path);
+	assert_int_equal(answers, 1);
+	return status;
+}
+
+static bool at_ease(void)
+{
+	return wl()->synced && !wl()->starved;
+}
+
+/* Again and again, as a person would. */
+static void insist(const char *method, const char *path, const char *body, int wanted)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 100; i++) {
+		rc = ask(method, path, body);
+		if (rc == wanted || rc == 404 || (wanted == 404 && rc > 0 && rc < 300))
+			return;
+		host_skip(2);
+		host_until(at_ease, 3);
+	}
+	fail_msg("%s %s: %d", method, path, rc);
+}
+
+/* false: refused.  One that does not start at once need not wait for the next try. */
+static bool run(void)
+{
+	struct instance *i;
+
+	if (!host_run(text))
+		return false;
+	i = setup_find(life_setup(), "whitelist");
+	if (i->stage == INSTANCE_OPEN) {
+		assert_true(fault_fired());
+		i->retry = 0;
+		assert_true(host_run(text));
+		assert_ptr_equal(setup_find(life_setup(), "whitelist"), i);
+	}
+	assert_int_equal(i->stage, INSTANCE_RUNNING);
+	return true;
+}
+
+/* ---- What is to be ------------------------------------------------------ */
+
+static bool imported(void)
+{
+	return wl() != NULL && wl()->mark == MARK_COMPLETE && wl()->n_hosts == 4 && list_is("abc");
+}
+
+static void say(const char *service, const char *state)
+{
+	sat_emit(&self_host, .host = "a", .service = service, .state = state);
+	engine_run();
+}
+
+/* Streams say it again and again. */
+static bool changed(void)
+{
+	say("off", "critical");
+	return list_is("b");
+}
+
+static void until(bool (*is)(void), const char *what)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (host_until(is, 3))
+			return;
+		host_skip(1);
+	}
+	fail_msg("not %s: mark %d, %zu hosts, %zu on", what, wl()->mark, wl()->n_hosts, wl()->n_on);
+}
+
+static int publish(void)
+{
+	const struct sat_attr ids[] = { { "id", "i1" } };
+	const struct sat_event a = { .size = sizeof(a), .host = "a" },
+		d = { .size = sizeof(d), .host = "d", .attrs = ids, .n_attrs = 1 };
+	const struct sat_event *const agents[] = { &a, &d };
+
+	return sat_publish(&mesos, "mesos/agents", &(struct sat_item){ agents, 2, true }, true);
+}
+
+/*
+ * From a file with three hosts and a registered agent to an inventory, then
+ * changes by streams and by people.  false: there are not so many faults.
+ */
+static bool live(void (*arm)(int nth), int nth)
+{
+	bool fired;
+
+	fresh();
+	host_up();
+	while (publish() != 0)
+		;
+	arm(nth);
+	if (!run()) {
+		assert_true(fault_fired());
+		return host_down();
+	}
+	until(imported, "imported");
+	say("keep", "critical");
+	say("off", "critical");
+	say("all", "ok");
+	say("drop", "ok");
+	say("on", "ok");
+	ask("GET", "/whitelist/all", NULL);
+	ask("GET", "/whitelist/host/a", NULL);
+	insist("POST", "/whitelist/host/c/event/e", "{\"state\":\"critical\"}", 201);
+	insist("POST", "/whitelist/host/e/event/e", "{\"state\":\"critical\"}", 201);
+	insist("DELETE", "/whitelist/host/e/event/e", NULL, 200);
+	insist("DELETE", "/whitelist/host/e", NULL, 200);
+	until(changed, "changed");
+	fired = host_down();
+	assert_true(list_is("b"));
+	return fired;
+}
+
+static void it_is_imported_and_changed(void **unused)
+{
+	(void)unused;
+	assert_false(live(fault_arm, 0));
+}
+
+static bool taken_over(void)
+{
+	return wl()->synced && wl()->mark == MARK_COMPLETE && wl()->n_hosts == 4;
+}
+
+/* What the store has is taken over by the next process, whatever fails then. */
+static bool live_again(int nth)
+{
+	struct host *h;
+	bool fired;
+
+	host_up();
+	while (publish() != 0)
+		;
+	fault_arm(nth);
+	if (!run()) {
+		assert_true(fault_fired());
+		return host_down();
+	}
+	until(taken_over, "taken over");
+	assert_int_equal(wl()->n_hosts, 4);
+	h = hosts_find(wl(), "a");
+	assert_true(h != NULL && h->told == FLAG_OFF && hold_find(h->rec->holds, "hole") != NULL);
+	assert_non_null(record_event(hosts_find(wl(), "c")->rec->manual, "e"));
+	fired = host_down();
+	assert_true(list_is("b"));
+	return fired;
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	int nth = 0;
+
+	(void)unused;
+	while (live(fault_arm, ++nth))
+		;
+	printf("%d allocations\n", nth);
+	assert_true(nth > 100);
+	for (nth = 1; live_again(nth); nth++)
+		;
+	printf("%d allocations in the next process\n", nth);
+	assert_true(nth > 50);
+}
+
+static void every_call_that_fails_is_survived(void **unused)
+{
+	int nth = 0;
+
+	(void)unused;
+	while (live(fault_arm_call, ++nth))
+		;
+	printf("%d calls\n", nth);
+	assert_true(nth > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_imported_and_changed),
+		cmocka_unit_test(every_failure_is_survived),
+		cmocka_unit_test(every_call_that_fails_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, begin, host_end);
+}
