@@ -36,6 +36,7 @@ void process_begin(void)
 	/* What a careless parent left open is not for commands that we start. */
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like others */
 	umask(022);
 	setlocale(LC_ALL, "C");
 	tzset();

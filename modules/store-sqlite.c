@@ -79,11 +79,29 @@ static void turn(struct store *s);
 
 /* ---- On a host's thread ------------------------------------------------- */
 
+/* What the system said, where it did. */
+static int cause(struct sqlite3 *db)
+{
+	int code = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db), os = db == NULL ? 0 : sqlite3_system_errno(db);
+
+	if (code == SQLITE_FULL)
+		return -ENOSPC;
+	if (code == SQLITE_NOMEM)
+		return -ENOMEM;
+	return code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG || os == EROFS) ? -os : -EIO;
+}
+
 static int note(struct job *j, const char *what)
 {
 	snprintf(j->error, sizeof(j->error), "%s: %s", what,
 		 j->db == NULL ? "out of memory" : sqlite3_errmsg(j->db));
-	return -EIO;
+	return cause(j->db);
+}
+
+/* Whether it is only that a change does not fit; else the file is ill. */
+static bool conflicts(int rc)
+{
+	return rc == -ESTALE || rc == -EEXIST || rc == -ENOENT;
 }
 
 static int exec(struct job *j, const char *sql)
@@ -171,10 +189,9 @@ static int get(struct job *j, const char *key, int64_t *version)
 	sqlite3_bind_text(j->get, 1, key, -1, SQLITE_STATIC);
 	rc = sqlite3_step(j->get);
 	*version = rc == SQLITE_ROW ? sqlite3_column_int64(j->get, 0) : -1;
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		note(j, "read");
+	rc = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : note(j, "read");
 	sqlite3_reset(j->get);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -EIO;
+	return rc;
 }
 
 static int step(struct job *j, sqlite3_stmt *stmt)
@@ -219,7 +236,7 @@ static int apply(struct job *j, const struct sat_change *c, int64_t *version)
 	return step(j, j->put);
 }
 
-/* -EIO: the file is ill, and the whole transaction with it. */
+/* Not 0: the file is ill, and the whole transaction with it. */
 static int apply_all(struct job *j, struct commit *c)
 {
 	int rc = exec(j, "SAVEPOINT one");
@@ -228,7 +245,7 @@ static int apply_all(struct job *j, struct commit *c)
 		return rc;
 	for (c->culprit = 0; c->culprit < c->n && rc == 0; c->culprit++)
 		rc = apply(j, &c->changes[c->culprit], &c->versions[c->culprit]);
-	if (rc == -EIO)
+	if (rc != 0 && !conflicts(rc))
 		return rc;
 	c->rc = rc;
 	if (rc != 0) {
