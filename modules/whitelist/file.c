@@ -2,6 +2,7 @@
 /*
  * file - the file that the Mesos master reads: replaced whole, and only when
  * it changed; never before the store was read, nor while it is out of touch.
+ * What others do to it is noticed and undone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #define SETTLE		(20 * SAT_MS)	/* what changes together is written together */
 #define BACKOFF_MAX	(15 * SAT_SECOND)
+#define LOOK_TIME	(2 * SAT_SECOND)	/* after which another's change is seen */
 
 /* ---- On a host's thread ------------------------------------------------- */
 
@@ -46,24 +48,64 @@ void lines_sort(char *text, size_t len)
 	free(copy);
 }
 
+/* Whether it is as we left it; as nobody left it, too. */
+static bool untouched(const struct file_job *job)
+{
+	const struct stat *was = &job->seen;
+	struct stat now;
+
+	if (was->st_ino == 0)
+		return true;
+	return stat(job->path, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
+	       now.st_size == was->st_size && now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
+}
+
+static bool says_so(const struct file_job *job)
+{
+	char *old = NULL;
+	size_t len = 0;
+	bool same = sat_file_read(job->path, FILE_MAX, &old, &len) == 0 && len == job->len &&
+		    memcmp(old, job->text, len) == 0;
+
+	free(old);
+	return same;
+}
+
 /* -EALREADY: the file says so already. */
 static int replace_job(void *arg)
 {
 	struct file_job *job = arg;
-	char *old = NULL;
-	size_t len = 0;
-	bool same;
+	int rc = -EALREADY;
 
-	if (!job->sort)
+	if (!job->listed)
 		return sat_file_replace(job->path, job->text, job->len, 0644);
 	lines_sort(job->text, job->len);
-	same = sat_file_read(job->path, FILE_MAX, &old, &len) == 0 && len == job->len &&
-	       memcmp(old, job->text, len) == 0;
-	free(old);
-	return same ? -EALREADY : sat_file_replace(job->path, job->text, job->len, 0644);
+	job->foreign = false;
+	if (!says_so(job)) {
+		job->foreign = !untouched(job);
+		rc = sat_file_replace(job->path, job->text, job->len, 0644);
+	}
+	if (rc != 0 && rc != -EALREADY)
+		return rc;
+	/* What is not as long as it was written is another's already: not as we left it. */
+	if (stat(job->path, &job->seen) != 0 || (size_t)job->seen.st_size != job->len)
+		job->seen.st_size = -1;
+	return rc;
+}
+
+/* -ESTALE: another was there. */
+static int look_job(void *arg)
+{
+	return untouched(arg) ? 0 : -ESTALE;
 }
 
 /* ---- On the loop -------------------------------------------------------- */
+
+static bool write_soon(struct whitelist *wl, int64_t wait)
+{
+	return !wl->stopping && sat_alarm_set(wl->self, &wl->file_alarm, sat_clock() + wait) == 0;
+}
 
 static void replace_late(void *arg)
 {
@@ -72,6 +114,8 @@ static void replace_late(void *arg)
 	job->busy = false;
 	free(job->text);
 	job->text = NULL;
+	if (job->listed && job->wl->file_changed)
+		write_soon(job->wl, SETTLE);
 	whitelist_idle(job->wl);
 }
 
@@ -91,9 +135,23 @@ int file_job_start(struct file_job *job, char *path, char *text, size_t len, voi
 	return rc;
 }
 
-static bool write_soon(struct whitelist *wl, int64_t wait)
+/* What to do about it. */
+static const char *advice(int rc)
 {
-	return !wl->stopping && sat_alarm_set(wl->self, &wl->file_alarm, sat_clock() + wait) == 0;
+	switch (rc) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return "; make room there";
+	case -EFBIG:
+		return "; raise this process' limit of a file's size";
+	case -EROFS:
+		return "; mount it writable";
+	case -EACCES:
+	case -EPERM:
+		return "; this user must be able to make files in that folder";
+	default:
+		return "";
+	}
 }
 
 static void told(struct whitelist *wl, int rc)
@@ -103,15 +161,22 @@ static void told(struct whitelist *wl, int rc)
 	if (rc == wl->file_error)
 		return;
 	wl->file_error = rc;
-	snprintf(why, sizeof(why), "%s: %s", wl->path, strerror(-rc));
+	snprintf(why, sizeof(why), "%s: %s%s", wl->path, strerror(-rc), advice(rc));
 	sat_ready(wl->self, rc != 0 ? why : NULL);
 	if (rc != 0)
-		sat_log(wl->self, LOG_ERR, "%s: %s; what was there stays, and it is tried again",
-			wl->path, strerror(-rc));
+		sat_log(wl->self, LOG_ERR, "%s; what was there stays, and it is tried again", why);
 	else
 		sat_log(wl->self, LOG_NOTICE, "%s: written again", wl->path);
 	sat_emit(wl->self, .service = "satellite/whitelist/file", .state = rc == 0 ? "ok" : "critical",
 		 .description = rc == 0 ? wl->path : strerror(-rc));
+}
+
+static void repaired(struct whitelist *wl)
+{
+	sat_count(wl->self, COUNT_FILE_REPAIRS, 1);
+	if (sat_log_allowed(wl->self, &wl->file_limit, 3, 60 * SAT_SECOND))
+		sat_log(wl->self, LOG_WARNING, "%s: another had changed or removed it; it is put back as the records"
+			" have it: turn hosts on and off with `satellite on` and `off`, or over REST", wl->path);
 }
 
 static void written(void *arg, int rc)
@@ -121,6 +186,8 @@ static void written(void *arg, int rc)
 
 	if (rc == 0)
 		sat_count(wl->self, COUNT_FILE_WRITES, 1);
+	if (rc == 0 && job->foreign)
+		repaired(wl);
 	if (rc == -EALREADY)
 		rc = 0;
 	told(wl, rc);
@@ -193,4 +260,38 @@ void file_changed(struct whitelist *wl)
 	if (wl->file_job.busy || wl->file_deferred || !may_write(wl))
 		return;
 	wl->file_deferred = write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);
+}
+
+/* ---- What others do to it ----------------------------------------------- */
+
+static void looked(void *arg, int rc)
+{
+	struct file_job *job = arg;
+	struct whitelist *wl = job->wl;
+
+	if (rc == -ETIMEDOUT)
+		return;			/* its late() ends it */
+	replace_late(job);
+	if (rc == -ESTALE)
+		wl->file_changed = true;
+	if (wl->file_changed)
+		file_changed(wl);
+}
+
+static void look(struct sat_alarm *alarm)
+{
+	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, file_look);
+	struct sat_job work = { .size = sizeof(work), .work = look_job, .done = looked, .late = replace_late,
+		.deadline = 30 * SAT_SECOND, .arg = &wl->file_job };
+
+	sat_alarm_set(wl->self, alarm, sat_clock() + LOOK_TIME);
+	if (wl->file_job.busy || wl->file_changed || wl->file_job.seen.st_ino == 0 || !may_write(wl))
+		return;
+	wl->file_job.busy = sat_work(wl->self, &work) == 0;
+}
+
+int file_start(struct whitelist *wl)
+{
+	wl->file_look.fire = look;
+	return sat_alarm_set(wl->self, &wl->file_look, sat_clock() + LOOK_TIME);
 }

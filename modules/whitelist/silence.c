@@ -166,6 +166,7 @@ static void minute(struct sat_alarm *alarm)
 	commit_soon(wl);
 	wishes_look(wl);
 	import_consider(wl);
+	file_start(wl);
 	if (wl->file_changed)
 		file_changed(wl);
 }

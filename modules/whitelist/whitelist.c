@@ -38,6 +38,7 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_TURNED_OFF] = SAT_COUNTER("turned-off", .help = "hosts that went off"),
 	[COUNT_FILE_WRITES] = SAT_COUNTER("file-writes", .help = "times the file was replaced"),
 	[COUNT_FILE_ERRORS] = SAT_COUNTER("file-errors", .help = "times it could not be"),
+	[COUNT_FILE_REPAIRS] = SAT_COUNTER("file-repairs", .help = "times another had changed it, and it was put back"),
 	[COUNT_ORDERS] = SAT_COUNTER("orders", .help = "changes that people asked for"),
 	[COUNT_HOSTS] = SAT_COUNTER("hosts", .gauge = true, .help = "hosts of the inventory"),
 	[COUNT_HOSTS_ON] = SAT_COUNTER("hosts-on", .gauge = true, .help = "of these, those that get work"),
@@ -144,6 +145,7 @@ static void alarms_stop(struct whitelist *wl)
 	silence_stop(wl);
 	sat_alarm_stop(&wl->flush);
 	sat_alarm_stop(&wl->file_alarm);
+	sat_alarm_stop(&wl->file_look);
 	sat_alarm_stop(&wl->numbers);
 	sat_alarm_stop(&wl->until);
 	sat_alarm_stop(&wl->decide);
@@ -173,7 +175,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		return -ENOMEM;
 	wl->self = self;
 	wl->file_job.wl = wl->heard_job.wl = wl;
-	wl->file_job.sort = true;
+	wl->file_job.listed = true;
 	wl->numbers.fire = numbers;
 	commit_start(wl);
 	wishes_start(wl);
@@ -196,6 +198,8 @@ static int start(void *state)
 
 	if (rc == 0)
 		rc = import_start(wl);
+	if (rc == 0)
+		rc = file_start(wl);
 	if (rc == 0)
 		rc = sat_on_acting(wl->self, acting);
 	if (rc == 0)

@@ -13,6 +13,8 @@
 #ifndef WHITELIST_H
 #define WHITELIST_H
 
+#include <sys/stat.h>
+
 #include "guard.h"
 #include "record.h"
 
@@ -24,7 +26,8 @@ enum {
 
 enum count {
 	COUNT_COMMITS, COUNT_CONFLICTS, COUNT_STORE_ERRORS, COUNT_STRANGERS, COUNT_WISHES_DROPPED,
-	COUNT_TURNED_ON, COUNT_TURNED_OFF, COUNT_FILE_WRITES, COUNT_FILE_ERRORS, COUNT_ORDERS,
+	COUNT_TURNED_ON, COUNT_TURNED_OFF, COUNT_FILE_WRITES, COUNT_FILE_ERRORS, COUNT_FILE_REPAIRS,
+	COUNT_ORDERS,
 	COUNT_HOSTS, COUNT_HOSTS_ON, COUNT_HOSTS_DIRTY,
 };
 
@@ -76,7 +79,10 @@ struct file_job {
 	struct whitelist *wl;
 	char *path, *text;
 	size_t len;
-	bool sort, busy;
+	bool busy;
+	bool listed;			/* lines to sort, of a file that is ours alone: */
+	struct stat seen;		/* as we left it; no inode: never */
+	bool foreign;			/* another changed or removed it meanwhile */
 };
 
 struct whitelist {
@@ -114,7 +120,8 @@ struct whitelist {
 	char *heard_path;
 	struct file_job heard_job;
 	/* file */
-	struct sat_alarm file_alarm;
+	struct sat_alarm file_alarm, file_look;
+	struct sat_log_limit file_limit;
 	struct file_job file_job;
 	bool file_changed, file_deferred;
 	int64_t file_backoff;
@@ -193,6 +200,7 @@ double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was 
 
 /* file */
 void file_changed(struct whitelist *wl);
+int file_start(struct whitelist *wl);
 void lines_sort(char *text, size_t len);
 int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc));
 

@@ -17,6 +17,10 @@ setup() {
 teardown() {
 	chmod -R u+w "$T/dir" 2>/dev/null || true
 	if mountpoint -q "$T/dir"; then umount "$T/dir"; fi
+	if mountpoint -q "$T/state"; then
+		for p in "${PIDS[@]}"; do kill -KILL "$p" 2>/dev/null || true; wait "$p" 2>/dev/null || true; done
+		umount "$T/state"
+	fi
 	common_teardown
 }
 
@@ -65,7 +69,7 @@ says() {
 	riemann-client send -h "$host" -S "mesos/slave/$check" -s "$state" "$@" 127.0.0.1 "$RIEMANN"
 }
 
-file_is() { [ "$(tr '\n' ' ' <"$FILE")" = "$*${1:+ }" ]; }
+file_is() { [ "$(cat "$FILE" 2>/dev/null | tr '\n' ' ')" = "$*${1:+ }" ]; }
 record() { get "$URL/whitelist/host/$1"; }
 record_is() { record "$1" | jq -e "$2" >/dev/null; }
 post() { curl -sf -o /dev/null -d "{\"state\":\"$3\"}" "$URL/whitelist/host/$1/event/$2"; }
@@ -301,7 +305,7 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	head -c 60000 /dev/zero >"$T/dir/ballast" 2>/dev/null || true
 	dd if=/dev/zero of="$T/dir/more" bs=4k 2>/dev/null || true
 	post host-number-0007.example.com disk critical
-	heard master 'No space left on device'
+	heard master "$FILE: No space left on device; make room there; what was there stays"
 	until_true 5 index_has 'service = "satellite/whitelist/file" and state = "critical"'
 	[ "$(status_of "$URL/readyz")" = 503 ]
 	[[ $(get "$URL/readyz") == *"$FILE: No space left"* ]]
@@ -329,6 +333,59 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 
 lacks() { ! grep -qx "$1" "$FILE"; }
 
+@test "a state directory that is full: the store says so, and so does the whitelist" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount"
+	mount -t tmpfs -o size=512k none "$T/state" 2>/dev/null || skip "cannot mount here"
+	seq -f 'h%g' 1 3 >"$FILE"
+	master
+	until_true 5 said_mark imported
+	dd if=/dev/zero of="$T/state/ballast" bs=4k 2>/dev/null || true
+	[ "$(status_of -d "{\"state\":\"critical\",\"x\":\"$(head -c 20000 /dev/zero | tr '\0' x)\"}" \
+		"$URL/whitelist/host/h1/event/e")" = 503 ]
+	heard master 'the store is out of touch: No space left on device; hosts stay as they are'
+	same 1 file_is h1 h2 h3
+	rm "$T/state/ballast"
+	until_true 20 post h1 e critical
+	until_true 2 file_is h2 h3
+	# nor does a limit of the size of files end the process
+	prlimit --pid "$MASTER" --fsize=4096:unlimited
+	[ "$(status_of -d '{"state":"critical"}' "$URL/whitelist/host/h2/event/e")" = 503 ]
+	runs "$MASTER"
+	prlimit --pid "$MASTER" --fsize=unlimited
+	until_true 20 post h2 e critical
+	until_true 2 file_is h3
+	stops "$MASTER"
+}
+
+@test "a file that another changes, empties or removes is put back" {
+	printf 'h3\nh2\nh1\n' >"$FILE"
+	master
+	until_true 10 file_is h1 h2 h3
+	echo h9 >>"$FILE"
+	until_true 6 file_is h1 h2 h3
+	heard master "$FILE: another had changed or removed it"
+	rm "$FILE"
+	until_true 6 file_is h1 h2 h3
+	: >"$FILE"
+	until_true 6 file_is h1 h2 h3
+	said_times master 'another had changed' 3
+	until_true 5 repairs 3
+	# what a person says goes on, and what says the same is nobody's business
+	post h2 disk critical
+	until_true 2 file_is h1 h3
+	touch "$FILE"
+	same 3 file_is h1 h3
+	repairs 3
+	stops "$MASTER"
+	printf 'h8\n' >"$FILE"
+	master
+	until_true 6 file_is h1 h3
+}
+
+repairs() {
+	[ "$(get "$URL/status" | jq '.instances[] | select(.name == "whitelist").counters["file-repairs"]')" = "$1" ]
+}
+
 @test "a link stays a link, and modes stay" {
 	mkdir "$T/real"
 	seq -f 'h%g' 1 3 >"$T/real/list"
@@ -352,6 +409,10 @@ lacks() { ! grep -qx "$1" "$FILE"; }
 	sqlite3 "$T/state/store.db" "DELETE FROM map WHERE key LIKE 'whitelist/%'"
 	master
 	same 2 file_is h1 h2 h3
+	# nor is there anything to put back then
+	echo h9 >>"$FILE"
+	same 5 file_is h1 h2 h3 h9
+	sed -i /h9/d "$FILE"
 	# and a lost one is imported anew
 	stops "$MASTER"
 	rm "$T/state/store.db"
