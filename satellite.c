@@ -23,6 +23,7 @@
 #include "replay.h"
 #include "show.h"
 #include "tls.h"
+#include "vitals.h"
 #include "work.h"
 
 #define SAVE_MS		(5 * 60 * 1000)
@@ -32,7 +33,8 @@
 static const char *const master_modules[] = { "riemann", "mesos-master", "whitelist", NULL };
 static const char *const slave_modules[] = { "checks", "command", "forward", NULL };
 static const struct setup_role roles[] = {
-	{ .name = "master", .modules = master_modules, .stream = "index", .http = true },
+	{ .name = "master", .modules = master_modules, .stream = "index", .http = true,
+	  .tells = 60 * SAT_SECOND },
 	{ .name = "slave", .modules = slave_modules, .stream = "forward" },
 };
 
@@ -219,6 +221,7 @@ static void reload(uv_signal_t *signal, int number)
 	if (next != NULL && setup_open(next) == 0) {
 		open_log(next->top);
 		life_swap(next);
+		vitals_every(next->tells);
 		tls_reload();
 		self_add(SELF_RELOADS, 1);
 		log_line(LOG_NOTICE, NULL, "reloaded");
@@ -267,6 +270,7 @@ static void stop(uv_signal_t *signal, int number)
 	if (stopping)
 		return;
 	stopping = true;
+	vitals_every(0);
 	log_line(LOG_NOTICE, NULL, "%s: ending", number == SIGINT ? "interrupted" : "terminated");
 	uv_timer_start(&watchdog, give_up, STOP_MS, 0);
 	http_end();
@@ -335,6 +339,7 @@ static int run(void)
 	}
 	open_handles();
 	life_swap(s);
+	vitals_every(s->tells);
 	load();
 	log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
 		 self_process.state_dir);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "clock.h"
 #include "log.h"
 #include "probe.h"
 #include "self.h"
@@ -114,6 +115,7 @@ static void run(struct sat_probe *p, int64_t now)
 	p->running = true;
 	p->overdue = false;
 	p->began = now;
+	p->begun = clock_boot();
 	p->set->running++;
 	if (sat_alarm_set(&self_host, &p->limit, now + p->timeout) != 0) {
 		sat_report(p, .state = "critical", .description = "not run: out of memory");
@@ -155,6 +157,7 @@ void sat_probe_done(struct sat_probe *p)
 
 	assert(p->running);
 	p->running = false;
+	p->took = clock_boot() - p->begun + 1;
 	sat_alarm_stop(&p->limit);
 	if (--c->running == 0 && c->done != NULL)
 		c->done(c->arg);
@@ -389,6 +392,13 @@ void checks_free(struct checks *c)
 		probe_free(c->list[i]);
 	free(c->list);
 	free(c);
+}
+
+void checks_each(const struct checks *c, void (*fn)(void *arg, const char *service, int64_t took), void *arg)
+{
+	for (size_t k = 0; k < c->n; k++)
+		if (c->list[k]->took != 0)
+			fn(arg, c->list[k]->service, c->list[k]->took);
 }
 
 size_t checks_count(const struct checks *c)

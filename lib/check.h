@@ -24,6 +24,8 @@ struct checks *checks_build(struct conf *file, const struct sat_conf *list, cons
 void checks_adopt(struct checks *next, struct checks *prev);
 void checks_stop(struct checks *c, bool retire, void (*done)(void *arg), void *arg);
 void checks_free(struct checks *c);
+/* How long the last run of each took, in microseconds; not of those that have not run. */
+void checks_each(const struct checks *c, void (*fn)(void *arg, const char *service, int64_t took), void *arg);
 size_t checks_count(const struct checks *c);
 
 #endif

@@ -109,6 +109,11 @@ int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
 	return engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
 }
 
+size_t engine_waiting(void)
+{
+	return queue.n;
+}
+
 static int push(struct event *ev)
 {
 	return streams != NULL ? streams_push(streams, ev) : 0;
@@ -221,9 +226,10 @@ int engine_input(struct event *ev)
 static void measure(struct uv_loop_s *loop)
 {
 	uint64_t now = uv_hrtime() / 1000, idle = uv_metrics_idle_time(loop) / 1000;
-	uint64_t took = now - turns.at - (idle - turns.idle);
+	uint64_t took = turns.at != 0 ? now - turns.at - (idle - turns.idle) : 0;
 
-	if (took > turns.longest[0] && turns.at != 0)
+	self_add(SELF_BUSY, (int64_t)took);
+	if (took > turns.longest[0])
 		turns.longest[0] = took;
 	if (now - turns.since > LONGEST_FOR) {
 		turns.since = now;
@@ -449,6 +455,23 @@ static int push_all(struct wire_msg *m)
 	return rc;
 }
 
+/* One message in 64 is timed. */
+static int push_timed(struct wire_msg *m)
+{
+	static unsigned n;
+	static int64_t mean;
+	uint64_t begun;
+	int rc;
+
+	if (n++ % 64 != 0 || m->n == 0)
+		return push_all(m);
+	begun = uv_hrtime();
+	rc = push_all(m);
+	mean += ((int64_t)((uv_hrtime() - begun) / m->n) - mean) / 8;
+	self_set(SELF_STREAM_TIME, mean);
+	return rc;
+}
+
 /* What fires now or waits came before it. */
 static void run_before(void)
 {
@@ -506,7 +529,7 @@ int sat_message(struct sat_self *self, void *msg, size_t len, size_t max,
 	reply.len = 0;
 	if (rc != 0)
 		self_add(SELF_MALFORMED, 1);
-	else if (push_all(&m) != 0)
+	else if (push_timed(&m) != 0)
 		wire_error(&reply, streams_error());
 	else if (m.query != NULL && answer != NULL)
 		rc = ask(m.query, &how);

@@ -21,6 +21,7 @@ struct streams *engine_streams(void);
 
 /* Append an input, as sat_emit_event() says.  Takes nothing, copies. */
 int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host);
+size_t engine_waiting(void);	/* inputs that wait */
 /* Timers due at or before the clock, then the inputs that wait: all of them in
  * replay, a slice of them live. */
 void engine_run(void);

@@ -60,6 +60,7 @@ struct instance *instance_new(const char *name, const struct sat_module *m,
 		i->self.n_counters++;
 	i->self.name = strdup(name);
 	i->self.counters = calloc(i->self.n_counters + 1, sizeof(*i->self.counters));
+	i->self.told = calloc(i->self.n_counters + 1, sizeof(*i->self.told));
 	if (i->self.name != NULL && i->self.counters != NULL && i->text != NULL)
 		return i;
 	instance_free(i);
@@ -209,6 +210,7 @@ void instance_free(struct instance *i)
 	conf_unref(i->file);
 	free(i->self.name);
 	free(i->self.counters);
+	free(i->self.told);
 	free(i->text);
 	free(i);
 }

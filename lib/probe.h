@@ -31,7 +31,7 @@ struct sat_probe {
 	uint32_t n_reported;
 
 	struct sat_alarm due, limit;
-	int64_t began;
+	int64_t began, begun, took;	/* begun: of CLOCK_BOOTTIME; took: the last run; 0: none yet */
 	bool defined, started, running, overdue, stopping, unscheduled;
 };
 

@@ -3,10 +3,11 @@
 #include "self.h"
 
 static _Atomic int64_t counts[SELF_N];
+static int64_t told[SELF_N];
 static char host_name[] = "host";
 
 struct self_process self_process;
-struct sat_self self_host = { .name = host_name, .counters = counts, .n_counters = SELF_N };
+struct sat_self self_host = { .name = host_name, .counters = counts, .n_counters = SELF_N, .told = told };
 
 #define COUNTER(n, ...) { .size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
 
@@ -27,6 +28,13 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_STALLS] = COUNTER("stalls", .help = "times the loop stood still for over a second"),
 	[SELF_LONGEST_TURN] = COUNTER("longest-turn", .gauge = true,
 		.help = "microseconds that the loop's longest turn of the last 10 to 20 seconds took"),
+	[SELF_BUSY] = COUNTER("busy", .help = "microseconds that the loop did not sleep"),
+	[SELF_STREAM_TIME] = COUNTER("stream-time", .gauge = true,
+		.help = "nanoseconds that an event is in the streams, the mean of a sample"),
+	[SELF_STORE_COMMITS] = COUNTER("store-commits", .help = "changes that a store took"),
+	[SELF_STORE_FAILED] = COUNTER("store-failed", .help = "changes that no store took, or nobody knows"),
+	[SELF_STORE_TIME] = COUNTER("store-time", .gauge = true,
+		.help = "microseconds until a store has answered, the mean of the last few"),
 	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
 };
 

@@ -15,6 +15,7 @@ struct sat_self {
 	const struct sat_conf *conf;		/* its group; may be an empty one */
 	_Atomic int64_t *counters;		/* as many as module->counters has */
 	unsigned n_counters;
+	int64_t *told;				/* of each, what vitals.c told last */
 	struct work *work;
 	void *instance;				/* instance.c's side of it */
 };
@@ -33,7 +34,8 @@ extern struct sat_self self_host;	/* the host's own instance, for its logs and e
 enum self_count {
 	SELF_EVENTS, SELF_EMIT_DROPPED, SELF_HOPS_DROPPED, SELF_ERRORS, SELF_NUL_REPLACED,
 	SELF_MALFORMED, SELF_NO_MEMORY, SELF_FORKS_DROPPED, SELF_FORKS_AGED, SELF_STATE_REFUSED,
-	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_LONGEST_TURN, SELF_CHECKS_SKIPPED, SELF_N
+	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_LONGEST_TURN, SELF_BUSY, SELF_STREAM_TIME,
+	SELF_STORE_COMMITS, SELF_STORE_FAILED, SELF_STORE_TIME, SELF_CHECKS_SKIPPED, SELF_N
 };
 /* self_add(SELF_ERRORS, 1) [any thread] */
 void self_add(enum self_count which, int64_t more);

@@ -394,6 +394,7 @@ struct setup *setup_build(struct top *top, const struct setup_role *role, const 
 	build_modules(s, role);
 	build_streams(s, role);
 	judge_rest(s);
+	s->tells = top_self(top, role->tells);
 	s->leader = top_leader(top, watches_mesos(s), setup_shared_store(s) != NULL);
 	building = NULL;
 	predecessor = NULL;

@@ -17,6 +17,7 @@ struct setup_role {
 	const char *const *modules;	/* NULL-ended */
 	const char *stream;		/* the only stream, where there is no `streams` */
 	bool http;			/* served where the file has no `http` */
+	int64_t tells;			/* microseconds between its own events, where the file does not say */
 };
 
 struct setup {
@@ -25,6 +26,7 @@ struct setup {
 	size_t n;
 	struct streams *streams;
 	struct checks *checks;
+	int64_t tells;			/* of itself, every so many microseconds; 0: never */
 	struct instance *http;		/* the HTTP server; NULL: none */
 	const char *http_host;
 	int http_port;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "claim.h"
 #include "http.h"
 #include "lead.h"
@@ -46,6 +47,7 @@ struct commit {
 	int rc;				/* of one that the store never saw */
 	bool fenced;			/* the first change was not the store's */
 	size_t n;			/* changes that it was given */
+	int64_t begun;			/* of CLOCK_BOOTTIME */
 	int64_t versions[];		/* where fenced: with one for the fence */
 };
 
@@ -95,11 +97,22 @@ static void answer(struct commit *c, int rc, size_t culprit, const int64_t *vers
 	free_unused(link);
 }
 
+/* How long stores take, and whether they do it. */
+static void note(const struct commit *c, int rc)
+{
+	static int64_t mean;
+
+	mean += (clock_boot() - c->begun - mean) / 8;
+	self_set(SELF_STORE_TIME, mean);
+	self_add(rc == -ENOTCONN || rc == -EINPROGRESS ? SELF_STORE_FAILED : SELF_STORE_COMMITS, (int64_t)c->n);
+}
+
 /* The store has answered for what it was given. */
 static void committed(void *arg, int rc, size_t culprit, const int64_t *versions)
 {
 	struct commit *c = arg;
 
+	note(c, rc);
 	if (!c->fenced) {
 		answer(c, rc, culprit, versions);
 		return;
@@ -148,7 +161,8 @@ int sat_store_commit(struct sat_link *link, const struct sat_change *changes, si
 	c = calloc(1, sizeof(*c) + n * sizeof(*c->versions));
 	if (c == NULL)
 		return -ENOMEM;
-	*c = (struct commit){ .link = link, .done = done, .arg = arg, .fenced = fenced, .n = n - fenced };
+	*c = (struct commit){ .link = link, .done = done, .arg = arg, .fenced = fenced, .n = n - fenced,
+			      .begun = clock_boot() };
 	link->busy++;
 	if (fenced && (sat_epoch() == 0 || sat_epoch() != (uint64_t)changes[0].version)) {
 		c->rc = -ESTALE;

@@ -38,6 +38,12 @@ static const struct sat_option *const log_options[] = {
 	NULL
 };
 
+static const struct sat_option *const self_options[] = {
+	SAT_OPTION("interval", SAT_SECONDS, .min = 0, .max = 86400,
+		   .help = "seconds between two events of each kind about itself; 0: none"),
+	NULL
+};
+
 static const struct sat_option *const top_options[] = {
 	SAT_OPTION("role", SAT_STRING, .help = "master or slave"),
 	SAT_OPTION("state-dir", SAT_STRING, .help = "folder for what must survive a restart"),
@@ -51,6 +57,7 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("checks", SAT_ANY, .help = "what a slave looks at"),
 	SAT_OPTION("index", SAT_GROUP, .inner = index_options, .help = "the latest events"),
 	SAT_OPTION("leader", SAT_STRING, .help = "who acts: mesos, zookeeper, always"),
+	SAT_OPTION("self", SAT_GROUP, .inner = self_options, .help = "what it tells of itself"),
 	SAT_OPTION("log", SAT_GROUP, .inner = log_options, .help = "where the log goes"),
 	NULL
 };
@@ -324,6 +331,15 @@ void top_index(const struct top *t, struct index_conf *c)
 	c->max = (size_t)sat_conf_integer(index, "max");
 	c->keep = sat_conf_strings(index, "keep-keys", NULL);
 	c->keep_all = c->keep[0] != NULL && c->keep[1] == NULL && strcmp(c->keep[0], "all") == 0;
+}
+
+int64_t top_self(const struct top *t, int64_t otherwise)
+{
+	const struct sat_conf *self = group_or_empty(t, "self", self_options);
+
+	if (self == NULL || !sat_conf_has(self, "interval"))
+		return otherwise;
+	return sat_conf_time(self, "interval");
 }
 
 enum lead_mode top_leader(const struct top *t, bool watches_mesos, bool shares)

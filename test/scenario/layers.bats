@@ -6,6 +6,7 @@
 LAYERS="
 satellite options show
 cli cli_http
+vitals
 life process
 instance setup top replay
 engine topic

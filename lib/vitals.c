@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vitals - what this process watches about itself, as events of its own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "check.h"
+#include "clock.h"
+#include "engine.h"
+#include "http.h"
+#include "life.h"
+#include "search.h"
+#include "vitals.h"
+
+#define LONGEST 256		/* bytes of a service */
+
+static int64_t every, before;	/* the interval; when it was told last, of CLOCK_BOOTTIME */
+static struct sat_alarm beat;
+static uint64_t begun;
+
+/* ---- Events ------------------------------------------------------------- */
+
+static const char *const tags[] = { "satellite" };
+
+static void tell(struct sat_event *ev)
+{
+	ev->size = sizeof(*ev);
+	ev->ttl = (double)every / 1e6 * 3;
+	ev->tags = tags;
+	ev->n_tags = 1;
+	ev->has |= SAT_HAS_TTL | SAT_HAS_TAGS;
+	if (ev->state == NULL)
+		ev->state = "ok";
+	sat_emit_event(&self_host, ev);
+}
+
+static void tell_int(const char *part, const char *name, int64_t value, const char *state, const char *why)
+{
+	char service[LONGEST];
+	struct sat_event ev = { .has = SAT_HAS_INT, .service = service, .metric.i = value, .state = state,
+				.description = why };
+
+	snprintf(service, sizeof(service), "satellite/%s/%s", part, name);
+	tell(&ev);
+}
+
+static void tell_double(const char *part, const char *name, double value)
+{
+	char service[LONGEST];
+	struct sat_event ev = { .has = SAT_HAS_DOUBLE, .service = service, .metric.d = value };
+
+	snprintf(service, sizeof(service), "satellite/%s/%s", part, name);
+	tell(&ev);
+}
+
+/* ---- Counters ----------------------------------------------------------- */
+
+/* Since it was told last, or since the beginning. */
+static void tell_counter(struct sat_self *self, const char *part, unsigned i, const struct sat_counter *c,
+			 double seconds)
+{
+	int64_t now = sat_counted(self, i);
+
+	if (c->gauge)
+		tell_int(part, c->name, now, NULL, NULL);
+	else if (self->told != NULL)
+		tell_double(part, c->name, (double)(now - self->told[i]) / seconds);
+	if (self->told != NULL)
+		self->told[i] = now;
+}
+
+static void tell_figure(void *arg, const char *name, bool gauge, const char *help,
+			const struct sat_attr *labels, uint32_t n, double value)
+{
+	const struct sat_self *self = arg;
+	size_t prefix = strlen("satellite_") + strlen(self->module->name) + 1;
+	char text[LONGEST], *p;
+
+	(void)help;
+	if (!gauge || strlen(name) <= prefix)
+		return;
+	snprintf(text, sizeof(text), "%s", name + prefix);
+	while ((p = strchr(text, '_')) != NULL)
+		*p = '-';
+	for (uint32_t i = 0; i < n; i++) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "/%s", labels[i].value);
+	}
+	tell_double(self->name, text, value);
+}
+
+static void tell_instance(void *arg, struct sat_self *self)
+{
+	struct sat_figures figures = { .figure = tell_figure, .arg = self };
+	double seconds = *(const double *)arg;
+
+	if (self->module == NULL)
+		return;
+	for (unsigned i = 0; i < self->n_counters; i++)
+		tell_counter(self, self->name, i, self->module->counters[i], seconds);
+	if (self->module->figures != NULL)
+		self->module->figures(self->state, &figures);
+}
+
+/* ---- The process -------------------------------------------------------- */
+
+static int64_t memory(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	long long size = 0, resident = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lld %lld", &size, &resident) != 2)
+		resident = 0;
+	fclose(f);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+static void tell_process(double seconds)
+{
+	const struct streams *s = engine_streams();
+
+	for (unsigned i = 0; i < SELF_N; i++)
+		tell_counter(&self_host, "process", i, self_describe(i), seconds);
+	tell_int("process", "index", (int64_t)sat_index_size(), NULL, NULL);
+	tell_int("process", "inputs-waiting", (int64_t)engine_waiting(), NULL, NULL);
+	tell_int("process", "queries-waiting", (int64_t)search_waiting(), NULL, NULL);
+	tell_int("process", "forks", s != NULL ? (int64_t)streams_forks(s) : 0, NULL, NULL);
+	tell_int("process", "memory", memory(), NULL, NULL);
+	tell_int("process", "acting", sat_acting(), NULL, NULL);
+}
+
+static void note_reason(void *arg, const char *part, const char *reason)
+{
+	struct sat_buf *b = arg;
+
+	sat_buf_printf(b, "%s%s: %s", b->len != 0 ? "; " : "", part, reason);
+}
+
+static void tell_ready(void)
+{
+	struct sat_buf b = { .max = 4096 };
+	unsigned n = http_each_unready(note_reason, &b);
+
+	tell_int("process", "unready", n, n != 0 ? "warning" : "ok", b.len != 0 && !b.full ? b.p : NULL);
+	sat_buf_free(&b);
+}
+
+static void tell_check(void *arg, const char *service, int64_t took)
+{
+	(void)arg;
+	tell_double("check-seconds", service, (double)took / 1e6);
+}
+
+/* The heartbeat comes last: who hears it knows that the rest was told. */
+static void tell_all(struct sat_alarm *a)
+{
+	double seconds = (double)(clock_boot() - before) / 1e6;
+	const struct setup *s = life_setup();
+
+	before = clock_boot();
+	seconds = seconds > 0 ? seconds : 1;
+	tell_process(seconds);
+	tell_ready();
+	http_each(tell_instance, &seconds);
+	if (s != NULL)
+		checks_each(s->checks, tell_check, NULL);
+	tell_int("process", "heartbeat", (int64_t)((uv_hrtime() - begun) / 1000000000), NULL, NULL);
+	sat_alarm_set(&self_host, a, sat_clock() + every);
+}
+
+void vitals_every(int64_t interval)
+{
+	if (begun == 0)
+		begun = uv_hrtime();
+	if (before == 0)
+		before = clock_boot();
+	beat.fire = tell_all;
+	if (interval > 0 && interval < SAT_SECOND / 10)
+		interval = SAT_SECOND / 10;
+	if (interval == every)
+		return;
+	every = interval;
+	if (every == 0)
+		sat_alarm_stop(&beat);
+	else
+		sat_alarm_set(&self_host, &beat, sat_clock() + every);
+}
