@@ -435,6 +435,18 @@ hosts_on() { [ "$(get "$URL/whitelist/on" | jq length)" = "$1" ]; }
 	[ ! -e "$T/state/store.db" ]
 }
 
+@test "a dry run beside the living one reads its records, and goes without its ports" {
+	seq -f 'h%g' 1 3 >"$FILE"
+	master
+	until_true 5 said_mark imported
+	start dry --dry-run --config "$T/master.cfg"
+	heard dry '3 hosts in the store, 3 on'
+	said dry 'riemann: a dry run goes on without it'
+	stops "$PID"
+	post h2 disk critical
+	until_true 3 file_is h1 h3
+}
+
 @test "in replay, a check that is retired is no reason for anything" {
 	cat >"$T/events" <<-'END'
 	{"start": 1000}
