@@ -245,6 +245,8 @@ void streams_adopt(struct streams *next, struct streams *prev)
 	}
 	if (prev != NULL && prev->root != NULL)
 		move_states(&t, next->root, prev->root);
+	else	/* it was built before; in replay by another clock */
+		next->root->last = next->root->until = clock_steady();
 	if (prev != NULL) {
 		keep_running(&t);
 		forget_moved(&t);
