@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "node.h"
+#include "query.h"
 
 enum { DEPTH = 256, KEYS = 8 };
 
@@ -142,9 +143,18 @@ void failed_below(const struct sat_at *at, int rc, const struct sat_item *item)
 	depth++;
 }
 
-static bool acts_elsewhere(const struct sat_op *op)
+/* What the host does in an operator's stead: nothing, where another master acts, or what it judges. */
+static inline bool done_here(const struct sat_at *at, const struct sat_item *item)
 {
-	return (op->flags & SAT_ACTS) && !self_process.replay && !sat_acting();
+	const struct node *n = at->node;
+
+	if ((n->op->flags & SAT_ACTS) && !self_process.replay && !sat_acting())
+		return true;
+	if (!(n->op->flags & SAT_JUDGES) || item->list || item->n != 1)
+		return false;
+	sat_pass(at, query_match(n->def, event_of(item->evs[0])) ? 0 : 1, item);
+	said[0] = '\0';
+	return true;
 }
 
 /* Run an item through some nodes, in order, of a fork or of those around it. */
@@ -165,7 +175,7 @@ void run(const struct nodes *to, struct fork *f, const struct sat_at *up, int br
 		at.node = n;
 		for (at.fork = f; at.fork->scope != n->scope; at.fork = at.fork->parent)
 			;		/* a shared node lies further out */
-		if (acts_elsewhere(n->op))
+		if ((n->op->flags & (SAT_ACTS | SAT_JUDGES)) && done_here(&at, item))
 			continue;
 		rc = n->op->item(&at, n->def, fork_state(at.fork, n), item);
 		if (__builtin_expect(rc < 0, 0))

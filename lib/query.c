@@ -140,12 +140,39 @@ static inline bool test(const struct query_test *t, const struct sat_event *ev)
 }
 
 /* Targets lie behind the test that names them, so this ends. */
-bool sat_query_match(const struct sat_query *q, const struct sat_event *ev)
+static bool match_from(const struct sat_query *q, uint32_t at, const struct sat_event *ev)
 {
-	uint32_t at = 0;
-
 	while (at < q->n)
 		at = test(&q->tests[at], ev) ? q->tests[at].yes : q->tests[at].no;
+	return at == QUERY_MATCH;
+}
+
+bool sat_query_match(const struct sat_query *q, const struct sat_event *ev)
+{
+	return match_from(q, 0, ev);
+}
+
+/* As far as texts are measured, nothing is called. */
+bool query_match(const struct sat_query *q, const struct event *ev)
+{
+	const char *base = (const char *)ev, *s;
+	const struct query_test *t;
+	uint32_t at = 0, n = q->n, len;
+
+	if (ev->refs != 0 || ev->hash == 0)
+		return match_from(q, 0, &ev->pub);
+	while (at < n) {
+		t = &q->tests[at];
+		if (t->measured == 0)
+			return match_from(q, at, &ev->pub);
+		s = *(const char *const *)(base + t->offset);
+		len = *(const uint32_t *)(base + t->measured);
+		if ((t->what == QUERY_SAME_TEXT ? len == t->len : len >= t->len) && s != NULL &&
+		    same_bytes(s, t->text, t->len))
+			at = t->yes;
+		else
+			at = t->no;
+	}
 	return at == QUERY_MATCH;
 }
 

@@ -10,8 +10,10 @@
 #ifndef QUERY_H
 #define QUERY_H
 
-#include <satellite/module.h>
+#include "event.h"
 
+/* As sat_query_match(), for an event of the host's, whose texts may have been measured. */
+bool query_match(const struct sat_query *q, const struct event *ev);
 /* What every match must have, for the index's planner; NULL: nothing said. */
 const char *query_host(const struct sat_query *q);
 const char *query_service(const struct sat_query *q);

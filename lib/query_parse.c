@@ -150,16 +150,17 @@ static struct query_like *like_parse(const char *s)
 /* Whether a test is of a text that stands in the event itself. */
 static bool is_quick(struct query_test *t)
 {
-	static const uint32_t offsets[] = {
-		[FIELD_HOST] = offsetof(struct sat_event, host),
-		[FIELD_SERVICE] = offsetof(struct sat_event, service),
-		[FIELD_STATE] = offsetof(struct sat_event, state),
-		[FIELD_DESCRIPTION] = offsetof(struct sat_event, description),
+#define PLACE(field) { offsetof(struct sat_event, field), offsetof(struct event, field##_len) }
+	static const struct { size_t text, len; } places[] = {
+		[FIELD_HOST] = PLACE(host), [FIELD_SERVICE] = PLACE(service), [FIELD_STATE] = PLACE(state),
+		[FIELD_DESCRIPTION] = { offsetof(struct sat_event, description), 0 },
 	};
+#undef PLACE
 
 	if (!t->left.is_field || t->left.field.id > FIELD_DESCRIPTION)
 		return false;
-	t->offset = offsets[t->left.field.id];
+	t->offset = (uint16_t)places[t->left.field.id].text;
+	t->measured = (uint16_t)places[t->left.field.id].len;
 	return true;
 }
 
@@ -172,7 +173,7 @@ static void make_prefix(struct query_test *t)
 		return;
 	t->what = QUERY_PREFIX;
 	t->text = l->pieces[0].text;
-	t->len = l->pieces[0].len;
+	t->len = (uint32_t)l->pieces[0].len;
 }
 
 static int pattern(struct parser *p, struct query_test *t)
@@ -225,6 +226,7 @@ static void make_short(struct query_test *t)
 		return;
 	t->what = QUERY_SAME_TEXT;
 	t->text = t->right.value.text;
+	t->len = (uint32_t)strlen(t->text);
 }
 
 /* FIELD, VALUE, or one of these compared with what follows. */

@@ -31,9 +31,10 @@ struct query_like {
 struct query_test {
 	enum query_what what;
 	uint32_t yes, no;		/* where to go on */
-	uint32_t offset;		/* of the text in struct sat_event */
+	uint16_t offset;		/* of the event's text in struct event */
+	uint16_t measured;		/* where its length is; 0: nowhere, or it is another test */
+	uint32_t len;			/* of this one */
 	const char *text;
-	size_t len;			/* of a prefix */
 	struct query_operand left, right;
 	struct query_like *like;
 	struct regex *regex;

@@ -47,7 +47,7 @@ static int where_item(const struct sat_at *at, void *def, void *state, const str
 
 static const struct sat_op where = {
 	.size = sizeof(where), .name = "where", .summary = "pass on what a predicate holds for",
-	.options = where_options, .define = where_define, .undefine = where_undefine, .item = where_item,
+	.options = where_options, .flags = SAT_JUDGES, .define = where_define, .undefine = where_undefine, .item = where_item,
 };
 
 /* ---- expired, not-expired, sdo, exception-stream, bit-bucket ------------ */

@@ -254,6 +254,8 @@ enum sat_op_flags {
 	SAT_ALERTS	= 2,	/* and stand in the delivery log */
 	SAT_FORKS	= 4,	/* its children live in forks: sat_pass_fork() */
 	SAT_CATCHES	= 8,	/* errors below branch 0 come as events on branch 1 */
+	SAT_JUDGES	= 16,	/* its def is a sat_query: an event that matches goes to branch 0, others to 1, as
+				 * the host sees itself; item() gets lists and nil only */
 };
 
 /*

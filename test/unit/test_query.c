@@ -89,6 +89,22 @@ static void queries_match(void **unused)
 			fail_msg("%s", queries[i].text);
 }
 
+/* Whether or not its texts are measured. */
+static bool matches_both(const char *text, const struct sat_event *ev)
+{
+	struct event own = { .pub = *ev, .hash = 1, .host_len = 0, .state_len = 0 };
+	bool yes = matches(text, ev);
+	struct sat_query *q = sat_query_parse(text, (char[100]){ 0 }, 100);
+
+	own.service_len = ev->service != NULL ? (uint32_t)strlen(ev->service) : 0;
+	assert_non_null(q);
+	assert_int_equal(query_match(q, &own), yes);
+	own.hash = 0;
+	assert_int_equal(query_match(q, &own), yes);
+	sat_query_free(q);
+	return yes;
+}
+
 static void texts_of_any_length(void **unused)
 {
 	static const char *const texts[] = {
@@ -98,15 +114,18 @@ static void texts_of_any_length(void **unused)
 	char query[64];
 
 	(void)unused;
+	assert_false(matches_both("service = '' or service =~ 'a%' or host = ''", &ev));
 	for (size_t i = 0; i < LEN(texts); i++)
 		for (size_t j = 0; j < LEN(texts); j++) {
 			ev.service = texts[j];
 			snprintf(query, sizeof(query), "service = '%s'", texts[i]);
-			assert_int_equal(matches(query, &ev), i == j);
+			assert_int_equal(matches_both(query, &ev), i == j);
 			snprintf(query, sizeof(query), "'%s' != service", texts[i]);
-			assert_int_equal(matches(query, &ev), i != j);
+			assert_int_equal(matches_both(query, &ev), i != j);
+			snprintf(query, sizeof(query), "service = 'zz' or not metric and service = '%s'", texts[i]);
+			assert_int_equal(matches_both(query, &ev), i == j);
 			snprintf(query, sizeof(query), "service =~ '%.*s%%'", (int)strcspn(texts[i], "%"), texts[i]);
-			assert_int_equal(matches(query, &ev), strncmp(texts[j], texts[i], strcspn(texts[i], "%")) == 0);
+			assert_int_equal(matches_both(query, &ev), strncmp(texts[j], texts[i], strcspn(texts[i], "%")) == 0);
 		}
 }
 
