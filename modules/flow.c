@@ -127,13 +127,23 @@ static const struct sat_option *const under_options[] = {
 
 static int limit_define(const struct sat_conf *conf, const char *name, void **def)
 {
-	double *limit = malloc(sizeof(*limit));
+	struct sat_value *limit = malloc(sizeof(*limit));
 
 	if (limit == NULL)
 		return -ENOMEM;
-	*limit = sat_conf_number(conf, name);
+	*limit = sat_conf_value(sat_conf_get(conf, name));
 	*def = limit;
 	return 0;
+}
+
+/* Two integers are compared as such: doubles do not hold all of them. */
+static int compare(const struct sat_event *ev, const struct sat_value *limit)
+{
+	double m = sat_metric(ev), x = limit->kind == SAT_INT ? (double)limit->i : limit->d;
+
+	if ((ev->has & SAT_HAS_INT) && limit->kind == SAT_INT)
+		return (ev->metric.i > limit->i) - (ev->metric.i < limit->i);
+	return (m > x) - (m < x);
 }
 
 static int over_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
@@ -158,7 +168,7 @@ static bool has_metric(const struct sat_item *item)
 static int over_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	(void)state;
-	if (has_metric(item) && sat_metric(item->evs[0]) > *(double *)def)
+	if (has_metric(item) && compare(item->evs[0], def) > 0)
 		sat_pass(at, 0, item);
 	return 0;
 }
@@ -166,7 +176,7 @@ static int over_item(const struct sat_at *at, void *def, void *state, const stru
 static int under_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	(void)state;
-	if (has_metric(item) && sat_metric(item->evs[0]) < *(double *)def)
+	if (has_metric(item) && compare(item->evs[0], def) < 0)
 		sat_pass(at, 0, item);
 	return 0;
 }

@@ -420,7 +420,7 @@ static const struct sat_op tagged_any = {
 
 /* ---- within, without ---------------------------------------------------- */
 
-struct range { double low, high; };
+struct range { struct sat_value low, high; };
 
 static const struct sat_option *const within_options[] = {
 	SAT_OPTION("within", SAT_ANY, .required = true, .help = "( low, high ): the metric passed on lies there"), NULL
@@ -430,12 +430,18 @@ static const struct sat_option *const without_options[] = {
 	NULL
 };
 
-static bool number(const struct sat_conf *conf, double *d)
+static bool number(const struct sat_conf *conf, struct sat_value *v)
 {
-	struct sat_value v = sat_conf_value(conf);
+	*v = sat_conf_value(conf);
+	return v->kind == SAT_INT || v->kind == SAT_DOUBLE;
+}
 
-	*d = v.kind == SAT_INT ? (double)v.i : v.d;
-	return v.kind == SAT_INT || v.kind == SAT_DOUBLE;
+/* Two integers are compared as such: doubles do not hold all of them. */
+static bool no_more(const struct sat_value *a, const struct sat_value *b)
+{
+	if (a->kind == SAT_INT && b->kind == SAT_INT)
+		return a->i <= b->i;
+	return (a->kind == SAT_INT ? (double)a->i : a->d) <= (b->kind == SAT_INT ? (double)b->i : b->d);
 }
 
 static int range_define(const struct sat_conf *list, void **def)
@@ -474,9 +480,10 @@ static bool has_metric(const struct sat_item *item)
 
 static bool inside(const struct range *r, const struct sat_item *item)
 {
-	double m = sat_metric(item->evs[0]);
+	const struct sat_field metric = sat_field("metric");
+	const struct sat_value m = sat_get(item->evs[0], &metric);
 
-	return r->low <= m && m <= r->high;
+	return no_more(&r->low, &m) && no_more(&m, &r->high);
 }
 
 static int within_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)

@@ -113,10 +113,17 @@ static int parts_define(const struct sat_conf *conf, const char *name, void **de
 	return rc;
 }
 
-/* These operators change one event; a list has no fields. */
-static int one_event(const struct sat_at *at, const struct sat_item *item)
+/* These operators change one event; a list has no fields.  Nil is an event of which all
+ * is nil, as it is for Clojure's assoc.  NULL: failed, and said. */
+static const struct sat_event *event_of(const struct sat_at *at, const struct sat_item *item)
 {
-	return !item->list && item->n == 1 ? 0 : sat_fail(at, -EINVAL, "it takes events, not lists");
+	const struct sat_event *ev = NULL;
+
+	if (item->list)
+		sat_fail(at, -EINVAL, "it takes events, not lists");
+	else
+		ev = item->n != 0 ? item->evs[0] : sat_edit(at, NULL);
+	return ev;
 }
 
 /* ---- with, default, unset ----------------------------------------------- */
@@ -168,12 +175,13 @@ static int unset_define(struct sat_node *node, void *module, const struct sat_co
 
 static int apply(const struct sat_at *at, const struct parts *p, const struct sat_item *item, bool only_nil)
 {
+	const struct sat_event *from = event_of(at, item);
 	struct sat_event *ev;
-	int rc = one_event(at, item);
+	int rc = 0;
 
-	if (rc != 0)
-		return rc;
-	ev = sat_edit(at, item->evs[0]);
+	if (from == NULL)
+		return -EINVAL;
+	ev = sat_edit(at, from);
 	if (ev == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->n && rc == 0; i++)
@@ -285,15 +293,13 @@ static int pass_tags(const struct sat_at *at, const struct sat_event *from, cons
 static int tag_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	const struct tags *t = def;
-	const struct sat_event *ev;
+	const struct sat_event *ev = event_of(at, item);
 	const char **tags;
 	uint32_t n = 0;
-	int rc = one_event(at, item);
 
 	(void)state;
-	if (rc != 0)
-		return rc;
-	ev = item->evs[0];
+	if (ev == NULL)
+		return -EINVAL;
 	tags = sat_scratch(at, (t->n + ev->n_tags + 1) * sizeof(*tags));
 	if (tags == NULL)
 		return -ENOMEM;
@@ -309,15 +315,13 @@ static int tag_item(const struct sat_at *at, void *def, void *state, const struc
 static int untag_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	const struct tags *t = def;
-	const struct sat_event *ev;
+	const struct sat_event *ev = event_of(at, item);
 	const char **tags;
 	uint32_t n = 0;
-	int rc = one_event(at, item);
 
 	(void)state;
-	if (rc != 0)
-		return rc;
-	ev = item->evs[0];
+	if (ev == NULL)
+		return -EINVAL;
 	tags = sat_scratch(at, (ev->n_tags + 1) * sizeof(*tags));
 	if (tags == NULL)
 		return -ENOMEM;

@@ -171,23 +171,37 @@ static int adjust_event(const struct sat_at *at, const struct adjust *a, const s
 	return rc;
 }
 
+/* Nil is an event of which all is nil, as it is for Clojure's assoc.  NULL: failed, and said. */
+static const struct sat_event *event_of(const struct sat_at *at, const struct sat_item *item)
+{
+	const struct sat_event *ev = NULL;
+
+	if (item->list)
+		sat_fail(at, -EINVAL, "it takes events, not lists");
+	else
+		ev = item->n != 0 ? item->evs[0] : sat_edit(at, NULL);
+	return ev;
+}
+
 static int adjust_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
+	const struct sat_event *ev = event_of(at, item);
+
 	(void)state;
-	if (item->list || item->n != 1)
-		return sat_fail(at, -EINVAL, "it takes events, not lists");
-	return adjust_event(at, def, item->evs[0]);
+	return ev != NULL ? adjust_event(at, def, ev) : -EINVAL;
 }
 
 /* An event without a metric has none to scale. */
 static int scale_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
+	const struct sat_event *ev = event_of(at, item);
+
 	(void)state;
-	if (item->list || item->n != 1)
-		return sat_fail(at, -EINVAL, "it takes events, not lists");
-	if (item->evs[0]->has & SAT_HAS_METRIC)
-		return adjust_event(at, def, item->evs[0]);
-	sat_pass(at, 0, item);
+	if (ev == NULL)
+		return -EINVAL;
+	if (ev->has & SAT_HAS_METRIC)
+		return adjust_event(at, def, ev);
+	sat_pass_event(at, 0, ev);
 	return 0;
 }
 

@@ -11,14 +11,21 @@
 struct count { struct number init, r, rest; };
 struct sum { struct number value; int64_t n, time; bool timed, fractional; };
 
-/* Its one event; *a is its metric, if it has one. */
+/* Its one event; *a is its metric, if it has one.  Nil has none. */
 static int take(const struct sat_at *at, const struct sat_item *item, struct number *a, bool *any)
 {
 	*any = false;
-	if (item->list || item->n != 1)
+	if (item->list)
 		return sat_fail(at, -EINVAL, "it takes events, not lists");
-	*any = number_metric(item->evs[0], a);
+	if (item->n != 0)
+		*any = number_metric(item->evs[0], a);
 	return 0;
+}
+
+/* The same where a list, which has no metric either, passes as it is: so in Riemann. */
+static bool take_any(const struct sat_item *item, struct number *a)
+{
+	return !item->list && item->n != 0 && number_metric(item->evs[0], a);
 }
 
 static int pass_metric(const struct sat_at *at, const struct sat_event *ev, const struct number *a)
@@ -129,13 +136,9 @@ static int counter_item(const struct sat_at *at, void *def, void *state, const s
 {
 	struct sum *s = state;
 	struct number a;
-	bool any;
-	int rc = take(at, item, &a, &any);
 
 	(void)def;
-	if (rc != 0)
-		return rc;
-	if (!any) {
+	if (!take_any(item, &a)) {
 		sat_pass(at, 0, item);
 		return 0;
 	}
@@ -260,12 +263,8 @@ static int ewma_item(const struct sat_at *at, void *def, void *state, const stru
 	double old = number_real(&s->value), new, gone;
 	struct number a;
 	int64_t time;
-	bool any;
-	int rc = take(at, item, &a, &any);
 
-	if (rc != 0)
-		return rc;
-	if (!any) {
+	if (!take_any(item, &a)) {
 		sat_pass(at, 0, item);
 		return 0;
 	}

@@ -138,6 +138,8 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	struct ddt *d = def;
 	int rc = 0;
 
+	if (d->interval == 0 && (item->list || item->n == 0))
+		return 0;		/* which has no metric */
 	if (item->list || item->n != 1)
 		return sat_fail(at, -EINVAL, "it takes events, not lists");
 	if (d->interval == 0)

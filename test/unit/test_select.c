@@ -35,6 +35,22 @@ static void the_first_clause_that_fits_is_taken(void **unused)
 	flow_was("rest:h/s/- prest:h/s/- nil:h/s/- ");
 }
 
+/* 2^53 + 1 is no double, so comparing as doubles would find it equal to 2^53. */
+static void integers_are_compared_to_the_last_digit(void **unused)
+{
+	struct event ev;
+
+	(void)unused;
+	flow_swap("streams = ( { over = 9007199254740992L; do = { tap = \"over\"; }; }, { under = 9007199254740994L; do = { tap = \"under\"; }; },"
+		  " { within = ( 9007199254740993L, 9007199254740993L ); do = { tap = \"within\"; }; }, { over = 9007199254740993L; do = { tap = \"no\"; }; },"
+		  " { without = ( 9007199254740992L, 9007199254740992L ); do = { tap = \"without\"; }; }, { over = 0.5; do = { tap = \"real\"; }; } );");
+	ev = flow_event("h", "s", "a", 0);
+	ev.pub.has |= SAT_HAS_INT;
+	ev.pub.metric.i = 9007199254740993;
+	engine_input(&ev);
+	flow_was("over:h/s/a under:h/s/a within:h/s/a without:h/s/a real:h/s/a ");
+}
+
 static void what_fails_below_comes_out_at_else(void **unused)
 {
 	(void)unused;
@@ -94,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_first_clause_that_fits_is_taken, begin, end),
+		cmocka_unit_test_setup_teardown(integers_are_compared_to_the_last_digit, begin, end),
 		cmocka_unit_test_setup_teardown(what_fails_below_comes_out_at_else, begin, end),
 		cmocka_unit_test_setup_teardown(mistakes_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(every_failure_of_a_build_is_survived, begin, end),
