@@ -7,7 +7,7 @@
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output =~ ([0-9]+)\ as\ Riemann ]]
-	[ "${BASH_REMATCH[1]}" -ge 293 ]
+	[ "${BASH_REMATCH[1]}" -ge 326 ]
 }
 
 @test "every case that Riemann was asked is here, or it is said why not" {

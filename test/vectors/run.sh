@@ -40,7 +40,6 @@ ours='
 	def event: '$event';
 	{clock, tap} +
 	if .does | IN("on-host", "off-host") then {tap: .does, out: .events[0].host}
-	elif .does | IN("persist-event", "delete-event") then {tap: (.does | rtrimstr("-event")), out: (.events[0] | event)}
 	elif .does == "query" then {query: [.events[] | event] | sort}
 	elif .does == "match" then {match: (if has("error") then "error" else .match end)}
 	elif .does == "error" then {error: .top}
