@@ -138,6 +138,11 @@ int64_t sat_clock(void)
 	return clock_steady();
 }
 
+bool sat_late(void)
+{
+	return clock_late();
+}
+
 int64_t sat_wall(void)
 {
 	return clock_wall();

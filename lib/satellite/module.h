@@ -162,6 +162,8 @@ SAT_API int sat_emit_event(struct sat_self *self, const struct sat_event *ev);
  * for stamps.  Sampled once a loop turn; in replay both follow the events. */
 SAT_API int64_t sat_clock(void);
 SAT_API int64_t sat_wall(void);
+/* This process stood still, up to 60 s ago: who was silent meanwhile is not known. */
+SAT_API bool sat_late(void);
 
 /* An alarm on the engine's clock, embedded in a module's state; zero it first.
  * Its memory must stay where it is while it is set. */
@@ -384,7 +386,8 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * Topics: lists of events between modules.  "index" carries what is indexed and
  * what expires.  A retained list is given at once to who subscribes later, or anew.
  * "mesos/agents" (retained): the registered agents, as event's host; its
- * attributes are id, pid, active ("true"|"false").
+ * attributes are id, pid, active ("true"|"false").  "mesos/health" (retained): one
+ * event, whose state is "ok" while the Mesos master answers.
  */
 SAT_API int sat_publish(struct sat_self *self, const char *topic, const struct sat_item *item, bool retain);
 SAT_API int sat_subscribe(struct sat_self *self, const char *topic,

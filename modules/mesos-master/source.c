@@ -51,6 +51,18 @@ void source_say(const struct source *s)
 		  s->trouble == 0 ? "ok" : "critical", s->why);
 }
 
+/* For those in this process who must know how fresh the rest is. */
+static void publish(const struct source *s)
+{
+	struct sat_event ev = { .size = sizeof(ev), .service = "mesos/health",
+				.state = s->trouble == 0 ? "ok" : "critical",
+				.description = s->why };
+	const struct sat_event *evs[] = { &ev };
+
+	if (s == &s->m->snapshot)
+		sat_publish(s->m->self, ev.service, &(struct sat_item){ .evs = evs, .n = 1 }, true);
+}
+
 static void news(struct source *s, int code)
 {
 	bool changed = !s->known || s->trouble != code;
@@ -61,6 +73,7 @@ static void news(struct source *s, int code)
 		return;
 	sat_log(s->m->self, code == 0 ? LOG_NOTICE : LOG_WARNING, "%s", s->why);
 	source_say(s);
+	publish(s);
 }
 
 void source_trouble(struct source *s, int code, const char *fmt, ...)

@@ -94,6 +94,8 @@ static void host_print(struct whitelist *wl, const struct host *h, struct sat_bu
 	if (wl->guard.mode == GUARD_OBSERVE && h->verdict != GUARD_NOTHING)
 		sat_buf_printf(out, "; wished %s, only observed: %s",
 			       flag_name(wishes_flag(h)), guard_words(h->verdict));
+	else if (rec->verdict != NULL)
+		sat_buf_printf(out, "; wished %s, %s", rec->managed_flag == FLAG_OFF ? "on" : "off", rec->verdict);
 	sat_buf_printf(out, "\n");
 }
 
@@ -200,6 +202,17 @@ static int run_forget(void *state, struct sat_request *req, int argc, const char
 	return 0;
 }
 
+static int run_guard(void *state, struct sat_request *req, int argc, const char *const *argv)
+{
+	if (argc == 1)
+		decide_guard(state, req, true);
+	else if (argc == 2 && strcmp(argv[1], "reset") == 0)
+		decide_reset(state, req, true);
+	else
+		return fail(req, "usage: satellite guard [reset]");
+	return 0;
+}
+
 #define COMMAND(n, u, s, r, f) &(const struct sat_command){ .size = sizeof(struct sat_command), \
 	.name = (n), .usage = (u), .summary = (s), .role = (r), .run = (f) }
 
@@ -207,6 +220,7 @@ const struct sat_command *const whitelist_commands[] = {
 	COMMAND("hosts", "hosts [on|off|all|HOST]", "list hosts, their state, and why", SAT_READ, run_hosts),
 	COMMAND("on", "on HOST [--reason TEXT] [--ttl 7day]", "turn a host on", SAT_OPERATE, run_on),
 	COMMAND("off", "off HOST [--reason TEXT] [--ttl 7day]", "turn a host off", SAT_OPERATE, run_off),
+	COMMAND("guard", "guard [reset]", "what holds streams back from hosts; reset its breaker", SAT_OPERATE, run_guard),
 	COMMAND("forget", "forget HOST", "take a host out of the inventory", SAT_OPERATE, run_forget),
 	NULL
 };

@@ -174,15 +174,20 @@ static int plan_order(struct whitelist *wl, struct entry *e)
 	return 1;
 }
 
+/* Carry out what is wished, as far as the guard lets it, and say why not. */
 static int plan_flag(struct whitelist *wl, struct host *h, struct record *rec)
 {
 	enum flag wish = wishes_flag(h);
+	bool differs = wish != FLAG_NONE && wish != rec->managed_flag;
 	int rc;
 
-	if (wl->guard.mode != GUARD_OFF || wish == FLAG_NONE || wish == rec->managed_flag)
+	if (wl->guard.mode == GUARD_OBSERVE)
 		return 0;
-	rc = record_flip(rec, wish, sat_wall(), wishes_cause(h), true);
-	return rc == 0 ? 1 : rc;
+	if (differs && decide_passes(wl, h)) {
+		rc = record_flip(rec, wish, sat_wall(), wishes_cause(h), true);
+		return rc == 0 && record_judge(rec, NULL) >= 0 ? 1 : -ENOMEM;
+	}
+	return wl->guard.mode == GUARD_ENFORCE && h->judged ? record_judge(rec, decide_held(h)) : 0;
 }
 
 static int plan_automation(struct whitelist *wl, struct entry *e)

@@ -8,7 +8,7 @@
 #include "whitelist.h"
 
 const struct sat_option *const guard_options[] = {
-	SAT_OPTION("mode", SAT_STRING, .fallback = "observe",
+	SAT_OPTION("mode", SAT_STRING, .fallback = "enforce",
 		   .help = "\"observe\" decides everything and changes nothing; \"off\" lets all through"),
 	SAT_OPTION("max-off", SAT_NUMBER, .fallback = "0.10", .min = 0, .max = 1,
 		   .help = "fraction of the inventory that automation may hold off"),
@@ -39,9 +39,9 @@ static int mode_judge(struct guard_conf *conf, const struct sat_conf *group)
 	else if (strcmp(mode, "observe") == 0)
 		conf->mode = GUARD_OBSERVE;
 	else if (strcmp(mode, "enforce") == 0)
-		return sat_conf_error(group, "mode", "\"enforce\" is not built yet: \"observe\" or \"off\"");
+		conf->mode = GUARD_ENFORCE;
 	else
-		return sat_conf_error(group, "mode", "\"%s\" is neither \"observe\" nor \"off\"", mode);
+		return sat_conf_error(group, "mode", "\"%s\" is none of enforce, observe, off", mode);
 	return 0;
 }
 
@@ -66,7 +66,7 @@ int guard_judge(struct guard_conf *conf, const struct sat_conf *group)
 	int rc, more;
 
 	if (group == NULL) {
-		*conf = (struct guard_conf){ .mode = GUARD_OBSERVE, .max_off = 0.10, .min_on = 2, .rate = 0.01,
+		*conf = (struct guard_conf){ .mode = GUARD_ENFORCE, .max_off = 0.10, .min_on = 2, .rate = 0.01,
 			.rate_per = 600 * SAT_SECOND, .min_on_time = 300 * SAT_SECOND,
 			.min_off_time = 600 * SAT_SECOND, .breaker = 0.20, .min_fresh = 0.9 };
 		return 0;
@@ -93,7 +93,7 @@ void guard_free(struct guard_conf *conf)
 }
 
 struct tally {
-	size_t on, off, recent, wished;		/* hosts */
+	size_t on, off, recent;			/* hosts */
 	size_t max_off, max_rate;
 };
 
@@ -113,10 +113,26 @@ static struct tally count(const struct guard_conf *conf, const struct guard_fact
 	for (size_t i = 0; i < n; i++) {
 		t.on += hosts[i].on;
 		t.off += hosts[i].managed_off;
-		t.wished += hosts[i].wish < 0;
 		t.recent += hosts[i].off != 0 && facts->now - hosts[i].off < conf->rate_per;
 	}
 	return t;
+}
+
+size_t guard_wished(const struct guard_host *hosts, size_t n)
+{
+	size_t wished = 0;
+
+	for (size_t i = 0; i < n; i++)
+		wished += hosts[i].wish < 0;
+	return wished;
+}
+
+static void break_off(const struct guard_conf *conf, struct guard_latch *latch, size_t wished, size_t n)
+{
+	if (wished < 3 || (double)wished <= conf->breaker * (double)n)
+		latch->accepted = 0;
+	else if (wished > latch->accepted)
+		latch->set = true;
 }
 
 static bool is_protected(const struct guard_conf *conf, const char *name)
@@ -134,6 +150,10 @@ static enum verdict judge_off(const struct guard_conf *conf, const struct guard_
 		return GUARD_PROTECTED;
 	if (latch)
 		return GUARD_LATCHED;
+	if (facts->late)
+		return GUARD_LATE;
+	if (facts->mesos_away)
+		return GUARD_MESOS_AWAY;
 	if (facts->fresh < conf->min_fresh)
 		return GUARD_FROZEN;
 	if (h->flipped != 0 && facts->now - h->flipped < conf->min_on_time)
@@ -145,13 +165,13 @@ static enum verdict judge_off(const struct guard_conf *conf, const struct guard_
 	return t->recent >= t->max_rate ? GUARD_RATE : GUARD_PASS;
 }
 
-void guard_decide(const struct guard_conf *conf, const struct guard_facts *facts, bool *latch,
+void guard_decide(const struct guard_conf *conf, const struct guard_facts *facts, struct guard_latch *latch,
 		  const struct guard_host *hosts, size_t n, enum verdict *verdicts)
 {
 	struct tally t = count(conf, facts, hosts, n);
 
-	if (t.wished >= 3 && (double)t.wished > conf->breaker * (double)n && conf->mode != GUARD_OFF)
-		*latch = true;
+	if (conf->mode != GUARD_OFF)
+		break_off(conf, latch, guard_wished(hosts, n), n);
 	for (size_t i = 0; i < n; i++) {
 		const struct guard_host *h = &hosts[i];
 		bool off = h->wish < 0;
@@ -162,7 +182,7 @@ void guard_decide(const struct guard_conf *conf, const struct guard_facts *facts
 		if (conf->mode == GUARD_OFF)
 			verdicts[i] = GUARD_PASS;
 		else if (off)
-			verdicts[i] = judge_off(conf, facts, *latch, &t, h);
+			verdicts[i] = judge_off(conf, facts, latch->set, &t, h);
 		else	/* turning one on endangers nothing, so only its own dwell time counts */
 			verdicts[i] = h->flipped != 0 && facts->now - h->flipped < conf->min_off_time ?
 				      GUARD_DWELL : GUARD_PASS;
@@ -182,6 +202,8 @@ const char *guard_words(enum verdict v)
 		[GUARD_PROTECTED] = "refused: protected",
 		[GUARD_LATCHED] = "refused: too many hosts are wished off together, until a person resets it",
 		[GUARD_FROZEN] = "deferred: too few hosts were heard from lately",
+		[GUARD_MESOS_AWAY] = "deferred: the Mesos master does not answer",
+		[GUARD_LATE] = "deferred: this process stood still a short time ago",
 		[GUARD_DWELL] = "deferred: the host was flipped a short time ago",
 		[GUARD_MIN_ON] = "deferred: as few hosts are on as must stay on",
 		[GUARD_MAX_OFF] = "deferred: as many hosts are off as automation may hold off",

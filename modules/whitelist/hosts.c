@@ -8,6 +8,7 @@
 
 static const char *const prefixes[OF_N] = {
 	[OF_HOSTS] = "whitelist/", [OF_DELETED] = "deleted/", [OF_MARK] = "inventory/",
+	[OF_GUARD] = "guard/",
 };
 
 bool name_legal(const char *name)
@@ -256,6 +257,11 @@ static void put(void *arg, const char *key, const void *value, size_t len, int64
 		import_mark(m->wl, value, len, version);
 		return;
 	}
+	if (m->of == OF_GUARD) {
+		if (strcmp(name, "latch") == 0)
+			decide_latch(m->wl, value, len);
+		return;
+	}
 	if (!name_legal(name)) {
 		sat_log(m->wl->self, LOG_WARNING, "the store's \"%s\": not a legal name, left alone", key);
 		return;
@@ -278,6 +284,8 @@ static void gone(void *arg, const char *key)
 
 	if (m->of == OF_MARK) {
 		import_mark(m->wl, NULL, 0, 0);
+	} else if (m->of == OF_GUARD) {
+		decide_latch(m->wl, NULL, 0);
 	} else if (m->of == OF_HOSTS && h != NULL) {
 		hosts_gone(m->wl, h);
 	} else if (h != NULL) {
@@ -310,6 +318,7 @@ static void all_synced(struct whitelist *wl)
 	wl->settled = true;
 	wishes_strangers(wl);
 	import_consider(wl);
+	decide_anew(wl);
 	commit_all(wl);
 	numbers_changed(wl);
 	file_changed(wl);
@@ -320,8 +329,10 @@ static void synced(void *arg)
 	struct mirror *m = arg;
 
 	m->synced = true;
-	if (!m->wl->synced && !m->wl->starved && m->wl->mirrors[OF_HOSTS].synced && m->wl->mirrors[OF_DELETED].synced &&
-	    m->wl->mirrors[OF_MARK].synced)
+	for (int of = 0; of < OF_N; of++)
+		if (!m->wl->mirrors[of].synced)
+			return;
+	if (!m->wl->synced && !m->wl->starved)
 		all_synced(m->wl);
 }
 

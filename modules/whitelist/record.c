@@ -364,6 +364,8 @@ static int ours_member(void *arg, const struct member *m)
 		return text_read(&rec->by, m);
 	else if (strcmp(m->key, "cause") == 0)
 		return text_read(&rec->cause, m);
+	else if (strcmp(m->key, "verdict") == 0)
+		return text_read(&rec->verdict, m);
 	else if (strcmp(m->key, "holds") == 0 && m->kind == M_MAP)
 		return members_read(m->raw, m->raw_len, holds_member, &rec->holds);
 	else if (strcmp(m->key, "decisions") == 0 && m->kind == M_LIST)
@@ -446,6 +448,7 @@ void record_free(struct record *rec)
 	events_free(rec->manual);
 	free(rec->by);
 	free(rec->cause);
+	free(rec->verdict);
 	holds_free(&rec->holds);
 	for (unsigned i = 0; i < RECORD_DECISIONS; i++)
 		free(rec->decisions[i]);
@@ -503,6 +506,10 @@ static void ours_print(const struct record *rec, struct sat_buf *out)
 	sat_buf_json(out, rec->by);
 	sat_buf_printf(out, ",\"seq\":%" PRIu64 ",\"epoch\":%" PRIu64 ",\"cause\":", rec->seq, rec->epoch);
 	sat_buf_json(out, rec->cause);
+	if (rec->verdict != NULL) {
+		sat_buf_printf(out, ",\"verdict\":");
+		sat_buf_json(out, rec->verdict);
+	}
 	sat_buf_printf(out, ",\"holds\":{");
 	holds_print(rec->holds, out);
 	sat_buf_printf(out, "},\"decisions\":[");
@@ -617,4 +624,17 @@ void event_print(const struct sat_event *ev, struct sat_buf *out)
 		if (!is_field(ev->attrs[i].key))
 			member_print(out, ev->attrs[i].key, ev->attrs[i].value);
 	sat_buf_printf(out, "}");
+}
+
+int record_judge(struct record *rec, const char *verdict)
+{
+	char *copy = NULL;
+
+	if (verdict == NULL ? rec->verdict == NULL : rec->verdict != NULL && strcmp(rec->verdict, verdict) == 0)
+		return 0;
+	if (verdict != NULL && (copy = strdup(verdict)) == NULL)
+		return -ENOMEM;
+	free(rec->verdict);
+	rec->verdict = copy;
+	return 1;
 }

@@ -40,6 +40,7 @@ struct record {
 	int64_t flipped, off;		/* when automation last flipped it, and to off; 0: never */
 	uint64_t seq, epoch;		/* which write this is, and of which leader */
 	char *by, *cause;
+	char *verdict;			/* why the guard holds the wish back; NULL: it does not */
 	struct hold *holds;
 	char *decisions[RECORD_DECISIONS];	/* the last ones, newest first */
 	char *others;			/* members not known here: ,"key":value… */
@@ -69,6 +70,9 @@ void record_manual(struct record *rec);
 int64_t record_until(const struct record *rec);
 /* Set the managed flag, with when and why; by automation: kept as a decision. */
 int record_flip(struct record *rec, enum flag flag, int64_t now, const char *cause, bool automation);
+
+/* 1: it is another now; 0: as it was; -ENOMEM. */
+int record_judge(struct record *rec, const char *verdict);
 
 struct hold *hold_find(struct hold *list, const char *name);
 /* Make, or change, one; -ENOMEM leaves it as it was. */

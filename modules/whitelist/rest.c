@@ -128,12 +128,26 @@ static int delete_host(void *state, struct sat_request *req)
 	return change(state, req, ORDER_FORGET);
 }
 
+static int get_guard(void *state, struct sat_request *req)
+{
+	decide_guard(state, req, false);
+	return 0;
+}
+
+static int reset_guard(void *state, struct sat_request *req)
+{
+	decide_reset(state, req, false);
+	return 0;
+}
+
 const struct sat_route *const whitelist_routes[] = {
 	SAT_ROUTE("GET", "/whitelist/{flag}", SAT_READ, get_list),
 	SAT_ROUTE("GET", "/whitelist/host/{host}", SAT_READ, get_host),
 	SAT_ROUTE("DELETE", "/whitelist/host/{host}", SAT_OPERATE, delete_host),
 	SAT_ROUTE("POST", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, post_event),
 	SAT_ROUTE("DELETE", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, delete_event),
+	SAT_ROUTE("GET", "/guard", SAT_READ, get_guard),
+	SAT_ROUTE("POST", "/guard/reset", SAT_OPERATE, reset_guard),
 	SAT_ROUTE("GET", "/metrics/snapshot", SAT_READ, get_snapshot),
 	NULL
 };

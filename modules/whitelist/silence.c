@@ -161,7 +161,7 @@ static void minute(struct sat_alarm *alarm)
 	for (struct host *h = wl->first; h != NULL; h = h->after)
 		if (h->soft)
 			commit_dirty(wl, h);
-	wishes_decide(wl);
+	decide_soon(wl);
 	/* What another alarm should have done, had there been memory for it. */
 	commit_soon(wl);
 	wishes_look(wl);

@@ -44,6 +44,9 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_HOSTS_ON] = SAT_COUNTER("hosts-on", .gauge = true, .help = "of these, those that get work"),
 	[COUNT_HOSTS_DIRTY] = SAT_COUNTER("hosts-dirty", .gauge = true,
 		.help = "hosts that wait to be written to the store"),
+	[COUNT_HOSTS_HELD] = SAT_COUNTER("hosts-held", .gauge = true,
+		.help = "hosts that streams wish on or off, and the guard does not let them"),
+	[COUNT_LATCHED] = SAT_COUNTER("latched", .gauge = true, .help = "1: the breaker is, until a person resets it"),
 	NULL
 };
 
@@ -93,6 +96,7 @@ static void acting(void *state, bool acts)
 	if (!acts)
 		return;
 	import_consider(wl);
+	decide_anew(wl);
 	commit_all(wl);
 }
 
@@ -201,6 +205,8 @@ static int start(void *state)
 	if (rc == 0)
 		rc = file_start(wl);
 	if (rc == 0)
+		rc = decide_start(wl);
+	if (rc == 0)
 		rc = sat_on_acting(wl->self, acting);
 	if (rc == 0)
 		rc = sat_alarm_set(wl->self, &wl->numbers, sat_clock() + NUMBERS_TIME);
@@ -213,7 +219,7 @@ static int start(void *state)
 
 void whitelist_idle(struct whitelist *wl)
 {
-	if (!wl->stopping || wl->stopped || wl->n_batches > 0 || wl->mark_busy || wl->n_admits > 0 ||
+	if (!wl->stopping || wl->stopped || wl->n_batches > 0 || wl->mark_busy || wl->latch_busy || wl->n_resets > 0 || wl->n_admits > 0 ||
 	    wl->file_job.busy || wl->heard_job.busy || wl->import_job.busy)
 		return;
 	wl->stopped = true;

@@ -5,6 +5,7 @@
  *   record   what the store keeps of one host        members  JSON, member by member
  *   hosts    the inventory, as the store mirrors it   commit   and as it is written back
  *   wishes   what the streams want, as levels         guard    what of that is let through
+ *   decide   asking the guard, and what follows
  *   ops      the operators that say so                silence  who was last heard when
  *   file     the file that Mesos reads                import   where the inventory comes from
  *   order    what a person asks for                   rest, commands   and how
@@ -28,7 +29,7 @@ enum count {
 	COUNT_COMMITS, COUNT_CONFLICTS, COUNT_STORE_ERRORS, COUNT_STRANGERS, COUNT_WISHES_DROPPED,
 	COUNT_TURNED_ON, COUNT_TURNED_OFF, COUNT_FILE_WRITES, COUNT_FILE_ERRORS, COUNT_FILE_REPAIRS,
 	COUNT_ORDERS,
-	COUNT_HOSTS, COUNT_HOSTS_ON, COUNT_HOSTS_DIRTY,
+	COUNT_HOSTS, COUNT_HOSTS_ON, COUNT_HOSTS_DIRTY, COUNT_HOSTS_HELD, COUNT_LATCHED,
 };
 
 /* What the streams last said of one service of a host; ev NULL: a tombstone. */
@@ -63,7 +64,9 @@ struct host {
 	struct hold *holds;
 	struct wish *wishes;
 	bool soft;			/* something differs that may wait a minute */
-	enum verdict verdict;		/* what the guard said of its wish */
+	enum verdict verdict;		/* what the guard said of its wish, */
+	bool judged, judged_off;	/* since this process acts; a wish for off */
+	int64_t judged_at;		/* clock */
 	/* silence */
 	bool heard_ever;
 	int64_t heard;			/* clock */
@@ -71,7 +74,7 @@ struct host {
 };
 
 enum mark { MARK_NONE, MARK_IMPORTING, MARK_IMPORTED, MARK_COMPLETE };
-enum mirrored { OF_HOSTS, OF_DELETED, OF_MARK, OF_N };
+enum mirrored { OF_HOSTS, OF_DELETED, OF_MARK, OF_GUARD, OF_N };
 struct agent { char *host, *id; };
 
 /* A text file that is replaced by a job. */
@@ -113,7 +116,11 @@ struct whitelist {
 	/* what ends by itself; the guard; numbers; silence */
 	struct sat_alarm until, decide, numbers, silence, minute;
 	int64_t until_due;		/* clock; 0: not set */
-	bool deciding, latch;
+	/* decide */
+	int64_t decide_due;		/* clock; 0: not set */
+	struct guard_latch latch;
+	bool latch_stored, latch_busy, mesos_away;
+	unsigned n_resets;
 	bool numbers_due;
 	struct host *silence_next;
 	int64_t started;
@@ -174,6 +181,7 @@ void commit_start(struct whitelist *wl);
 struct cause { const char *node; const struct sat_event *ev; };
 enum flag wishes_flag(const struct host *h);
 const char *wishes_cause(const struct host *h);		/* of that flag; "" if none */
+const struct hold *wishes_deciding(const struct host *h);	/* the hold that it follows from; NULL: none */
 int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool off, int64_t ttl,
 		const struct cause *cause);
 /* Keep ev in the record of its host, or drop what is kept of its service; h: of its name, or NULL. */
@@ -185,11 +193,20 @@ int wishes_end(struct whitelist *wl, struct host *h, int64_t now);	/* holds whos
 /* A service whose managed event is critical or expired; NULL: none is. */
 const char *wishes_failing(struct host *h);
 void wishes_until(struct whitelist *wl, const struct host *h);	/* wake up for its next end */
-void wishes_decide(struct whitelist *wl);	/* soon: ask the guard */
 void wishes_look(struct whitelist *wl);		/* does something end, and nobody would notice? */
 void wishes_start(struct whitelist *wl);
 void wishes_strangers(struct whitelist *wl);	/* the inventory is known: forget other hosts */
 void wishes_free(struct host *h);
+
+/* decide: asking the guard, and what follows */
+void decide_soon(struct whitelist *wl);
+void decide_anew(struct whitelist *wl);		/* what was decided before counts no more */
+bool decide_passes(struct whitelist *wl, struct host *h);	/* its wish may be carried out now */
+const char *decide_held(const struct host *h);	/* why it may not; NULL: nothing holds it */
+void decide_latch(struct whitelist *wl, const char *value, size_t len);	/* as the store has it; NULL: none */
+void decide_guard(struct whitelist *wl, struct sat_request *req, bool command);	/* how it stands */
+void decide_reset(struct whitelist *wl, struct sat_request *req, bool command);	/* by a person */
+int decide_start(struct whitelist *wl);
 
 /* silence */
 void silence_heard(struct host *h, const struct sat_event *ev);	/* h: of its name, or NULL */

@@ -79,7 +79,7 @@ enum flag wishes_flag(const struct host *h)
 	return flag;
 }
 
-static const struct hold *deciding(const struct host *h)
+const struct hold *wishes_deciding(const struct host *h)
 {
 	bool off = wishes_flag(h) == FLAG_OFF;
 	const struct hold *found = NULL;
@@ -92,7 +92,7 @@ static const struct hold *deciding(const struct host *h)
 
 const char *wishes_cause(const struct host *h)
 {
-	const struct hold *hold = deciding(h);
+	const struct hold *hold = wishes_deciding(h);
 
 	return hold == NULL ? "" : hold->cause;
 }
@@ -133,7 +133,7 @@ int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool o
 	if (rc == 0) {
 		commit_dirty(wl, h);
 		wishes_until(wl, h);
-		wishes_decide(wl);
+		decide_soon(wl);
 	} else {
 		sat_count(wl->self, COUNT_WISHES_DROPPED, 1);
 	}
@@ -153,7 +153,7 @@ int wishes_end(struct whitelist *wl, struct host *h, int64_t now)
 			ended++;
 	}
 	if (ended > 0)
-		wishes_decide(wl);
+		decide_soon(wl);
 	return ended;
 }
 
@@ -344,7 +344,7 @@ int wishes_apply(struct whitelist *wl, struct host *h, struct record *rec)
 			rc = record_drop(&rec->managed, w->service);
 		changed |= rc == 1;
 	}
-	if (rc >= 0 && wl->guard.mode == GUARD_OFF) {
+	if (rc >= 0 && wl->guard.mode != GUARD_OBSERVE) {
 		rc = apply_holds(h, rec);
 		changed |= rc == 1;
 	}
@@ -428,78 +428,6 @@ void wishes_look(struct whitelist *wl)
 		ends(&wl->until);
 }
 
-/* ---- Asking the guard --------------------------------------------------- */
-
-static int by_wish(const void *a, const void *b)
-{
-	const struct guard_host *x = a, *y = b;
-
-	return x->wished != y->wished ? (x->wished < y->wished ? -1 : 1) : strcmp(x->name, y->name);
-}
-
-static size_t collect(struct whitelist *wl, struct guard_host *hosts)
-{
-	size_t n = 0;
-
-	for (struct host *h = wl->first; h != NULL && n < wl->n_hosts; h = h->after) {
-		const struct hold *hold = deciding(h);
-
-		if (h->rec == NULL)
-			continue;
-		hosts[n++] = (struct guard_host){
-			.name = h->name, .on = h->told == FLAG_ON, .managed_off = h->rec->managed_flag != FLAG_ON,
-			.wish = hold == NULL ? 0 : hold->off ? -1 : 1, .wished = hold == NULL ? 0 : hold->since,
-			.flipped = h->rec->flipped, .off = h->rec->off,
-		};
-	}
-	qsort(hosts, n, sizeof(*hosts), by_wish);
-	return n;
-}
-
-/* Say what the guard would do, once for each change of its mind. */
-static void observed(struct whitelist *wl, const struct guard_host *g, enum verdict verdict)
-{
-	struct host *h = hosts_find(wl, g->name);
-	const char *wish = g->wish < 0 ? "off" : "on";
-	char text[256];
-
-	if (h == NULL || h->verdict == verdict)
-		return;
-	h->verdict = verdict;
-	if (verdict == GUARD_NOTHING)
-		return;
-	snprintf(text, sizeof(text), "wished %s, only observed: %s", wish, guard_words(verdict));
-	sat_log(wl->self, LOG_NOTICE, "%s: %s (%s)", h->name, text, wishes_cause(h));
-	sat_emit(wl->self, .host = h->name, .service = "satellite/host/guard",
-		 .state = verdict == GUARD_PASS ? "ok" : "warning", .description = text);
-}
-
-static void decide(struct sat_alarm *alarm)
-{
-	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, decide);
-	struct guard_facts facts = { .now = sat_wall(), .fresh = silence_fresh(wl) };
-	struct guard_host *hosts = calloc(wl->n_hosts + 1, sizeof(*hosts));
-	enum verdict *verdicts = calloc(wl->n_hosts + 1, sizeof(*verdicts));
-	size_t n;
-
-	wl->deciding = false;
-	if (hosts != NULL && verdicts != NULL && wl->settled) {
-		n = collect(wl, hosts);
-		guard_decide(&wl->guard, &facts, &wl->latch, hosts, n, verdicts);
-		for (size_t i = 0; i < n; i++)
-			observed(wl, &hosts[i], verdicts[i]);
-	}
-	free(hosts);
-	free(verdicts);
-}
-
-void wishes_decide(struct whitelist *wl)
-{
-	if (wl->guard.mode != GUARD_OBSERVE || wl->deciding || wl->stopping || !wl->settled)
-		return;
-	wl->deciding = sat_alarm_set(wl->self, &wl->decide, sat_clock() + 50 * SAT_MS) == 0;
-}
-
 void wishes_strangers(struct whitelist *wl)
 {
 	struct host *next;
@@ -517,5 +445,4 @@ void wishes_strangers(struct whitelist *wl)
 void wishes_start(struct whitelist *wl)
 {
 	wl->until.fire = ends;
-	wl->decide.fire = decide;
 }

@@ -288,10 +288,6 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	record_is h2 '.["managed-flag"] == "on" and (.["managed-events"] | length == 1)'
 	post h2 disk critical
 	until_true 2 file_is h1 h3 h4
-	MODE=enforce
-	config
-	run "$SATELLITE" --check --config "$T/master.cfg"
-	[ "$status" = 1 ] && [[ $output == *'mode:'*'not built yet'* ]]
 }
 
 @test "a file that cannot be written: said, the old one whole, and well again by itself" {

@@ -15,14 +15,14 @@ static struct guard_conf conf;
 static struct guard_facts facts;
 static struct guard_host hosts[400];
 static enum verdict verdicts[400];
-static bool latch;
+static struct guard_latch latch;
 
 static int up(void **unused)
 {
 	(void)unused;
 	guard_judge(&conf, NULL);
 	facts = (struct guard_facts){ .now = NOW, .fresh = 1 };
-	latch = false;
+	latch = (struct guard_latch){ 0 };
 	for (size_t i = 0; i < 400; i++)
 		hosts[i] = (struct guard_host){ .name = "h", .on = true };
 	return 0;
@@ -72,13 +72,13 @@ static void many_at_once_latch_the_breaker_until_a_person_comes(void **unused)
 	(void)unused;
 	wish_off(81);
 	assert_int_equal(decide(400), 0);
-	assert_true(latch);
+	assert_true(latch.set);
 	wish_off(400);
 	for (size_t i = 1; i < 400; i++)
 		hosts[i].wish = 0;
 	assert_int_equal(decide(400), 0);
 	assert_int_equal(verdicts[0], GUARD_LATCHED);
-	latch = false;
+	latch.set = false;
 	assert_int_equal(decide(400), 1);
 }
 
@@ -127,7 +127,7 @@ static void off_lets_all_through(void **unused)
 	facts.fresh = 0;
 	wish_off(400);
 	assert_int_equal(decide(400), 400);
-	assert_false(latch);
+	assert_false(latch.set);
 }
 
 /* Whatever is wished, the promises hold. */
@@ -142,7 +142,7 @@ static void promises_hold(void **unused)
 		conf.max_off = rand_r(&seed) % 100 / 100.0;
 		conf.rate = rand_r(&seed) % 100 / 100.0;
 		conf.min_on = rand_r(&seed) % 20;
-		latch = false;
+		latch = (struct guard_latch){ 0 };
 		for (size_t i = 0; i < n; i++) {
 			bool is_off = rand_r(&seed) % 4 == 0;
 
@@ -161,7 +161,7 @@ static void promises_hold(void **unused)
 		assert_true(passed == 0 || off + passed <= (max < 1 ? 1 : max));
 		max = (size_t)(conf.rate * (double)n + 1e-9);
 		assert_true(passed == 0 || recent + passed <= (max < 1 ? 1 : max));
-		assert_true(!latch || passed == 0);
+		assert_true(!latch.set || passed == 0);
 	}
 }
 
