@@ -513,9 +513,10 @@ static struct folder *find(struct folder *f, const char *path, const char **name
 		if (f->dropped || !folder_path(f, at))
 			continue;
 		len = strlen(at);
+		if (strncmp(path, at, len) != 0 || (path[len] != '\0' && path[len] != '/'))
+			continue;
 		*name = path[len] == '/' ? path + len + 1 : NULL;
-		if (strncmp(path, at, len) == 0 && (path[len] == '\0' || path[len] == '/'))
-			return f;
+		return f;
 	}
 	return NULL;
 }
