@@ -47,11 +47,16 @@ static size_t text_bytes(const char *s)
 	return s != NULL ? strlen(s) + 1 : 0;
 }
 
-static size_t bytes_behind(const struct sat_event *ev)
-{
-	size_t n = text_bytes(ev->host) + text_bytes(ev->service) + text_bytes(ev->state) +
-		   text_bytes(ev->description);
+/* What the four texts have, each with its NUL; 0: nil. */
+struct sizes { size_t host, service, state, description; };
 
+static size_t bytes_behind(const struct sat_event *ev, struct sizes *s)
+{
+	size_t n;
+
+	*s = (struct sizes){ text_bytes(ev->host), text_bytes(ev->service), text_bytes(ev->state),
+			     text_bytes(ev->description) };
+	n = s->host + s->service + s->state + s->description;
 	for (uint32_t i = 0; i < ev->n_tags; i++)
 		n += sizeof(char *) + text_bytes(ev->tags[i]);
 	for (uint32_t i = 0; i < ev->n_attrs; i++)
@@ -62,21 +67,19 @@ static size_t bytes_behind(const struct sat_event *ev)
 	return n;
 }
 
-static const char *lay_text(char **at, const char *s)
+static inline const char *lay_text(char **at, const char *s, size_t n)
 {
 	char *p = *at;
-	size_t n;
 
 	if (s == NULL)
 		return NULL;
-	n = strlen(s) + 1;
 	memcpy(p, s, n);
 	*at = p + n;
 	return p;
 }
 
 /* Arrays first, for their alignment, then the strings. */
-static void lay(struct event *to, const struct sat_event *from)
+static void lay(struct event *to, const struct sat_event *from, const struct sizes *s)
 {
 	const char **tags = (const char **)((char *)to + EVENT_LASTING);
 	struct sat_attr *attrs = (struct sat_attr *)(tags + from->n_tags);
@@ -84,26 +87,27 @@ static void lay(struct event *to, const struct sat_event *from)
 	struct sat_event *ev = &to->pub;
 
 	*ev = *from;
-	ev->host = lay_text(&at, from->host);
-	ev->service = lay_text(&at, from->service);
-	ev->state = lay_text(&at, from->state);
-	ev->description = lay_text(&at, from->description);
+	ev->host = lay_text(&at, from->host, s->host);
+	ev->service = lay_text(&at, from->service, s->service);
+	ev->state = lay_text(&at, from->state, s->state);
+	ev->description = lay_text(&at, from->description, s->description);
 	for (uint32_t i = 0; i < from->n_tags; i++)
-		tags[i] = lay_text(&at, from->tags[i]);
+		tags[i] = lay_text(&at, from->tags[i], text_bytes(from->tags[i]));
 	for (uint32_t i = 0; i < from->n_attrs; i++) {
-		attrs[i].key = lay_text(&at, from->attrs[i].key);
-		attrs[i].value = lay_text(&at, from->attrs[i].value);
+		attrs[i].key = lay_text(&at, from->attrs[i].key, text_bytes(from->attrs[i].key));
+		attrs[i].value = lay_text(&at, from->attrs[i].value, text_bytes(from->attrs[i].value));
 	}
 	ev->tags = from->n_tags != 0 ? tags : NULL;
 	ev->attrs = from->n_attrs != 0 ? attrs : NULL;
 #if SAT_ABI_MINOR >= 1u
-	ev->test_tail = lay_text(&at, from->test_tail);
+	ev->test_tail = lay_text(&at, from->test_tail, text_bytes(from->test_tail));
 #endif
 }
 
 struct event *event_copy(const struct sat_event *from)
 {
 	struct sat_event wide;
+	struct sizes sizes;
 	struct event *ev;
 	size_t room;
 
@@ -111,7 +115,7 @@ struct event *event_copy(const struct sat_event *from)
 		widen(&wide, from);
 		from = &wide;
 	}
-	room = bytes_behind(from);
+	room = bytes_behind(from, &sizes);
 	ev = malloc(EVENT_LASTING + room);
 	if (ev == NULL) {
 		self_add(SELF_NO_MEMORY, 1);
@@ -120,7 +124,7 @@ struct event *event_copy(const struct sat_event *from)
 	ev->refs = 1;
 	ev->hops = 0;
 	ev->room = (uint32_t)room;
-	lay(ev, from);
+	lay(ev, from, &sizes);
 	return ev;
 }
 
@@ -144,6 +148,24 @@ static bool borrows(const struct sat_event *from, const struct event *into)
 	return false;
 }
 
+/* What lies behind an event but for its four texts. */
+static bool same_rest(const struct sat_event *a, const struct sat_event *b)
+{
+	if (a->n_tags != b->n_tags || a->n_attrs != b->n_attrs)
+		return false;
+	for (uint32_t i = 0; i < a->n_tags; i++)
+		if (!same_text(a->tags[i], b->tags[i]))
+			return false;
+	for (uint32_t i = 0; i < a->n_attrs; i++)
+		if (!same_text(a->attrs[i].key, b->attrs[i].key) || !same_text(a->attrs[i].value, b->attrs[i].value))
+			return false;
+#if SAT_ABI_MINOR >= 1u
+	if (!same_text(a->test_tail, b->test_tail))
+		return false;
+#endif
+	return true;
+}
+
 static void renew(struct sat_event *to, const struct sat_event *from)
 {
 	to->has = from->has;
@@ -152,38 +174,35 @@ static void renew(struct sat_event *to, const struct sat_event *from)
 	to->metric = from->metric;
 }
 
-static bool no_lists(const struct sat_event *a, const struct sat_event *b)
-{
-	return (a->n_tags | a->n_attrs | b->n_tags | b->n_attrs) == 0;
-}
-
 /* Mostly nothing but numbers has changed. */
 bool event_refill(struct event *into, const struct sat_event *from)
 {
 	const struct sat_event *was = &into->pub;
+	struct sizes sizes;
 
 	if (into->refs != 1 || from->size != sizeof(*from))
 		return false;
-	if (no_lists(was, from) && same_text(was->service, from->service) && same_text(was->host, from->host) &&
-	    same_text(was->state, from->state) && same_text(was->description, from->description)) {
+	if (same_text(was->service, from->service) && same_text(was->host, from->host) &&
+	    same_text(was->state, from->state) && same_text(was->description, from->description) &&
+	    same_rest(was, from)) {
 		renew(&into->pub, from);
 		return true;
 	}
-	if (bytes_behind(from) > into->room || borrows(from, into))
+	if (bytes_behind(from, &sizes) > into->room || borrows(from, into))
 		return false;
-	lay(into, from);
+	lay(into, from, &sizes);
 	return true;
 }
 
 /* Without strlen() and strcmp(): 50 instructions. */
 bool event_renew(struct event *into, const struct event *from)
 {
-	const struct sat_event *was = &into->pub;
+	const struct sat_event *was = &into->pub, *ev = &from->pub;
 
-	if (into->refs != 1 || !no_lists(was, &from->pub) || was->description != NULL ||
-	    from->pub.description != NULL || !event_has(into, was->state, from->pub.state, from->state_len))
-		return event_refill(into, &from->pub);
-	renew(&into->pub, &from->pub);
+	if (into->refs != 1 || !event_has(into, was->state, ev->state, from->state_len) ||
+	    !event_has(into, was->description, ev->description, from->description_len) || !same_rest(was, ev))
+		return event_refill(into, ev);
+	renew(&into->pub, ev);
 	return true;
 }
 

@@ -21,7 +21,7 @@ struct event {
 	_Alignas(8) struct event *kept;	/* its lasting copy, a reference of ours */
 	struct event *next;	/* kept, too: the list that events_settle() ends */
 	/* Of a message's event, by which the index finds its entry; 0 where the text is nil. */
-	uint32_t hash, host_len, service_len, state_len;
+	uint32_t hash, host_len, service_len, state_len, description_len;
 };
 #define EVENT_LASTING offsetof(struct event, kept)
 

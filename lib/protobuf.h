@@ -13,11 +13,26 @@ enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
 struct span { uint8_t *p, *end; };
 
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return w;
+}
+
 /* Where it ends, or NULL.  Takes no span, which would then have to lie in memory. */
 static uint8_t *varint_long(uint8_t *p, const uint8_t *end, uint64_t *v)
 {
-	uint64_t x = 0;
+	uint64_t x = 0, last = end - p >= 8 ? ~load64(p) & UINT64_C(0x8080808080808080) : 0;
 
+	if (last != 0) {	/* up to 8 bytes at once, 7 bits of each: times have 5 */
+		x = load64(p) & (last ^ (last - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+		x = (x & UINT64_C(0x007f007f007f007f)) | (x & UINT64_C(0x7f007f007f007f00)) >> 1;
+		x = (x & UINT64_C(0x00003fff00003fff)) | (x & UINT64_C(0x3fff00003fff0000)) >> 2;
+		*v = (x & UINT64_C(0x000000000fffffff)) | (x & UINT64_C(0x0fffffff00000000)) >> 4;
+		return p + __builtin_ctzll(last) / 8 + 1;
+	}
 	for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
 		uint8_t c = *p++;
 
@@ -94,14 +109,6 @@ static inline bool skip(struct span *s, uint64_t tag)
 static inline uint64_t zeroes(uint64_t w)
 {
 	return (w - UINT64_C(0x0101010101010101)) & ~w & UINT64_C(0x8080808080808080);
-}
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return w;
 }
 
 static inline uint64_t load32(const uint8_t *p)

@@ -27,23 +27,31 @@ enum {
 	EVENT_TTL = 8 << 3 | FIXED32, EVENT_ATTR = 9 << 3 | BYTES, EVENT_MICROS = 10 << 3 | VARINT,
 	EVENT_SINT64 = 13 << 3 | VARINT, EVENT_D = 14 << 3 | FIXED64, EVENT_F = 15 << 3 | FIXED32,
 };
+enum { STATE = 2, SERVICE, HOST, DESCRIPTION, TEXTS };	/* by their fields' numbers */
 enum { ATTR_KEY = 1 << 3 | BYTES, ATTR_VALUE = 2 << 3 | BYTES };
 
-struct decoder {
-	struct arena *arena;
-	uint8_t **nuls;			/* where this event's tags and attributes end */
-	uint32_t n_nuls, room;
-	uint8_t *few[NULS];
-};
-
-/* One event while it is read. */
-struct raw {
-	struct span host, service, state, description;	/* p NULL: nil */
-	struct span over_host, over_service, over_state, over_description;	/* attributes of that name */
+/* What few events have, while one is read. */
+struct rare {
+	struct span over[TEXTS];	/* attributes of a text's name: it is theirs */
 	const char **tags;
 	struct sat_attr *attrs;
 	uint32_t n_tags, n_attrs, room_tags, room_attrs;
+	uint32_t n_nuls;
+};
+
+struct decoder {
+	struct arena *arena;
+	struct rare rare;
+	uint8_t **nuls;			/* where this event's tags and attributes end */
+	uint32_t room;
+	uint8_t *few[NULS];
+};
+
+/* One event while it is read.  Nothing is called with its address, so that it may lie in registers. */
+struct raw {
+	struct span text[TEXTS];	/* p NULL: nil */
 	uint32_t seen;			/* enum seen */
+	bool rare;			/* the decoder's rare is this event's */
 	int64_t seconds, micros, sint64;
 	double d;
 	float f, ttl;
@@ -68,13 +76,13 @@ static int more_nuls(struct decoder *d)
 
 	if (nuls == NULL)
 		return -ENOMEM;
-	memcpy(nuls, d->nuls, d->n_nuls * sizeof(*nuls));
+	memcpy(nuls, d->nuls, d->rare.n_nuls * sizeof(*nuls));
 	d->nuls = nuls;
 	d->room *= 2;
 	return 0;
 }
 
-static inline bool text(struct span *s, struct span *to)
+static inline __attribute__((always_inline)) bool text(struct span *s, struct span *to)
 {
 	struct span inside;
 
@@ -88,9 +96,9 @@ static inline bool text(struct span *s, struct span *to)
 
 static int keep_string(struct decoder *d, struct span s, const char **to)
 {
-	if (d->n_nuls == d->room && more_nuls(d) != 0)
+	if (d->rare.n_nuls == d->room && more_nuls(d) != 0)
 		return -ENOMEM;
-	d->nuls[d->n_nuls++] = s.end;
+	d->nuls[d->rare.n_nuls++] = s.end;
 	*to = (const char *)s.p;
 	return 0;
 }
@@ -113,8 +121,10 @@ static int grow(struct arena *a, void *array, uint32_t n, uint32_t *room, size_t
 	return 0;
 }
 
-static int tag(struct decoder *d, struct span s, struct raw *r)
+static int tag(struct decoder *d, struct span s)
 {
+	struct rare *r = &d->rare;
+
 	if (grow(d->arena, &r->tags, r->n_tags, &r->room_tags, sizeof(*r->tags)) != 0)
 		return -ENOMEM;
 	return keep_string(d, s, &r->tags[r->n_tags++]);
@@ -127,18 +137,19 @@ static bool is(struct span s, const char *name, size_t n)
 #define IS(s, name) is(s, name, sizeof(name) - 1)
 
 /* As Riemann has it: an attribute may override a text, never another field. */
-static int apply_attr(struct decoder *d, struct raw *r, struct span key, struct span value)
+static int apply_attr(struct decoder *d, struct span key, struct span value)
 {
-	struct span *over = IS(key, "host") ? &r->over_host : IS(key, "service") ? &r->over_service :
-		IS(key, "state") ? &r->over_state : IS(key, "description") ? &r->over_description : NULL;
+	struct rare *r = &d->rare;
+	int over = IS(key, "host") ? HOST : IS(key, "service") ? SERVICE : IS(key, "state") ? STATE :
+		IS(key, "description") ? DESCRIPTION : 0;
 	struct sat_attr *attr;
 
 	if (IS(key, "tags") || IS(key, "time") || IS(key, "ttl") || IS(key, "metric"))
 		return 0;
 	if (value.p == NULL)
 		value = (struct span){ key.end, key.end };	/* the empty string */
-	if (over != NULL) {
-		*over = value;
+	if (over != 0) {
+		r->over[over] = value;
 		return 0;
 	}
 	if (grow(d->arena, &r->attrs, r->n_attrs, &r->room_attrs, sizeof(*attr)) != 0)
@@ -149,7 +160,7 @@ static int apply_attr(struct decoder *d, struct raw *r, struct span key, struct 
 	return keep_string(d, value, &attr->value);
 }
 
-static int attribute(struct decoder *d, struct span in, struct raw *r)
+static int attribute(struct decoder *d, struct span in)
 {
 	struct span key = { 0 }, value = { 0 };
 	uint64_t what;
@@ -160,7 +171,7 @@ static int attribute(struct decoder *d, struct span in, struct raw *r)
 		if (!(what == ATTR_KEY ? text(&in, &key) : what == ATTR_VALUE ? text(&in, &value) : skip(&in, what)))
 			return -EBADMSG;
 	}
-	return key.p != NULL ? apply_attr(d, r, key, value) : -EBADMSG;
+	return key.p != NULL ? apply_attr(d, key, value) : -EBADMSG;
 }
 
 static inline bool number(struct span *s, struct raw *r, uint32_t seen, int64_t *to)
@@ -180,36 +191,48 @@ static inline bool real(struct span *s, struct raw *r, uint32_t seen, void *to, 
 	return fixed(s, to, size);
 }
 
-/* What few events have, or a field that nobody asked for. */
-static int read_rare(struct decoder *d, struct span *s, uint64_t what, struct raw *r)
+/* By hand, since for this gcc would take a rep stos, which is slower than all the rest. */
+static inline void begin_rare(struct rare *r)
+{
+	r->over[HOST].p = r->over[SERVICE].p = r->over[STATE].p = r->over[DESCRIPTION].p = NULL;
+	r->n_tags = r->n_attrs = r->room_tags = r->room_attrs = r->n_nuls = 0;
+}
+
+/* A tag, an attribute, or a field that nobody asked for: where it ends. */
+static __attribute__((noinline)) uint8_t *read_rare(struct decoder *d, struct span s, uint64_t what, bool first, int *rc)
 {
 	struct span in;
 
-	switch (what) {
-	case EVENT_TAG:
-		return text(s, &in) ? tag(d, in, r) : -EBADMSG;
-	case EVENT_ATTR:
-		return bytes(s, &in) ? attribute(d, in, r) : -EBADMSG;
-	default:
-		return skip(s, what) ? 0 : -EBADMSG;
-	}
+	if (first)
+		begin_rare(&d->rare);
+	*rc = -EBADMSG;
+	if (what == EVENT_TAG)
+		*rc = text(&s, &in) ? tag(d, in) : -EBADMSG;
+	else if (what == EVENT_ATTR)
+		*rc = bytes(&s, &in) ? attribute(d, in) : -EBADMSG;
+	else if (skip(&s, what))
+		*rc = 0;
+	return s.p;
 }
 
-static int read_event(struct decoder *d, struct span s, struct raw *r)
+static inline __attribute__((always_inline)) int read_event(struct decoder *d, struct span s, struct raw *r)
 {
-	struct span rest;
+	struct span in;
 	uint64_t what;
 	bool good = true;
 	int rc;
 
-	while (good && s.p < s.end) {
+	while (s.p < s.end) {
 		if (!varint(&s, &what))
 			return -EBADMSG;
 		switch (what) {
-		case EVENT_HOST:	good = text(&s, &r->host); break;
-		case EVENT_SERVICE:	good = text(&s, &r->service); break;
-		case EVENT_STATE:	good = text(&s, &r->state); break;
-		case EVENT_DESCRIPTION:	good = text(&s, &r->description); break;
+		case EVENT_HOST:
+		case EVENT_SERVICE:
+		case EVENT_STATE:
+		case EVENT_DESCRIPTION:
+			good = text(&s, &in);
+			r->text[what >> 3] = in;
+			break;
 		case EVENT_TIME:	good = number(&s, r, SEEN_SECONDS, &r->seconds); break;
 		case EVENT_MICROS:	good = number(&s, r, SEEN_MICROS, &r->micros); break;
 		case EVENT_SINT64:	good = number(&s, r, SEEN_SINT64, &r->sint64); break;
@@ -217,14 +240,15 @@ static int read_event(struct decoder *d, struct span s, struct raw *r)
 		case EVENT_F:		good = real(&s, r, SEEN_F, &r->f, sizeof(r->f)); break;
 		case EVENT_TTL:		good = real(&s, r, SEEN_TTL, &r->ttl, sizeof(r->ttl)); break;
 		default:
-			rest = s;	/* so that s itself may stay in registers */
-			rc = read_rare(d, &rest, what, r);
+			s.p = read_rare(d, s, what, !r->rare, &rc);
+			r->rare = true;
 			if (rc != 0)
 				return rc;
-			s.p = rest.p;
 		}
+		if (!good)
+			return -EBADMSG;
 	}
-	return good ? 0 : -EBADMSG;
+	return 0;
 }
 
 static inline void set_metric(struct sat_event *ev, const struct raw *r)
@@ -256,8 +280,32 @@ static inline void set_time(struct sat_event *ev, const struct raw *r)
 	ev->has |= SAT_HAS_TIME;
 }
 
-static int set_rare(struct decoder *d, struct sat_event *ev, struct raw *r)
+/* A text with its NUL, now that what lay there has been read. */
+static inline const char *end_text(struct span s, uint32_t *len)
 {
+	*len = 0;
+	if (s.p == NULL)
+		return NULL;
+	*len = (uint32_t)(s.end - s.p);
+	*s.end = '\0';
+	return (const char *)s.p;
+}
+
+static int set_rare(struct decoder *d, struct event *to)
+{
+	struct rare *r = &d->rare;
+	struct sat_event *ev = &to->pub;
+
+	for (uint32_t i = 0; i < r->n_nuls; i++)
+		*d->nuls[i] = '\0';
+	if (r->over[HOST].p != NULL)
+		ev->host = end_text(r->over[HOST], &to->host_len);
+	if (r->over[SERVICE].p != NULL)
+		ev->service = end_text(r->over[SERVICE], &to->service_len);
+	if (r->over[STATE].p != NULL)
+		ev->state = end_text(r->over[STATE], &to->state_len);
+	if (r->over[DESCRIPTION].p != NULL)
+		ev->description = end_text(r->over[DESCRIPTION], &to->description_len);
 	if (r->n_tags != 0) {
 		ev->tags = r->tags;
 		ev->n_tags = r->n_tags;
@@ -272,56 +320,34 @@ static int set_rare(struct decoder *d, struct sat_event *ev, struct raw *r)
 	return 0;
 }
 
-/* By hand, since for this gcc would take a rep stos, which is slower than all the rest. */
-static inline void begin(struct raw *r)
-{
-	r->host.p = r->service.p = r->state.p = r->description.p = NULL;
-	r->over_host.p = r->over_service.p = r->over_state.p = r->over_description.p = NULL;
-	r->n_tags = r->n_attrs = r->room_tags = r->room_attrs = r->seen = 0;
-}
-
-/* A text with its NUL, now that what lay there has been read. */
-static inline const char *end_text(const struct span *s, const struct span *over, uint32_t *len)
-{
-	if (over->p != NULL)
-		s = over;
-	*len = 0;
-	if (s->p == NULL)
-		return NULL;
-	*len = (uint32_t)(s->end - s->p);
-	*s->end = '\0';
-	return (const char *)s->p;
-}
-
 static int event(struct decoder *d, struct span s, struct event *to)
 {
 	struct raw r;
 	struct sat_event *ev = &to->pub;
-	uint32_t len;
 	int rc;
 
-	begin(&r);
-	d->n_nuls = 0;
+	r.text[HOST].p = r.text[SERVICE].p = r.text[STATE].p = r.text[DESCRIPTION].p = NULL;
+	r.seen = 0;
+	r.rare = false;
 	rc = read_event(d, s, &r);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < d->n_nuls; i++)
-		*d->nuls[i] = '\0';
 	*ev = (struct sat_event){ .size = sizeof(*ev) };
-	ev->host = end_text(&r.host, &r.over_host, &to->host_len);
-	ev->service = end_text(&r.service, &r.over_service, &to->service_len);
-	ev->state = end_text(&r.state, &r.over_state, &to->state_len);
-	ev->description = end_text(&r.description, &r.over_description, &len);
+	ev->host = end_text(r.text[HOST], &to->host_len);
+	ev->service = end_text(r.text[SERVICE], &to->service_len);
+	ev->state = end_text(r.text[STATE], &to->state_len);
+	ev->description = end_text(r.text[DESCRIPTION], &to->description_len);
 	to->refs = to->hops = 0;
 	to->kept = to->next = NULL;
-	to->hash = hash_texts(ev->host, to->host_len, ev->service, to->service_len);
 	set_metric(ev, &r);
 	set_time(ev, &r);
 	if (r.seen & SEEN_TTL && r.ttl == r.ttl) {
 		ev->ttl = (double)r.ttl;
 		ev->has |= SAT_HAS_TTL;
 	}
-	return r.n_tags != 0 || r.n_attrs != 0 ? set_rare(d, ev, &r) : 0;
+	rc = r.rare ? set_rare(d, to) : 0;
+	to->hash = hash_texts(ev->host, to->host_len, ev->service, to->service_len);
+	return rc;
 }
 
 /* Judge the outermost layer, before anything in the message is changed. */

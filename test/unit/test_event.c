@@ -195,6 +195,47 @@ static void a_refill_takes_the_same_memory_where_it_may(void **unused)
 	sat_drop(&ev->pub);
 }
 
+/* Nothing, or one text, is another one; numbers are new each time. */
+static void what_is_the_same_is_not_laid_anew(void **unused)
+{
+	static const char *const other_tags[] = { "x", "z" };
+	static const struct sat_attr other_key[] = { { "a", "1" }, { "c", "2" } };
+	static const struct sat_attr other_value[] = { { "a", "1" }, { "b", "3" } };
+
+	(void)unused;
+	for (int change = 0; change < 16; change++) {
+		struct sat_event from = sample(), now = sample();
+		struct event *ev = event_copy(&from), *loan;
+		const char *state = ev->pub.state;
+		bool renew = change >= 8;
+
+		now.state = change % 8 == 1 ? "no" : now.state;
+		now.description = change % 8 == 2 ? "e" : change % 8 == 3 ? NULL : now.description;
+		now.tags = change % 8 == 4 ? other_tags : now.tags;
+		now.attrs = change % 8 == 5 ? other_key : change % 8 == 6 ? other_value : now.attrs;
+		now.host = change == 7 ? "g" : now.host;	/* a renewed one has the same names */
+		now.n_tags -= change == 15;
+		now.has = SAT_HAS_INT;
+		now.metric.i = change;
+		loan = event_loan(&arena, &now);
+		loan->state_len = 2;
+		loan->description_len = now.description != NULL ? 1 : 0;
+		assert_true(renew ? event_renew(ev, loan) : event_refill(ev, &now));
+		assert_int_equal(ev->pub.has, SAT_HAS_INT);
+		assert_int_equal(ev->pub.metric.i, change);
+		assert_string_equal(ev->pub.host, now.host);
+		assert_string_equal(ev->pub.state, now.state);
+		assert_true((ev->pub.description == NULL) == (now.description == NULL));
+		assert_int_equal(ev->pub.n_tags, now.n_tags);
+		assert_string_equal(ev->pub.tags[now.n_tags - 1], now.tags[now.n_tags - 1]);
+		assert_string_equal(ev->pub.attrs[1].key, now.attrs[1].key);
+		assert_string_equal(ev->pub.attrs[1].value, now.attrs[1].value);
+		if (change % 8 == 0)
+			assert_ptr_equal(ev->pub.state, state);
+		sat_drop(&ev->pub);
+	}
+}
+
 static void fields_are_found_by_name(void **unused)
 {
 	static const struct { const char *name; enum sat_kind kind; } all[] = {
@@ -289,6 +330,7 @@ int main(void)
 		TEST(names_are_the_same_whoever_has_measured_them),
 		TEST(an_older_modules_event_is_widened),
 		TEST(a_refill_takes_the_same_memory_where_it_may),
+		TEST(what_is_the_same_is_not_laid_anew),
 		TEST(fields_are_found_by_name),
 		TEST(an_int_is_no_double_and_nan_nothing),
 		TEST(age_is_past_the_ttl_strictly),

@@ -108,6 +108,37 @@ static void strings_end_where_the_next_field_begins(void **unused)
 	assert_int_equal(buf[0], 0x32);
 }
 
+/* A time of 1 to 10 bytes, with and without bytes behind it that could be read together with it. */
+static void numbers_of_any_length_are_read(void **unused)
+{
+	(void)unused;
+	for (unsigned bits = 0; bits < 64; bits++)
+		for (unsigned behind = 0; behind < 2; behind++)
+			for (unsigned padded = 0; padded < 2; padded++) {
+				uint64_t v = (UINT64_C(1) << bits) - (bits % 2), rest = v;
+				uint8_t field[32] = { 10 << 3 };
+				size_t n = 1;
+
+				for (; rest >= 0x80; rest >>= 7)
+					field[n++] = (uint8_t)(rest | 0x80);
+				field[n++] = (uint8_t)rest;
+				if (padded && n < 10) {		/* longer than it need be */
+					field[n - 1] |= 0x80;
+					field[n++] = 0;
+				}
+				for (unsigned i = 0; behind && i < 5; i++) {
+					field[n++] = 0x18;	/* a field of another type than service's */
+					field[n++] = 1;
+				}
+				assert_int_equal(decode_event(field, n), 0);
+				if ((int64_t)v < 0)
+					v = (uint64_t)-(INT64_C(1) << 62);
+				else if (v > UINT64_C(1) << 62)
+					v = UINT64_C(1) << 62;
+				assert_int_equal(msg.events[0].pub.time, (int64_t)v);
+			}
+}
+
 static void numbers_have_their_precedence(void **unused)
 {
 	const struct sat_event *ev;
@@ -356,6 +387,7 @@ int main(void)
 		cmocka_unit_test(empty_messages_and_unknown_fields),
 		cmocka_unit_test(malformed_messages_are_refused),
 		cmocka_unit_test(strings_end_where_the_next_field_begins),
+		cmocka_unit_test(numbers_of_any_length_are_read),
 		cmocka_unit_test(numbers_have_their_precedence),
 		cmocka_unit_test(attributes_are_sorted_and_may_override),
 		cmocka_unit_test(many_attributes_are_sorted),
