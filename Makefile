@@ -4,6 +4,7 @@
 # make demo       set up a fresh Debian 12, build, show the main job (ONCE=1: end by itself)
 # make test       set up a fresh Debian 12, build, run every test (SAN=asan|tsan: sanitized)
 # make fuzz       throw bytes at the parsers, SECONDS_EACH=20 (clang)
+# make soak       an hour of events, 10,000 a second: memory stays flat (some ten minutes)
 # make bench      measure; make install DESTDIR=… PREFIX=…; make clean
 
 PREFIX     ?= /usr/local
@@ -124,6 +125,9 @@ demo:
 bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
 
+soak: all $(BENCHES)
+	@O=$(O) test/soak.sh
+
 # Objects of their own, since libFuzzer wants them instrumented.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -154,7 +158,7 @@ clean:
 	$(RM) -r build build-*
 
 FORCE:
-.PHONY: all setup test check demo bench fuzz install clean FORCE
+.PHONY: all setup test check demo bench soak fuzz install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifeq ($(V),)

@@ -100,3 +100,9 @@ replayed() {
 		replayed "" "$op" | cmp "$T/once" -
 	done < <(table)
 }
+
+@test "twenty minutes of events leave memory flat; make soak has an hour of ten times as many" {
+	run "$ROOT/test/soak.sh" 1200 1000 200
+	echo "$output"
+	[ "$status" = 0 ]
+}
