@@ -244,6 +244,11 @@ bool sat_same_names(const struct sat_event *a, const struct sat_event *b)
 	return same_text(a->service, b->service) && same_text(a->host, b->host);
 }
 
+bool sat_text_is(const struct sat_event *ev, const char *text, const char *name, size_t len)
+{
+	return event_text_len(ev, text) == len && same_bytes(text, name, len);
+}
+
 uint32_t sat_names_hash(const struct sat_event *ev)
 {
 	const struct event *loan = event_of(ev);

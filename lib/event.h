@@ -60,6 +60,20 @@ static inline struct event *event_of(const struct sat_event *ev)
 	return (struct event *)(uintptr_t)ev;
 }
 
+/* The length of a text of an event, which is known of a message's. */
+static inline size_t event_text_len(const struct sat_event *ev, const char *text)
+{
+	const struct event *loan = event_of(ev);
+
+	if (loan->refs == 0 && loan->hash != 0) {
+		if (text == ev->host)
+			return loan->host_len;
+		if (text == ev->service)
+			return loan->service_len;
+	}
+	return strlen(text);
+}
+
 enum event_field { FIELD_HOST = 1, FIELD_SERVICE, FIELD_STATE, FIELD_DESCRIPTION, FIELD_METRIC,
 	FIELD_TAGS, FIELD_TIME, FIELD_TTL, FIELD_ATTR };
 

@@ -261,21 +261,23 @@ static struct fork *look_up(const struct forks *t, const void *key, uint32_t len
 	return NULL;
 }
 
+static bool is_of(const struct fork *f, const char *text, size_t len)
+{
+	return f->text != NULL && f->key_len == HEAD + len + 1 && same_bytes(f->text, text, len);
+}
+
 /* Events of one host mostly come in a row. */
-struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text)
+struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text, size_t len)
 {
 	const struct forks *t = *fork_slot(in, owner);
 	struct fork *f = t != NULL ? t->newest : NULL;
 	uint32_t hash;
-	size_t len;
 
-	if (f == NULL || (f->text != NULL && strcmp(f->text, text) == 0))
+	if (f == NULL || is_of(f, text, len))
 		return f;
-	len = strlen(text);
 	hash = hash_bytes(text, len);
 	for (f = t->slots[hash & (t->size - 1)]; f != NULL; f = f->chain)
-		if (f->hash == hash && f->text != NULL && f->key_len == HEAD + len + 1 &&
-		    memcmp(f->text, text, len) == 0)
+		if (f->hash == hash && is_of(f, text, len))
 			return f;
 	return NULL;
 }

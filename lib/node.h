@@ -114,7 +114,8 @@ struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key
 int fork_open_state(struct fork *f, struct node *n);
 uint32_t fork_key(unsigned char *to, size_t room, const struct sat_value *v);	/* its bytes; 0: no room */
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len);
-struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text);	/* NULL: none yet */
+/* The one of a text of len bytes; NULL: none yet. */
+struct fork *fork_of_text(const struct node *owner, struct fork *in, const char *text, size_t len);
 void fork_touch(struct fork *f, const struct sat_event *ev);
 void fork_free(struct fork *f);		/* with all below it; closes their states */
 void fork_renew(struct fork *f, struct node *n);	/* what it knew was refused: as if just opened */

@@ -199,14 +199,23 @@ void sat_pass_event(const struct sat_at *at, int branch, const struct sat_event 
 	sat_pass(at, branch, &(struct sat_item){ &ev, 1, false });
 }
 
+/* That of one text, which mostly is the event's own.  NULL: it is another key, or not there yet. */
+static struct fork *fork_known(const struct sat_at *at, const struct sat_item *item,
+			       const struct sat_value *keys, uint32_t n)
+{
+	size_t len;
+
+	if (n != 1 || keys->kind != SAT_TEXT)
+		return NULL;
+	len = item->n != 0 ? event_text_len(item->evs[0], keys->text) : strlen(keys->text);
+	return fork_of_text(at->node, at->fork, keys->text, len);
+}
+
 static int fork_of(const struct sat_at *at, const struct sat_value *keys, uint32_t n, struct fork **f)
 {
 	unsigned char key[4096];
 	uint32_t len = 0;
 
-	*f = n == 1 && keys->kind == SAT_TEXT ? fork_of_text(at->node, at->fork, keys->text) : NULL;
-	if (*f != NULL)
-		return 0;
 	for (uint32_t i = 0; i < n && i < KEYS; i++) {
 		uint32_t more = fork_key(key + len, sizeof(key) - len, &keys[i]);
 
@@ -228,7 +237,8 @@ void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *i
 		sat_pass(at, branch, item);
 		return;
 	}
-	rc = fork_of(at, keys, n, &in.fork);
+	in.fork = fork_known(at, item, keys, n);
+	rc = in.fork != NULL ? 0 : fork_of(at, keys, n, &in.fork);
 	if (rc != 0) {
 		failed(at, rc, item);
 		return;

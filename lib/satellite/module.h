@@ -137,6 +137,8 @@ SAT_API uint64_t sat_hash(uint64_t h, const char *text);
  * (a: one that was kept, b: one that came, if it is to be quick), and a hash as above. */
 SAT_API bool sat_same_names(const struct sat_event *a, const struct sat_event *b);
 SAT_API uint32_t sat_names_hash(const struct sat_event *ev);
+/* Whether a text of such an event, its host or another, is this name of len bytes. */
+SAT_API bool sat_text_is(const struct sat_event *ev, const char *text, const char *name, size_t len);
 
 /* Keep an event past the call that brought it: another reference to the one
  * lasting copy.  NULL: out of memory, counted. */

@@ -54,16 +54,23 @@ static struct host **bucket_of(const struct whitelist *wl, const char *name)
 	return &wl->buckets[sat_hash(0, name) & (wl->n_buckets - 1)];
 }
 
-/* A slave sends the events of its host in a row, and each event asks for it more than once. */
 struct host *hosts_find(struct whitelist *wl, const char *name)
+{
+	struct host *h = wl->n_buckets == 0 ? NULL : *bucket_of(wl, name);
+
+	while (h != NULL && strcmp(h->name, name) != 0)
+		h = h->bucket;
+	return h;
+}
+
+/* A slave sends the events of its host in a row, and each event asks for it more than once. */
+struct host *hosts_of(struct whitelist *wl, const struct sat_event *ev)
 {
 	struct host *h = wl->recent;
 
-	if (h != NULL && strcmp(h->name, name) == 0)
+	if (h != NULL && sat_text_is(ev, ev->host, h->name, h->name_len))
 		return h;
-	h = wl->n_buckets == 0 ? NULL : *bucket_of(wl, name);
-	while (h != NULL && strcmp(h->name, name) != 0)
-		h = h->bucket;
+	h = hosts_find(wl, ev->host);
 	if (h != NULL)
 		wl->recent = h;
 	return h;
@@ -98,6 +105,7 @@ struct host *hosts_get(struct whitelist *wl, const char *name)
 	if (h == NULL)
 		return NULL;
 	strcpy(h->name, name);
+	h->name_len = strlen(name);
 	at = bucket_of(wl, name);
 	h->bucket = *at;
 	*at = h;

@@ -108,7 +108,7 @@ static int event_item(const struct sat_at *at, struct def *d, const struct sat_i
 
 		if (ev->host == NULL || ev->service == NULL)
 			return sat_fail(at, -EINVAL, "an event without host or service is none of a record");
-		h = hosts_find(d->wl, ev->host);
+		h = hosts_of(d->wl, ev);
 		silence_heard(h, ev);
 		rc = wishes_event(d->wl, h, ev, keep);
 	}

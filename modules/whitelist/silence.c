@@ -47,7 +47,7 @@ static void indexed(void *state, const char *topic, const struct sat_item *item)
 	(void)topic;
 	for (uint32_t i = 0; i < item->n; i++)
 		if (item->evs[i]->host != NULL)
-			silence_heard(hosts_find(state, item->evs[i]->host), item->evs[i]);
+			silence_heard(hosts_of(state, item->evs[i]), item->evs[i]);
 }
 
 /* Lately: within half the time after which a host counts as silent. */

@@ -70,6 +70,7 @@ struct host {
 	/* silence */
 	bool heard_ever;
 	int64_t heard;			/* clock */
+	size_t name_len;
 	char name[];
 };
 
@@ -100,7 +101,7 @@ struct whitelist {
 	enum { NEW_ON, NEW_OFF, NEW_TESTS } new_agents;
 	/* hosts */
 	struct host **buckets, *first, *last;
-	struct host *recent;		/* the one that was found last, or NULL */
+	struct host *recent;		/* the one that an event was of last, or NULL */
 	size_t n_buckets, n_all, n_hosts, n_on;
 	struct mirror { struct whitelist *wl; enum mirrored of; bool on, synced; } mirrors[OF_N];
 	bool synced, settled;		/* now; ever */
@@ -159,6 +160,7 @@ struct whitelist {
 bool name_legal(const char *name);
 bool name_like(const char *pattern, const char *name);	/* % is any run, _ any byte */
 struct host *hosts_find(struct whitelist *wl, const char *name);
+struct host *hosts_of(struct whitelist *wl, const struct sat_event *ev);	/* an event of the host's, with a host */
 struct host *hosts_get(struct whitelist *wl, const char *name);	/* made if need be; NULL: no memory, or too many */
 void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_t version);	/* takes rec */
 void hosts_gone(struct whitelist *wl, struct host *h);

@@ -145,6 +145,12 @@ static void names_are_the_same_whoever_has_measured_them(void **unused)
 			assert_int_equal(sat_same_names(kept, &loan->pub), same);
 			assert_int_equal(sat_same_names(kept, &edit->pub), same);
 			assert_int_equal(sat_names_hash(&edit->pub), sat_names_hash(&loan->pub));
+			if (texts[i] != NULL && texts[j % N] != NULL) {
+				size_t len = strlen(texts[i]);
+
+				assert_int_equal(sat_text_is(&loan->pub, texts[j % N], texts[i], len), j % N == i);
+				assert_int_equal(sat_text_is(&edit->pub, texts[j % N], texts[i], len), j % N == i);
+			}
 			kept = sat_keep_over(kept, &loan->pub);
 			assert_true(sat_same_names(kept, &edit->pub));
 			assert_string_equal(kept->state, "bad");
