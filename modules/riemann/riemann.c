@@ -385,7 +385,11 @@ static void answer(void *arg, const void *p, size_t n)
 	if (d->out.full)	/* out of memory */
 		conn_close(c);
 	flush(c);
-	if (!c->writing && !c->closing)
+	if (c->closing)
+		return;
+	if (c->writing)
+		settle(c);	/* now it is we who wait */
+	else
 		go_on(c);
 }
 

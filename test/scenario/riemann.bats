@@ -164,6 +164,19 @@ peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 	stops "$PID"
 }
 
+# Its answer is ready some turns later, when nothing of it is read any more.
+@test "who does not read an answer that took its time is turned out, too" {
+	door 'stall-timeout = 1;'
+	"$BUILD/test/bench/load" "$PORT" 4 4 100 100000 1 >"$T/load"
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	ask true >&5
+	until_true 15 counted timed-out 1
+	exec 5>&-
+	counted connections 0
+	[ "$(frames "$EVENT" | talk)" = $OK ]
+	stops "$PID"
+}
+
 # turn: the longest turn of the loop that its counters tell of, in microseconds.
 turn() { get "http://127.0.0.1:$HTTP/status" | jq -r '.counters["longest-turn"]'; }
 calm() { [ "$(turn)" -lt 20000 ]; }
