@@ -190,10 +190,14 @@ static int asked(struct session *s, int rc)
 	return 0;
 }
 
+/*
+ * The library's own state may be ahead of what its thread has told us; and its
+ * zoo_amulti() frees what it never set where it finds the session expired.
+ */
 static bool ready(struct session *s, struct request *r)
 {
 	r->session = s;
-	return s->state == SESSION_CONNECTED;
+	return s->state == SESSION_CONNECTED && is_unrecoverable(s->zh) == ZOK;
 }
 
 int session_get(struct session *s, const char *path, struct request *r)
