@@ -20,6 +20,7 @@
 #include "options.h"
 #include "process.h"
 #include "query.h"
+#include "record.h"
 #include "replay.h"
 #include "show.h"
 #include "tls.h"
@@ -160,6 +161,7 @@ static int finish(int status)
 	engine_stop();
 	lead_end();
 	work_end();
+	record_end();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	if (process_close_loop(&loop) != 0)
 		status = 1;
@@ -208,6 +210,18 @@ static void save_now_and_then(uv_timer_t *timer)
 	save(true);
 }
 
+/* What begins with a setup, beyond its parts. */
+static void begin_with(const struct setup *s)
+{
+	size_t max;
+	char *path = top_record(s->top, &max);
+
+	vitals_every(s->tells);
+	if (!self_process.dry_run && record_use(path, max) != 0)
+		log_line(LOG_ERR, "record", "%s: %s", path, strerror(ENOMEM));
+	free(path);
+}
+
 static void reload(uv_signal_t *signal, int number)
 {
 	struct setup *next;
@@ -221,7 +235,7 @@ static void reload(uv_signal_t *signal, int number)
 	if (next != NULL && setup_open(next) == 0) {
 		open_log(next->top);
 		life_swap(next);
-		vitals_every(next->tells);
+		begin_with(next);
 		tls_reload();
 		self_add(SELF_RELOADS, 1);
 		log_line(LOG_NOTICE, NULL, "reloaded");
@@ -235,6 +249,7 @@ static void reload(uv_signal_t *signal, int number)
 static void settled(void)
 {
 	engine_run();
+	record_flush();
 	save(false);
 }
 
@@ -339,7 +354,7 @@ static int run(void)
 	}
 	open_handles();
 	life_swap(s);
-	vitals_every(s->tells);
+	begin_with(s);
 	load();
 	log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
 		 self_process.state_dir);

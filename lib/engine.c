@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "json.h"
+#include "record.h"
 #include "search.h"
 #include "self.h"
 #include "state.h"
@@ -105,8 +106,13 @@ int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host)
 
 int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
 {
+	int rc;
+
 	(void)self;
-	return engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
+	rc = engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
+	if (record_on && rc == 0 && !streams_pushing())
+		record_event(&queue.v[(queue.first + queue.n - 1) & (queue.size - 1)]->pub);
+	return rc;
 }
 
 size_t engine_waiting(void)
@@ -160,10 +166,13 @@ static void expired(void *arg, struct event *ev, const struct sat_event *was)
 
 static bool reap(void)
 {
+	int64_t before = self_get(SELF_EXPIRED);
 	bool more = index_reap(clock_steady(), live ? SLICE : UINT32_MAX, &message, expired, NULL);
 
 	events_settle();
 	arena_reset(&message);
+	if (record_on && self_get(SELF_EXPIRED) != before)
+		record_expire();
 	return more;
 }
 
@@ -448,6 +457,8 @@ static int push_all(struct wire_msg *m)
 			ev->pub.time = now;
 			ev->pub.has |= SAT_HAS_TIME;
 		}
+		if (record_on)
+			record_event(&ev->pub);
 		rc = push(ev);
 	}
 	index_expect(NULL, 0);
@@ -494,6 +505,8 @@ int sat_push(struct sat_self *self, const struct sat_event *from, char *error, s
 			ev->pub.time = clock_wall();
 		ev->pub.has |= SAT_HAS_TIME;
 		self_add(SELF_EVENTS, 1);
+		if (record_on)
+			record_event(&ev->pub);
 		rc = push(ev);
 	}
 	if (rc != 0)
@@ -570,13 +583,13 @@ int sat_index_delete(const struct sat_at *at, const struct sat_event *ev)
 struct saving { struct sat_buf file; char *path; };
 struct dump { struct sat_buf *file; struct sat_writer w; };
 
-static int record_fork(void *arg, const void *p, size_t n)
+static int save_fork(void *arg, const void *p, size_t n)
 {
 	state_record(arg, STATE_FORK, p, n);
 	return ((struct sat_buf *)arg)->full ? -ENOMEM : 0;
 }
 
-static int record_event(void *arg, const struct sat_event *ev)
+static int save_event(void *arg, const struct sat_event *ev)
 {
 	struct dump *d = arg;
 
@@ -593,9 +606,9 @@ int engine_dump(struct sat_buf *file)
 	struct dump d = { .file = file, .w = { .b = { .max = 32 << 20 } } };
 	int rc;
 
-	rc = index_search(NULL, record_event, &d);
+	rc = index_search(NULL, save_event, &d);
 	if (rc == 0 && streams != NULL)
-		rc = streams_save(streams, record_fork, file);
+		rc = streams_save(streams, save_fork, file);
 	sat_buf_free(&d.w.b);
 	return rc == 0 && file->full ? -ENOMEM : rc;
 }

@@ -35,6 +35,9 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_STORE_FAILED] = COUNTER("store-failed", .help = "changes that no store took, or nobody knows"),
 	[SELF_STORE_TIME] = COUNTER("store-time", .gauge = true,
 		.help = "microseconds until a store has answered, the mean of the last few"),
+	[SELF_RECORDED] = COUNTER("recorded", .help = "lines for the file of `record`"),
+	[SELF_RECORD_DROPPED] = COUNTER("record-dropped",
+		.help = "lines, or writes of many, that the file of `record` did not take in time"),
 	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
 };
 

@@ -57,6 +57,9 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("checks", SAT_ANY, .help = "what a slave looks at"),
 	SAT_OPTION("index", SAT_GROUP, .inner = index_options, .help = "the latest events"),
 	SAT_OPTION("leader", SAT_STRING, .help = "who acts: mesos, zookeeper, always"),
+	SAT_OPTION("record", SAT_STRING, .help = "file for the events that come in, as replay reads them"),
+	SAT_OPTION("record-max", SAT_INTEGER, .fallback = "268435456", .min = 65536, .max = 1e12,
+		   .help = "bytes of that file; the one before is kept as FILE.1"),
 	SAT_OPTION("self", SAT_GROUP, .inner = self_options, .help = "what it tells of itself"),
 	SAT_OPTION("log", SAT_GROUP, .inner = log_options, .help = "where the log goes"),
 	NULL
@@ -331,6 +334,19 @@ void top_index(const struct top *t, struct index_conf *c)
 	c->max = (size_t)sat_conf_integer(index, "max");
 	c->keep = sat_conf_strings(index, "keep-keys", NULL);
 	c->keep_all = c->keep[0] != NULL && c->keep[1] == NULL && strcmp(c->keep[0], "all") == 0;
+}
+
+char *top_record(const struct top *t, size_t *max)
+{
+	const char *path = sat_conf_string(t->root, "record");
+	char *full = NULL;
+
+	*max = (size_t)sat_conf_integer(t->root, "record-max");
+	if (path == NULL)
+		return NULL;
+	if (*path == '/')
+		return strdup(path);
+	return asprintf(&full, "%s/%s", sat_state_dir(), path) < 0 ? NULL : full;
 }
 
 int64_t top_self(const struct top *t, int64_t otherwise)

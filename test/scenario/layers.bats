@@ -9,7 +9,7 @@ cli cli_http
 vitals
 life process
 instance setup top replay
-engine topic
+engine topic record
 check probe
 stream node state push fork adopt keep
 index search
