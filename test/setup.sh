@@ -10,7 +10,7 @@ riemann-c-client nginx-light procps iproute2 socat sqlite3 openssl zookeeper pyt
 monitoring-plugins-basic perl"
 
 # Clients of others, which tests talk to: collectd, a browser, and node with packages from npm.
-CLIENTS="collectd-core chromium"
+CLIENTS="collectd-core libriemann-client-dev chromium"
 NPM="riemann@2.2.0 ws@8.23.0"
 if [ "${1:-}" != demo ]; then
 	PACKAGES="$PACKAGES $CLIENTS"

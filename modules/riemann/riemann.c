@@ -813,8 +813,10 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	}
 	d->self = self;
 	listen_at(d, sat_conf_string(conf, "host"), (int)sat_conf_integer(conf, "port"), false);
-	if (d->tls != NULL)
+	if (d->tls != NULL) {
 		listen_at(d, d->tls->host, d->tls->port, true);
+		d->tls->out.max = ANSWERS_MAX;		/* it takes turns with d->out */
+	}
 	d->limit = (uint32_t)sat_conf_integer(conf, "frame-limit");
 	d->answer_limit = (uint32_t)sat_conf_integer(conf, "answer-limit");
 	d->backlog = (int)sat_conf_integer(conf, "backlog");

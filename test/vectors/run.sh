@@ -53,13 +53,10 @@ same_when() {	# reload or restart
 }
 
 try() {	# CASE: a file with one case, marked
-	name=$(jq -r .name "$1")
+	eval "$(jq -r '@sh "name=\(.name) clojure=\(.clojure) config=\(.config)",
+		"loose=\(.unordered != null or (.clojure | test("coalesce|top")))"' "$1")"
 	: >"$dir/diff"
-	{
-		echo 'role = "slave"; modules = (); state-dir = "'"$dir"'";'
-		jq -r .config "$1"
-	} >"$dir/config"
-	loose=$(jq '.unordered != null or (.clojure | test("coalesce|top"))' "$1")
+	printf 'role = "slave"; modules = (); state-dir = "%s";\n%s\n' "$dir" "$config" >"$dir/config"
 	jq -c "$lines" "$1" | unmark >"$dir/steps"
 	jq -cS --argjson loose "$loose" "$theirs" "$1" >"$dir/wanted"
 	if "$build/satellite" replay --config "$dir/config" "$dir/steps" >"$dir/raw" 2>"$dir/log" &&
@@ -68,7 +65,7 @@ try() {	# CASE: a file with one case, marked
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
-		echo "FAIL $name: $(jq -r .clojure "$1")"
+		echo "FAIL $name: $clojure"
 		cat "$dir/log" "$dir/diff"
 	fi
 }
