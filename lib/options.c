@@ -41,7 +41,7 @@ void options_help(void)
 	     "  satellite --dry-run ...      run, but print what would be sent or done\n"
 	     "  satellite replay [--config FILE] [--reap] EVENTS   streams, over JSON lines\n"
 	     "  satellite module FILE.so [--names]   what a module has\n"
-	     "  satellite status | query Q | hosts | on HOST | off HOST | forget HOST | ...\n"
+	     "  satellite status | query Q | hosts | why HOST | on HOST | off HOST | ...\n"
 	     "                               talk to a running one; a wrong one lists them all\n"
 	     "\n"
 	     "  --config FILE     default: " SAT_SYSCONFDIR "/ROLE.cfg, or built-in defaults\n"

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "members.h"
 #include "whitelist.h"
 
 static int fail(struct sat_request *req, const char *fmt, ...) SAT_PRINTF(2);
@@ -22,60 +20,6 @@ static int fail(struct sat_request *req, const char *fmt, ...)
 	sat_buf_printf(&out, "%s\n", text);
 	sat_command_done(req, 1, &out);
 	return 0;
-}
-
-/* What a person said, and who that was, where the event tells. */
-struct word { char *text, *by; };
-
-static int word_member(void *arg, const struct member *m)
-{
-	struct word *w = arg;
-	char **to = m->key == NULL || m->kind != M_STRING ? NULL : strcmp(m->key, "description") == 0 ? &w->text :
-		    strcmp(m->key, "by") == 0 ? &w->by : NULL;
-
-	if (to != NULL && *to == NULL)
-		*to = member_text(m);
-	return 0;
-}
-
-static void until_print(int64_t until, struct sat_buf *out)
-{
-	time_t seconds = until / SAT_SECOND;
-	struct tm tm;
-	char text[64];
-
-	if (until != 0 && gmtime_r(&seconds, &tm) != NULL &&
-	    strftime(text, sizeof(text), "%Y-%m-%d %H:%MZ", &tm) > 0)
-		sat_buf_printf(out, ", until %s", text);
-}
-
-/* One line: whatever was said is shown as a line, too. */
-static void text_print(const char *text, struct sat_buf *out)
-{
-	for (; *text != '\0'; text++)
-		sat_buf_add(out, (unsigned char)*text < ' ' || *text == 0x7f ? " " : text, 1);
-}
-
-static void word_print(const struct record *rec, struct sat_buf *out)
-{
-	const struct rec_event *e = record_word(rec);
-	struct word w = { 0 };
-
-	sat_buf_printf(out, "a person said so");
-	if (e == NULL)
-		return;
-	members_read(e->text, strlen(e->text), word_member, &w);
-	if (w.by != NULL) {
-		sat_buf_printf(out, ", ");
-		text_print(w.by, out);
-	}
-	until_print(e->until, out);
-	if (w.text != NULL) {
-		sat_buf_printf(out, ": ");
-		text_print(w.text, out);
-	}
-	free(w.text);
-	free(w.by);
 }
 
 static void host_print(struct whitelist *wl, const struct host *h, struct sat_buf *out)
@@ -123,6 +67,16 @@ static int run_hosts(void *state, struct sat_request *req, int argc, const char 
 		return fail(req, "%s: not in the inventory", which);
 	}
 	sat_command_done(req, 0, &out);
+	return 0;
+}
+
+static int run_why(void *state, struct sat_request *req, int argc, const char *const *argv)
+{
+	bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
+
+	if (argc != 2 && !json)
+		return fail(req, "usage: satellite why HOST [--json]");
+	why_run(state, req, argv[1], json);
 	return 0;
 }
 
@@ -218,6 +172,7 @@ static int run_guard(void *state, struct sat_request *req, int argc, const char 
 
 const struct sat_command *const whitelist_commands[] = {
 	COMMAND("hosts", "hosts [on|off|all|HOST]", "list hosts, their state, and why", SAT_READ, run_hosts),
+	COMMAND("why", "why HOST [--json]", "what put a host in its state, and what would change it", SAT_READ, run_why),
 	COMMAND("on", "on HOST [--reason TEXT] [--ttl 7day]", "turn a host on", SAT_OPERATE, run_on),
 	COMMAND("off", "off HOST [--reason TEXT] [--ttl 7day]", "turn a host off", SAT_OPERATE, run_off),
 	COMMAND("guard", "guard [reset]", "what holds streams back from hosts; reset its breaker", SAT_OPERATE, run_guard),

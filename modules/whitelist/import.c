@@ -320,6 +320,14 @@ static void agents_heard(void *state, const char *topic, const struct sat_item *
 	import_consider(wl);
 }
 
+const char *import_agent(struct whitelist *wl, const char *host)
+{
+	for (size_t i = 0; i < wl->n_agents; i++)
+		if (strcmp(wl->agents[i].host, host) == 0)
+			return wl->agents[i].id;
+	return NULL;
+}
+
 const char *import_agent_ids(struct whitelist *wl, const char *host, struct sat_buf *out)
 {
 	sat_buf_add(out, "", 0);

@@ -60,6 +60,11 @@ static int get_host(void *state, struct sat_request *req)
 	return 0;
 }
 
+static int get_why(void *state, struct sat_request *req)
+{
+	return why_get(state, req);
+}
+
 static int get_snapshot(void *state, struct sat_request *req)
 {
 	struct whitelist *wl = state;
@@ -143,6 +148,7 @@ static int reset_guard(void *state, struct sat_request *req)
 const struct sat_route *const whitelist_routes[] = {
 	SAT_ROUTE("GET", "/whitelist/{flag}", SAT_READ, get_list),
 	SAT_ROUTE("GET", "/whitelist/host/{host}", SAT_READ, get_host),
+	SAT_ROUTE("GET", "/whitelist/host/{host}/why", SAT_READ, get_why),
 	SAT_ROUTE("DELETE", "/whitelist/host/{host}", SAT_OPERATE, delete_host),
 	SAT_ROUTE("POST", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, post_event),
 	SAT_ROUTE("DELETE", "/whitelist/host/{host}/event/{event}", SAT_OPERATE, delete_event),

@@ -9,7 +9,7 @@
  *   ops      the operators that say so                silence  who was last heard when
  *   file     the file that Mesos reads                import   where the inventory comes from
  *   order    what a person asks for                   rest, commands   and how
- *   admit    which new hosts a person may add
+ *   admit    which new hosts a person may add         why      what put a host in its state
  */
 #ifndef WHITELIST_H
 #define WHITELIST_H
@@ -210,6 +210,14 @@ void decide_guard(struct whitelist *wl, struct sat_request *req, bool command);	
 void decide_reset(struct whitelist *wl, struct sat_request *req, bool command);	/* by a person */
 int decide_start(struct whitelist *wl);
 
+/* why: what put a host in its state, and what would change it */
+void text_print(const char *text, struct sat_buf *out);	/* in one line, whatever it holds */
+void word_print(const struct record *rec, struct sat_buf *out);	/* what a person said of it */
+/* 200: out is the answer; else it is an error, in words.  Without memory out is full, or says less. */
+int why_tell(struct whitelist *wl, const char *host, bool json, struct sat_buf *out);
+int why_get(struct whitelist *wl, struct sat_request *req);
+void why_run(struct whitelist *wl, struct sat_request *req, const char *host, bool json);
+
 /* silence */
 void silence_heard(struct host *h, const struct sat_event *ev);	/* h: of its name, or NULL */
 int silence_start(struct whitelist *wl);
@@ -228,6 +236,7 @@ int import_start(struct whitelist *wl);
 void import_consider(struct whitelist *wl);
 void import_stop(struct whitelist *wl);
 void import_free(struct whitelist *wl);
+const char *import_agent(struct whitelist *wl, const char *host);	/* its id; NULL: not registered */
 const char *import_agent_ids(struct whitelist *wl, const char *host, struct sat_buf *out);
 void import_mark(struct whitelist *wl, const char *value, size_t len, int64_t version);	/* NULL: none */
 

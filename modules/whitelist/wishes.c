@@ -97,15 +97,25 @@ const char *wishes_cause(const struct host *h)
 	return hold == NULL ? "" : hold->cause;
 }
 
+/* What a person at night wants to know of the event, and no more: the record has to hold it. */
 static char *cause_text(const char *hold, const struct cause *cause)
 {
-	char *text = NULL;
 	const struct sat_event *ev = cause->ev;
+	struct sat_buf text = { .max = 4096 };
 
-	if (asprintf(&text, "%s: %s is %s%s%s", cause->node, ev->service == NULL ? "nil" : ev->service,
-		     ev->state == NULL ? "nil" : ev->state, *hold == '\0' ? "" : ", hold ", hold) < 0)
-		return NULL;
-	return text;
+	sat_buf_printf(&text, "%.500s: %.500s is %.100s", cause->node, ev->service == NULL ? "nil" : ev->service,
+		       ev->state == NULL ? "nil" : ev->state);
+	if (ev->has & SAT_HAS_METRIC)
+		sat_buf_printf(&text, ", metric %.10g", sat_metric(ev));
+	if (*hold != '\0')
+		sat_buf_printf(&text, ", hold %.300s", hold);
+	if (ev->description != NULL && *ev->description != '\0')
+		sat_buf_printf(&text, ": %.300s", ev->description);
+	sat_buf_add(&text, "", 1);
+	if (!text.full)
+		return text.p;
+	sat_buf_free(&text);
+	return NULL;
 }
 
 int wishes_hold(struct whitelist *wl, const char *host, const char *name, bool off, int64_t ttl,

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * why - what put a host in its state, and what would change it.
+ *
+ * Read out of the record, which every master has, so that all of them say the
+ * same; only what the guard waits for right now is the acting one's to know.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "members.h"
+#include "whitelist.h"
+
+enum { SHOWN_MAX = 4 };		/* of a kind: it is to fit a screen */
+
+enum source { NOBODY, A_PERSON, A_STREAM, THE_IMPORT, ANOTHER };
+
+static const char *const sources[] = {
+	[NOBODY] = "nobody", [A_PERSON] = "person", [A_STREAM] = "stream", [THE_IMPORT] = "import",
+	[ANOTHER] = "another program",
+};
+
+/* One host, looked at. */
+struct why {
+	struct whitelist *wl;
+	const struct host *h;
+	const struct record *rec;
+	enum source source;
+	bool on;
+	int64_t since;			/* wall; 0: not known */
+	enum flag wish;
+	enum verdict verdict;		/* of the wish; GUARD_NOTHING: nothing stands in its way */
+};
+
+/* ---- Words of people and events ----------------------------------------- */
+
+void text_print(const char *text, struct sat_buf *out)
+{
+	for (; *text != '\0'; text++)
+		sat_buf_add(out, (unsigned char)*text < ' ' || *text == 0x7f ? " " : text, 1);
+}
+
+/* Members of an event, or of a decision, as texts; NULL: it has none. */
+struct told { char *description, *by, *flag, *cause, *metric; int64_t time; };
+
+static int told_member(void *arg, const struct member *m)
+{
+	struct told *t = arg;
+	const struct { const char *key; char **to; } texts[] = {
+		{ "description", &t->description }, { "by", &t->by }, { "flag", &t->flag }, { "cause", &t->cause },
+	};
+
+	if (m->key == NULL)
+		return -EBADMSG;
+	if (strcmp(m->key, "time") == 0)
+		t->time = member_micros(m);
+	if (strcmp(m->key, "metric") == 0 && m->kind == M_NUMBER && t->metric == NULL)
+		t->metric = strndup(m->raw, m->raw_len);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (m->kind == M_STRING && strcmp(m->key, texts[i].key) == 0 && *texts[i].to == NULL)
+			*texts[i].to = member_text(m);
+	return 0;
+}
+
+static struct told told_read(const char *json)
+{
+	struct told t = { 0 };
+
+	members_read(json, strlen(json), told_member, &t);
+	return t;
+}
+
+static void told_free(struct told *t)
+{
+	free(t->description);
+	free(t->by);
+	free(t->flag);
+	free(t->cause);
+	free(t->metric);
+}
+
+static void time_text(int64_t t, const char *format, struct sat_buf *out)
+{
+	time_t seconds = (time_t)(t / SAT_SECOND);
+	struct tm tm;
+	char text[64];
+
+	if (gmtime_r(&seconds, &tm) != NULL && strftime(text, sizeof(text), format, &tm) > 0)
+		sat_buf_printf(out, "%s", text);
+}
+
+static void until_print(int64_t until, struct sat_buf *out)
+{
+	if (until == 0)
+		return;
+	sat_buf_printf(out, ", until ");
+	time_text(until, "%Y-%m-%d %H:%MZ", out);
+}
+
+static void when_print(int64_t t, struct sat_buf *out)
+{
+	time_text(t, "%Y-%m-%d %H:%M:%SZ", out);
+}
+
+/* As people count: 90 s, 5 min, 3 h, 2 d. */
+static void span_print(int64_t us, struct sat_buf *out)
+{
+	int64_t s = us < 0 ? 0 : us / SAT_SECOND;
+
+	if (s < 120)
+		sat_buf_printf(out, "%" PRId64 " s", s);
+	else if (s < 7200)
+		sat_buf_printf(out, "%" PRId64 " min", s / 60);
+	else if (s < 172800)
+		sat_buf_printf(out, "%" PRId64 " h", s / 3600);
+	else
+		sat_buf_printf(out, "%" PRId64 " d", s / 86400);
+}
+
+void word_print(const struct record *rec, struct sat_buf *out)
+{
+	const struct rec_event *e = record_word(rec);
+	struct told t;
+
+	sat_buf_printf(out, "a person said so");
+	if (e == NULL)
+		return;
+	t = told_read(e->text);
+	if (t.by != NULL) {
+		sat_buf_printf(out, ", ");
+		text_print(t.by, out);
+	}
+	until_print(e->until, out);
+	if (t.description != NULL) {
+		sat_buf_printf(out, ": ");
+		text_print(t.description, out);
+	}
+	told_free(&t);
+}
+
+/* ---- Looking ------------------------------------------------------------ */
+
+static bool failing(const struct rec_event *e)
+{
+	return strcmp(e->state, "critical") == 0 || strcmp(e->state, "expired") == 0;
+}
+
+/* The acting master knows; the others read what it wrote. */
+static enum verdict verdict_of(const struct host *h)
+{
+	if (sat_acting() && h->judged)
+		return h->verdict == GUARD_PASS ? GUARD_NOTHING : h->verdict;
+	for (enum verdict v = GUARD_PROTECTED; h->rec->verdict != NULL && v <= GUARD_RATE; v++)
+		if (strcmp(h->rec->verdict, guard_words(v)) == 0)
+			return v;
+	return GUARD_NOTHING;
+}
+
+static enum source source_of(const struct record *rec)
+{
+	if (rec->manual_flag != FLAG_NONE)
+		return A_PERSON;
+	if (rec->managed_flag != rec->flag)
+		return ANOTHER;
+	if (rec->managed_flag == FLAG_NONE)
+		return NOBODY;
+	return rec->flipped != 0 && rec->flipped == rec->since ? A_STREAM : THE_IMPORT;
+}
+
+static struct why look(struct whitelist *wl, const struct host *h)
+{
+	const struct rec_event *word = record_word(h->rec);
+	struct why w = { .wl = wl, .h = h, .rec = h->rec, .source = source_of(h->rec),
+		.on = record_state(h->rec) == FLAG_ON, .wish = wishes_flag(h), .verdict = verdict_of(h) };
+
+	if (w.source == A_PERSON)
+		w.since = word == NULL ? 0 : word->time;
+	else if (w.source != ANOTHER)
+		w.since = h->rec->since;
+	return w;
+}
+
+static void because_print(const struct why *w, struct sat_buf *out)
+{
+	const char *flag = flag_name(w->rec->managed_flag), *ours = flag_name(w->rec->flag);
+
+	if (w->source == A_PERSON) {
+		word_print(w->rec, out);
+	} else if (w->source == ANOTHER) {
+		sat_buf_printf(out, "another program set managed-flag to %s", flag == NULL ? "null" : flag);
+		if (ours != NULL)
+			sat_buf_printf(out, "; satellite last wrote %s", ours);
+	} else if (w->source == NOBODY) {
+		sat_buf_printf(out, "nobody turned it on");
+	} else {
+		text_print(w->rec->cause == NULL ? "" : w->rec->cause, out);
+	}
+}
+
+/* ---- What would change it ----------------------------------------------- */
+
+static void check_ways(const struct why *w, struct sat_buf *out)
+{
+	unsigned n = 0;
+
+	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next) {
+		if (!failing(e) || ++n > SHOWN_MAX)
+			continue;
+		sat_buf_printf(out, "the check \"");
+		text_print(e->name, out);
+		sat_buf_printf(out, "\" must be %sok again\n", strcmp(e->state, "expired") == 0 ? "heard of and " : "");
+	}
+	if (n > SHOWN_MAX)
+		sat_buf_printf(out, "and so must %u more\n", n - SHOWN_MAX);
+	if (n > 0)
+		return;
+	sat_buf_printf(out, "the streams must wish it on again, once what they found is over\n");
+}
+
+static void hold_ways(const struct why *w, struct sat_buf *out)
+{
+	bool shared = false;
+
+	for (const struct hold *hold = w->h->holds; hold != NULL; hold = hold->next) {
+		if (hold->off && *hold->name == '\0')
+			shared = true;
+		if (!hold->off || *hold->name == '\0')
+			continue;
+		sat_buf_printf(out, "the hold \"");
+		text_print(hold->name, out);
+		sat_buf_printf(out, hold->until != 0 ? "\" must end: it does at " : "\" must be ended by a stream\n");
+		if (hold->until == 0)
+			continue;
+		when_print(hold->until, out);
+		sat_buf_printf(out, "\n");
+	}
+	if (shared)
+		check_ways(w, out);
+}
+
+static void person_ways(const struct why *w, struct sat_buf *out)
+{
+	const struct rec_event *e = record_word(w->rec);
+
+	if (e == NULL)
+		return;
+	if (e->until != 0) {
+		sat_buf_printf(out, "that word ends at ");
+		when_print(e->until, out);
+		sat_buf_printf(out, "; ");
+	} else {
+		sat_buf_printf(out, "that word stays; ");
+	}
+	sat_buf_printf(out, "DELETE /whitelist/host/%s/event/", w->h->name);
+	text_print(e->name, out);
+	sat_buf_printf(out, " takes it back; without it the host is %s\n",
+		       w->rec->managed_flag == FLAG_ON ? "on" : "off");
+}
+
+/* When the first of those that went lately is no longer counted. */
+static int64_t rate_until(const struct whitelist *wl)
+{
+	int64_t now = sat_wall(), first = 0;
+
+	for (const struct host *h = wl->first; h != NULL; h = h->after)
+		if (h->rec != NULL && h->rec->off != 0 && now - h->rec->off < wl->guard.rate_per &&
+		    (first == 0 || h->rec->off < first))
+			first = h->rec->off;
+	return first == 0 ? now : first + wl->guard.rate_per;
+}
+
+static void guard_when(const char *what, int64_t t, struct sat_buf *out)
+{
+	sat_buf_printf(out, "guard %s at ", what);
+	when_print(t, out);
+	sat_buf_printf(out, "\n");
+}
+
+static void guard_ways(const struct why *w, struct sat_buf *out)
+{
+	const struct guard_conf *g = &w->wl->guard;
+	bool off = w->wish == FLAG_OFF;
+
+	if (w->verdict == GUARD_PROTECTED)
+		sat_buf_printf(out, "no stream ever turns it off: it is protected\n");
+	else if (w->verdict == GUARD_LATCHED)
+		sat_buf_printf(out, "satellite guard reset lets the streams go on\n");
+	else if (w->verdict == GUARD_FROZEN)
+		sat_buf_printf(out, "guard min-fresh: %.0f %% of the hosts are heard from, %.0f %% must be\n",
+			       100 * silence_fresh(w->wl), 100 * g->min_fresh);
+	else if (w->verdict == GUARD_MESOS_AWAY)
+		sat_buf_printf(out, "the Mesos master must answer again\n");
+	else if (w->verdict == GUARD_LATE)
+		sat_buf_printf(out, "a minute must pass without a stall\n");
+	else if (w->verdict == GUARD_DWELL)
+		guard_when(off ? "min-on-time passes" : "min-off-time passes",
+			   w->rec->flipped + (off ? g->min_on_time : g->min_off_time), out);
+	else if (w->verdict == GUARD_MIN_ON)
+		sat_buf_printf(out, "guard min-on: more than %" PRId64 " hosts must be on\n", g->min_on);
+	else if (w->verdict == GUARD_MAX_OFF)
+		sat_buf_printf(out, "guard max-off: a host that streams hold off must come back first\n");
+	else if (w->verdict == GUARD_RATE)
+		guard_when("rate lets the next one go", rate_until(w->wl), out);
+}
+
+/* A line each. */
+static void ways(const struct why *w, struct sat_buf *out)
+{
+	guard_ways(w, out);
+	if (w->source == A_PERSON)
+		person_ways(w, out);
+	else if (!w->on)
+		hold_ways(w, out);
+	sat_buf_printf(out, "satellite %s %s%s\n", w->on ? "off" : "on", w->h->name,
+		       w->source == A_PERSON ? "" : ": whatever the streams say");
+}
+
+/* ---- In ten lines ------------------------------------------------------- */
+
+static void label(const char *name, struct sat_buf *out)
+{
+	sat_buf_printf(out, "%-9s ", name);
+}
+
+static void lines_state(const struct why *w, struct sat_buf *out)
+{
+	label("state", out);
+	sat_buf_printf(out, "%s", w->on ? "on" : "off");
+	if (w->since != 0) {
+		sat_buf_printf(out, " since ");
+		when_print(w->since, out);
+		sat_buf_printf(out, ", ");
+		span_print(sat_wall() - w->since, out);
+	}
+	sat_buf_printf(out, "\n");
+	label("because", out);
+	because_print(w, out);
+	sat_buf_printf(out, "\n");
+}
+
+/* What streams hold it off for; the cause of its state need not be said twice. */
+static void lines_holds(const struct why *w, struct sat_buf *out)
+{
+	unsigned n = 0;
+
+	for (const struct hold *hold = w->h->holds; hold != NULL; hold = hold->next) {
+		if (!hold->off || (w->source == A_STREAM && *hold->name == '\0' && w->rec->cause != NULL &&
+				   strcmp(hold->cause, w->rec->cause) == 0) || ++n > SHOWN_MAX)
+			continue;
+		label("held off", out);
+		sat_buf_printf(out, "since ");
+		when_print(hold->since, out);
+		until_print(hold->until, out);
+		sat_buf_printf(out, ": ");
+		text_print(hold->cause, out);
+		sat_buf_printf(out, "\n");
+	}
+}
+
+static void line_guard(const struct why *w, struct sat_buf *out)
+{
+	if (w->verdict == GUARD_NOTHING &&
+	    !(w->wl->guard.mode == GUARD_OBSERVE && w->wish != FLAG_NONE && w->wish != w->rec->managed_flag))
+		return;
+	label("guard", out);
+	sat_buf_printf(out, "wished %s, %s%s\n", w->wish == FLAG_NONE ? (w->rec->managed_flag == FLAG_OFF ? "on" : "off") :
+		       flag_name(w->wish), w->wl->guard.mode == GUARD_OBSERVE ? "only observed: " : "",
+		       guard_words(w->verdict == GUARD_NOTHING ? GUARD_PASS : w->verdict));
+}
+
+static void line_check(const struct rec_event *e, struct sat_buf *out)
+{
+	struct told t = told_read(e->text);
+
+	label("failing", out);
+	text_print(e->name, out);
+	sat_buf_printf(out, " is ");
+	text_print(e->state, out);
+	if (t.metric != NULL)
+		sat_buf_printf(out, ", metric %s", t.metric);
+	if (e->time != 0) {
+		sat_buf_printf(out, ", ");
+		when_print(e->time, out);
+	}
+	if (t.description != NULL && *t.description != '\0') {
+		sat_buf_printf(out, ": ");
+		text_print(t.description, out);
+	}
+	sat_buf_printf(out, "\n");
+	told_free(&t);
+}
+
+static void lines_checks(const struct why *w, struct sat_buf *out)
+{
+	unsigned n = 0;
+
+	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next)
+		if (failing(e) && ++n <= SHOWN_MAX)
+			line_check(e, out);
+	if (n > SHOWN_MAX) {
+		label("", out);
+		sat_buf_printf(out, "and %u more\n", n - SHOWN_MAX);
+	}
+}
+
+static void lines_heard(const struct why *w, struct sat_buf *out)
+{
+	label("heard", out);
+	if (w->h->heard_ever) {
+		span_print(sat_clock() - w->h->heard, out);
+		sat_buf_printf(out, " ago");
+	} else {
+		sat_buf_printf(out, "never");
+	}
+	if (w->wl->n_agents > 0)
+		sat_buf_printf(out, import_agent(w->wl, w->h->name) != NULL ? "; registered with Mesos" :
+			       "; not registered with Mesos");
+	sat_buf_printf(out, "\n");
+}
+
+static void lines_decisions(const struct why *w, struct sat_buf *out)
+{
+	for (unsigned i = w->source == A_STREAM; i < RECORD_DECISIONS && w->rec->decisions[i] != NULL; i++) {
+		struct told t = told_read(w->rec->decisions[i]);
+
+		label("before", out);
+		when_print(t.time, out);
+		sat_buf_printf(out, " ");
+		text_print(t.flag == NULL ? "" : t.flag, out);
+		sat_buf_printf(out, ": ");
+		text_print(t.cause == NULL ? "" : t.cause, out);
+		sat_buf_printf(out, "\n");
+		told_free(&t);
+	}
+}
+
+static void why_print(const struct why *w, struct sat_buf *out)
+{
+	struct sat_buf way = { .max = 64 << 10 };
+	char *save = NULL;
+
+	label("host", out);
+	sat_buf_printf(out, "%s\n", w->h->name);
+	lines_state(w, out);
+	lines_holds(w, out);
+	line_guard(w, out);
+	lines_checks(w, out);
+	lines_heard(w, out);
+	lines_decisions(w, out);
+	ways(w, &way);
+	if (way.full)
+		out->full = true;
+	for (char *line = way.full ? NULL : strtok_r(way.p, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		label("to change", out);
+		sat_buf_printf(out, "%s\n", line);
+	}
+	sat_buf_free(&way);
+}
+
+/* ---- As JSON ------------------------------------------------------------ */
+
+static void time_json(const char *key, int64_t t, struct sat_buf *out)
+{
+	sat_buf_printf(out, ",\"%s\":", key);
+	if (t == 0)
+		sat_buf_printf(out, "null");
+	else
+		micros_print(out, t);
+}
+
+static void text_json(const char *key, struct sat_buf *text, struct sat_buf *out)
+{
+	sat_buf_add(text, "", 1);
+	if (text->full)
+		out->full = true;
+	sat_buf_printf(out, ",\"%s\":", key);
+	sat_buf_json(out, text->full ? NULL : text->p);
+	sat_buf_free(text);
+}
+
+static void holds_json(const struct why *w, struct sat_buf *out)
+{
+	unsigned n = 0;
+
+	sat_buf_printf(out, ",\"holds\":[");
+	for (const struct hold *hold = w->h->holds; hold != NULL; hold = hold->next) {
+		if (!hold->off)
+			continue;
+		sat_buf_printf(out, "%s{\"name\":", n++ == 0 ? "" : ",");
+		sat_buf_json(out, hold->name);
+		time_json("since", hold->since, out);
+		time_json("until", hold->until, out);
+		sat_buf_printf(out, ",\"cause\":");
+		sat_buf_json(out, hold->cause);
+		sat_buf_printf(out, "}");
+	}
+	sat_buf_printf(out, "]");
+}
+
+/* Events and decisions stand as they are kept. */
+static void kept_json(const struct why *w, struct sat_buf *out)
+{
+	unsigned n = 0;
+
+	sat_buf_printf(out, ",\"failing\":{");
+	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next)
+		if (failing(e))
+			sat_buf_printf(out, "%s%s:%s", n++ == 0 ? "" : ",", e->key, e->text);
+	sat_buf_printf(out, "},\"decisions\":[");
+	for (unsigned i = 0; i < RECORD_DECISIONS && w->rec->decisions[i] != NULL; i++)
+		sat_buf_printf(out, "%s%s", i == 0 ? "" : ",", w->rec->decisions[i]);
+	sat_buf_printf(out, "]");
+}
+
+static void guard_json(const struct why *w, struct sat_buf *out)
+{
+	sat_buf_printf(out, ",\"wished\":");
+	sat_buf_json(out, flag_name(w->wish));
+	sat_buf_printf(out, ",\"guard\":");
+	sat_buf_json(out, w->verdict == GUARD_NOTHING ? NULL : guard_words(w->verdict));
+	if (w->h->heard_ever)
+		sat_buf_printf(out, ",\"heard\":%" PRId64, (sat_clock() - w->h->heard) / SAT_SECOND);
+	else
+		sat_buf_printf(out, ",\"heard\":null");
+	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
+		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
+}
+
+static void ways_json(const struct why *w, struct sat_buf *out)
+{
+	struct sat_buf way = { .max = 64 << 10 };
+	char *save = NULL;
+	unsigned n = 0;
+
+	ways(w, &way);
+	if (way.full)
+		out->full = true;
+	sat_buf_printf(out, ",\"change\":[");
+	for (char *line = way.full ? NULL : strtok_r(way.p, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		sat_buf_printf(out, "%s", n++ == 0 ? "" : ",");
+		sat_buf_json(out, line);
+	}
+	sat_buf_printf(out, "]");
+	sat_buf_free(&way);
+}
+
+static void why_json(const struct why *w, struct sat_buf *out)
+{
+	const struct rec_event *word = w->source == A_PERSON ? record_word(w->rec) : NULL;
+	struct sat_buf because = { .max = RECORD_MAX };
+
+	sat_buf_printf(out, "{\"host\":");
+	sat_buf_json(out, w->h->name);
+	sat_buf_printf(out, ",\"state\":\"%s\"", w->on ? "on" : "off");
+	time_json("since", w->since, out);
+	time_json("until", word == NULL ? 0 : word->until, out);
+	sat_buf_printf(out, ",\"source\":\"%s\"", sources[w->source]);
+	because_print(w, &because);
+	text_json("because", &because, out);
+	sat_buf_printf(out, ",\"event\":%s", word == NULL ? "null" : word->text);
+	holds_json(w, out);
+	guard_json(w, out);
+	kept_json(w, out);
+	ways_json(w, out);
+	sat_buf_printf(out, "}");
+}
+
+/* ---- Answering ---------------------------------------------------------- */
+
+/* Why there is nothing to say of it. */
+static void unknown_print(struct whitelist *wl, const struct host *h, const char *name, struct sat_buf *out)
+{
+	const char *id = import_agent(wl, name);
+	bool deleted = h != NULL && h->deleted != NULL;
+
+	sat_buf_printf(out, "not in the inventory");
+	if (deleted)
+		sat_buf_printf(out, "; a person deleted it: it stays away until its agent registers anew, or \"satellite on\"");
+	if (id != NULL)
+		sat_buf_printf(out, "; Mesos lists it as agent %.200s", id);
+	else
+		sat_buf_printf(out, "; Mesos %s", wl->n_agents > 0 ? "lists no such agent" : "has named no agents here");
+	sat_buf_add(out, "", 1);
+}
+
+int why_tell(struct whitelist *wl, const char *name, bool json, struct sat_buf *out)
+{
+	const struct host *h = hosts_find(wl, name);
+	struct why w;
+
+	if (!wl->settled) {
+		sat_buf_add(out, "the store has not been read yet", sizeof("the store has not been read yet"));
+		return 503;
+	}
+	if (h == NULL || h->rec == NULL) {
+		unknown_print(wl, h, name, out);
+		return 404;
+	}
+	w = look(wl, h);
+	(json ? why_json : why_print)(&w, out);
+	return 200;
+}
+
+int why_get(struct whitelist *wl, struct sat_request *req)
+{
+	struct sat_buf out = { .max = 16 * RECORD_MAX };
+	int status = why_tell(wl, sat_request_part(req, "host"), true, &out);
+
+	if (status == 200 || out.full) {
+		sat_reply_buf(req, status, "application/json", &out);
+		return 0;
+	}
+	sat_reply_error(req, status, "%s", out.p);
+	sat_buf_free(&out);
+	return 0;
+}
+
+void why_run(struct whitelist *wl, struct sat_request *req, const char *host, bool json)
+{
+	struct sat_buf out = { .max = 16 * RECORD_MAX }, error = { .max = 4096 };
+	int status = why_tell(wl, host, json, &out);
+
+	if (status == 200 || out.full) {
+		sat_buf_printf(&out, json ? "\n" : "");
+		sat_command_done(req, 0, &out);
+		return;
+	}
+	sat_buf_printf(&error, "%.253s: %s\n", host, out.p);
+	sat_buf_free(&out);
+	sat_command_done(req, 1, &error);
+}
