@@ -20,7 +20,7 @@
 #include "options.h"
 #include "process.h"
 #include "query.h"
-#include "record.h"
+#include "recorder.h"
 #include "replay.h"
 #include "show.h"
 #include "tls.h"
@@ -161,7 +161,7 @@ static int finish(int status)
 	engine_stop();
 	lead_end();
 	work_end();
-	record_end();
+	recorder_end();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	if (process_close_loop(&loop) != 0)
 		status = 1;
@@ -217,7 +217,7 @@ static void begin_with(const struct setup *s)
 	char *path = top_record(s->top, &max);
 
 	vitals_every(s->tells);
-	if (!self_process.dry_run && record_use(path, max) != 0)
+	if (!self_process.dry_run && recorder_use(path, max) != 0)
 		log_line(LOG_ERR, "record", "%s: %s", path, strerror(ENOMEM));
 	free(path);
 }
@@ -249,7 +249,7 @@ static void reload(uv_signal_t *signal, int number)
 static void settled(void)
 {
 	engine_run();
-	record_flush();
+	recorder_flush();
 	save(false);
 }
 

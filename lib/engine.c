@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "json.h"
-#include "record.h"
+#include "recorder.h"
 #include "search.h"
 #include "self.h"
 #include "state.h"
@@ -111,7 +111,7 @@ int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
 	(void)self;
 	rc = engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
 	if (record_on && rc == 0 && !streams_pushing())
-		record_event(&queue.v[(queue.first + queue.n - 1) & (queue.size - 1)]->pub);
+		recorder_event(&queue.v[(queue.first + queue.n - 1) & (queue.size - 1)]->pub);
 	return rc;
 }
 
@@ -172,7 +172,7 @@ static bool reap(void)
 	events_settle();
 	arena_reset(&message);
 	if (record_on && self_get(SELF_EXPIRED) != before)
-		record_expire();
+		recorder_expire();
 	return more;
 }
 
@@ -458,7 +458,7 @@ static int push_all(struct wire_msg *m)
 			ev->pub.has |= SAT_HAS_TIME;
 		}
 		if (record_on)
-			record_event(&ev->pub);
+			recorder_event(&ev->pub);
 		rc = push(ev);
 	}
 	index_expect(NULL, 0);
@@ -506,7 +506,7 @@ int sat_push(struct sat_self *self, const struct sat_event *from, char *error, s
 		ev->pub.has |= SAT_HAS_TIME;
 		self_add(SELF_EVENTS, 1);
 		if (record_on)
-			record_event(&ev->pub);
+			recorder_event(&ev->pub);
 		rc = push(ev);
 	}
 	if (rc != 0)

@@ -9,7 +9,7 @@ cli cli_http
 vitals
 life process
 instance setup top replay
-engine topic record
+engine topic recorder
 check probe
 stream node state push fork adopt keep
 index search

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record - the inputs of a live engine, as the JSON lines that replay reads. */
+/* recorder - the inputs of a live engine, as the JSON lines that replay reads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "json.h"
 #include "log.h"
-#include "record.h"
+#include "recorder.h"
 #include "self.h"
 
 #define ENOUGH	((size_t)256 << 10)	/* bytes that are worth a job */
@@ -146,7 +146,7 @@ static void every_second(struct sat_alarm *a)
 	sat_alarm_set(&self_host, a, sat_clock() + SAT_SECOND);
 }
 
-int record_use(const char *path, size_t max)
+int recorder_use(const char *path, size_t max)
 {
 	struct file *f = NULL;
 
@@ -200,23 +200,23 @@ static void add(const struct sat_event *ev)
 		hand_over();
 }
 
-void record_event(const struct sat_event *ev)
+void recorder_event(const struct sat_event *ev)
 {
 	add(ev);
 }
 
-void record_expire(void)
+void recorder_expire(void)
 {
 	add(NULL);
 }
 
-void record_flush(void)
+void recorder_flush(void)
 {
 	if (file != NULL)
 		hand_over();
 }
 
-void record_end(void)
+void recorder_end(void)
 {
 	struct file *f = file;
 
