@@ -160,6 +160,7 @@ static int end(void **unused)
 	fault_arm(0);
 	control_close();
 	http_end();
+	request_forget(&self);
 	for (int i = 0; i < 100; i++) {
 		uv_run(&loop, UV_RUN_NOWAIT);
 		usleep(1000);
