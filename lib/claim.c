@@ -20,6 +20,7 @@
 
 #define BEAT_MS		500
 #define SILENCE		(3 * SAT_SECOND)	/* without a beat: free */
+#define VALUE_MAX	4096
 
 static const char epoch_key[] = "leader/epoch", beat_key[] = "leader/beat";
 
@@ -36,7 +37,7 @@ static struct {
 	struct sat_self *store;
 	struct sat_link *link;
 	uv_timer_t timer;
-	bool ticks, synced, busy;
+	bool ticks, mirrored, complained, synced, busy;
 	enum claim_want want;
 	struct epoch epoch;
 	struct { bool there, resigned; int64_t version, seen; } beat;	/* seen: clock_boot() */
@@ -63,12 +64,12 @@ uint64_t claim_epoch(void)
 
 bool claim_used(void)
 {
-	return claim.link != NULL;
+	return claim.store != NULL;
 }
 
 bool claim_lies_in(const struct sat_self *store)
 {
-	return claim.link != NULL && claim.store == store;
+	return claim.store != NULL && claim.store == store;
 }
 
 const char *claim_holder(void)
@@ -112,7 +113,8 @@ static void read_epoch(const void *value, size_t len, int64_t version)
 	char error[128];
 
 	/* What cannot be read is held by somebody whom we do not know. */
-	if (len > 4096 || sat_json_read(value, len, &calls, &e, error, sizeof(error)) != 0)
+	if (len > VALUE_MAX || sat_json_read(value, len, &calls, &e, error, sizeof(error)) != 0 ||
+	    e.number == 0 || e.number > INT64_MAX)
 		e = (struct epoch){ .there = true, .version = version, .number = claim.epoch.number };
 	claim.epoch = e;
 	if (!was_mine || mine())
@@ -185,22 +187,32 @@ static void beaten(void *arg, int rc, size_t culprit, const int64_t *versions)
 	claim.changed();
 }
 
-static struct sat_change beat_change(char *value, size_t size, uint64_t number)
+/* {"by":…,"epoch":…: the rest is the caller's. */
+static void print_holder(struct sat_buf *out, uint64_t number)
 {
-	size_t len = (size_t)snprintf(value, size, "{\"by\":\"%s\",\"epoch\":%" PRIu64 "}", sat_host(), number);
+	sat_buf_printf(out, "{\"by\":");
+	sat_buf_json(out, sat_host());
+	sat_buf_printf(out, ",\"epoch\":%" PRIu64, number);
+}
 
-	return (struct sat_change){ .what = SAT_PUT, .key = beat_key, .value = value, .len = len,
+static struct sat_change put_change(const char *key, const struct sat_buf *value)
+{
+	return (struct sat_change){ .what = SAT_PUT, .key = key, .value = value->p, .len = value->len,
 				    .version = SAT_ANY_VERSION };
 }
 
 static void beat(void)
 {
+	struct sat_buf value = { .max = VALUE_MAX };
 	struct sat_change changes[2];
-	char value[300];
 
+	print_holder(&value, claim.epoch.number);
+	sat_buf_printf(&value, "}");
 	claim_fence(&changes[0]);
-	changes[1] = beat_change(value, sizeof(value), claim.epoch.number);
-	commit(changes, 2, beaten);
+	changes[1] = put_change(beat_key, &value);
+	if (!value.full)
+		commit(changes, 2, beaten);
+	sat_buf_free(&value);
 }
 
 static void taken(void *arg, int rc, size_t culprit, const int64_t *versions)
@@ -215,20 +227,26 @@ static void taken(void *arg, int rc, size_t culprit, const int64_t *versions)
 /* Two that find it free see the same beat, which only one of them can replace. */
 static void take_over(void)
 {
+	struct sat_buf value = { .max = VALUE_MAX }, first = { .max = VALUE_MAX };
+	uint64_t number = claim.epoch.number + 1;
 	struct sat_change changes[2];
-	char value[512], first[300];
 
 	snprintf(claim.mark, sizeof(claim.mark), "%d-%" PRId64 "-%u", (int)getpid(), clock_wall(), ++claim.marks);
-	changes[0] = (struct sat_change){ .what = claim.epoch.there ? SAT_PUT : SAT_CREATE, .key = epoch_key,
-					  .value = value, .version = claim.epoch.version };
-	changes[0].len = (size_t)snprintf(value, sizeof(value),
-		"{\"epoch\":%" PRIu64 ",\"by\":\"%s\",\"mark\":\"%s\",\"since\":%" PRId64 "}",
-		claim.epoch.number + 1, sat_host(), claim.mark, clock_wall() / SAT_SECOND);
-	changes[1] = beat_change(first, sizeof(first), claim.epoch.number + 1);
+	print_holder(&value, number);
+	sat_buf_printf(&value, ",\"mark\":\"%s\",\"since\":%" PRId64 "}", claim.mark, clock_wall() / SAT_SECOND);
+	print_holder(&first, number);
+	sat_buf_printf(&first, "}");
+	changes[0] = put_change(epoch_key, &value);
+	changes[0].what = claim.epoch.there ? SAT_PUT : SAT_CREATE;
+	changes[0].version = claim.epoch.version;
+	changes[1] = put_change(beat_key, &first);
 	changes[1].what = claim.beat.there ? SAT_PUT : SAT_CREATE;
 	changes[1].version = claim.beat.version;
 	claim.confirmed = 0;
-	commit(changes, 2, taken);
+	if (!value.full && !first.full)
+		commit(changes, 2, taken);
+	sat_buf_free(&value);
+	sat_buf_free(&first);
 }
 
 static bool free_to_take(int64_t now)
@@ -249,9 +267,29 @@ static void turn(void)
 		take_over();
 }
 
+/* What could not be had at first is tried at each beat: without it nobody acts here. */
+static void attach(void)
+{
+	static const struct sat_mirror calls = {
+		.size = sizeof(calls), .put = put, .gone = gone, .synced = synced, .lost = lost,
+	};
+	int rc = -ENOMEM;
+
+	if (claim.link == NULL)
+		claim.link = store_link(&self_host, claim.store);
+	if (claim.link != NULL)
+		rc = sat_store_mirror(claim.link, "leader/", &calls, NULL);
+	claim.mirrored = rc == 0;
+	if (rc != 0 && !claim.complained)
+		log_line(LOG_ERR, NULL, "%s: leadership cannot be read there: %s", claim.store->name, strerror(-rc));
+	claim.complained = rc != 0;
+}
+
 static void tick(uv_timer_t *timer)
 {
 	(void)timer;
+	if (!claim.mirrored)
+		attach();
 	turn();
 }
 
@@ -294,30 +332,26 @@ void claim_init(void (*changed)(void))
 
 void claim_use(struct sat_self *store)
 {
-	static const struct sat_mirror calls = {
-		.size = sizeof(calls), .put = put, .gone = gone, .synced = synced, .lost = lost,
-	};
-
 	if (store == claim.store)
 		return;
 	if (claim.link != NULL) {
 		resign();
 		store_drop(claim.link);
 	}
-	claim.link = store != NULL ? store_link(&self_host, store) : NULL;
-	claim.store = claim.link != NULL ? store : NULL;
+	claim.link = NULL;
+	claim.store = store;
 	claim.epoch = (struct epoch){ 0 };
 	memset(&claim.beat, 0, sizeof(claim.beat));
-	claim.synced = claim.busy = false;
+	claim.mirrored = claim.complained = claim.synced = claim.busy = false;
 	claim.patience = 0;
-	if (claim.link != NULL && sat_store_mirror(claim.link, "leader/", &calls, NULL) != 0)
-		log_line(LOG_ERR, NULL, "%s: leadership cannot be read there: %s", store->name, strerror(ENOMEM));
-	if (claim.link != NULL && !claim.ticks && uv_timer_init(self_process.loop, &claim.timer) == 0) {
+	if (store != NULL)
+		attach();
+	if (store != NULL && !claim.ticks && uv_timer_init(self_process.loop, &claim.timer) == 0) {
 		uv_timer_start(&claim.timer, tick, BEAT_MS, BEAT_MS);
 		uv_unref((uv_handle_t *)&claim.timer);
 		claim.ticks = true;
 	}
-	if (claim.link == NULL && claim.ticks) {
+	if (store == NULL && claim.ticks) {
 		uv_close((uv_handle_t *)&claim.timer, NULL);
 		claim.ticks = false;
 	}
