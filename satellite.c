@@ -495,11 +495,16 @@ static char *find_state_dir(void)
 	return dir;
 }
 
+/* What the command line says of whom to talk to wins over the environment. */
 static int operate(void)
 {
-	char *dir = options.url == NULL ? find_state_dir() : NULL;
+	const char *url = getenv("SATELLITE_URL");
+	char *dir;
 	int status;
 
+	if (options.url == NULL && options.config == NULL && options.state_dir == NULL && url != NULL && *url != '\0')
+		options.url = url;
+	dir = options.url == NULL ? find_state_dir() : NULL;
 	if (options.url == NULL && dir == NULL)
 		return 1;
 	status = cli_main(options.argc, options.argv, dir, options.url);

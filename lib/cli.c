@@ -203,12 +203,12 @@ static void list_commands(struct cli *c)
 	if (ask(c, "GET", "/command", NULL) != EXIT_DONE)
 		return;
 	doc = json_parse(&a, c->text.p, c->text.len, why, sizeof(why));
-	fprintf(stderr, "commands:\n  %-38s %s\n  %-38s %s\n  %-38s %s\n",
+	fprintf(stderr, "commands:\n  %-46s %s\n  %-46s %s\n  %-46s %s\n",
 		"status [--json]", "what runs, and its counters",
 		"query QUERY", "the latest events that match",
 		"healthz", "whether it turns");
 	for (v = doc != NULL ? doc->first : NULL; v != NULL; v = v->next)
-		fprintf(stderr, "  %-38s %s\n", *text_of(v, "usage") != '\0' ? text_of(v, "usage") : text_of(v, "name"),
+		fprintf(stderr, "  %-46s %s\n", *text_of(v, "usage") != '\0' ? text_of(v, "usage") : text_of(v, "name"),
 			text_of(v, "summary"));
 	arena_free(&a);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands - satellite hosts, on, off and forget. */
+/* commands - satellite hosts, why, on, off, forget and guard. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,84 +43,137 @@ static void host_print(struct whitelist *wl, const struct host *h, struct sat_bu
 	sat_buf_printf(out, "\n");
 }
 
-static int run_hosts(void *state, struct sat_request *req, int argc, const char *const *argv)
+/* ---- Arguments ---------------------------------------------------------- */
+
+struct given { const char *word, *reason, *ttl; bool json; };
+
+/* --name VALUE or --name=VALUE: how many arguments that is; 0: it is not that. */
+static int option(const char *name, const char **to, int left, const char *const *argv)
 {
-	struct whitelist *wl = state;
-	const char *which = argc > 1 ? argv[1] : "all";
+	size_t n = strlen(name);
+
+	if (strncmp(argv[0], name, n) != 0 || (argv[0][n] != '\0' && argv[0][n] != '='))
+		return 0;
+	if (argv[0][n] == '=')
+		*to = argv[0] + n + 1;
+	else if (left > 1)
+		*to = argv[1];
+	else
+		return 0;
+	return argv[0][n] == '=' ? 1 : 2;
+}
+
+/* One word at most; says: options of what a person says, too. */
+static int arguments(struct given *g, bool says, int argc, const char *const *argv)
+{
+	for (int i = 1, n; i < argc; i += n) {
+		n = !says ? 0 : option("--reason", &g->reason, argc - i, argv + i);
+		if (says && n == 0)
+			n = option("--ttl", &g->ttl, argc - i, argv + i);
+		if (n == 0 && strcmp(argv[i], "--json") == 0)
+			g->json = true;
+		else if (n == 0 && g->word == NULL && argv[i][0] != '-')
+			g->word = argv[i];
+		else if (n == 0)
+			return -EINVAL;
+		n = n == 0 ? 1 : n;
+	}
+	return 0;
+}
+
+static int usage(struct sat_request *req, const char *line)
+{
+	struct sat_buf out = { .max = 4096 };
+
+	sat_buf_printf(&out, "usage: satellite %s\n", line);
+	sat_command_done(req, 2, &out);
+	return 0;
+}
+
+/* ---- Commands ----------------------------------------------------------- */
+
+#define HOSTS	"hosts [on|off|all|HOST] [--json]"
+#define WHY	"why HOST [--json]"
+#define ON	"on HOST [--reason TEXT] [--ttl 7day] [--json]"
+#define OFF	"off HOST [--reason TEXT] [--ttl 7day] [--json]"
+#define FORGET	"forget HOST [--json]"
+#define GUARD	"guard [reset] [--json]"
+
+/* -ENOENT: it names a host that is not there. */
+static int hosts_print(struct whitelist *wl, const char *which, bool json, struct sat_buf *out)
+{
 	bool all = strcmp(which, "all") == 0, on = strcmp(which, "on") == 0, off = strcmp(which, "off") == 0;
-	struct sat_buf out = { .max = 256 << 20 };
 	size_t n = 0;
 
-	if (!wl->settled)
-		return fail(req, "the store has not been read yet");
-	sat_buf_printf(&out, "%-40s %-4s %9s  %s\n", "HOST", "IS", "HEARD", "BECAUSE");
 	for (const struct host *h = wl->first; h != NULL; h = h->after) {
 		bool named = !all && !on && !off && strcmp(which, h->name) == 0;
 
 		if (h->rec == NULL || !(all || named || (on && h->told == FLAG_ON) || (off && h->told == FLAG_OFF)))
 			continue;
-		host_print(wl, h, &out);
+		if (json)
+			sat_buf_printf(out, n == 0 ? "\n" : ",\n");
+		if (json)
+			why_brief(wl, h, out);
+		else
+			host_print(wl, h, out);
 		n++;
 	}
-	if (n == 0 && !all && !on && !off) {
+	return n > 0 || all || on || off ? 0 : -ENOENT;
+}
+
+static int run_hosts(void *state, struct sat_request *req, int argc, const char *const *argv)
+{
+	struct whitelist *wl = state;
+	struct given g = { 0 };
+	struct sat_buf out = { .max = 256 << 20 };
+	int rc;
+
+	if (arguments(&g, false, argc, argv) != 0)
+		return usage(req, HOSTS);
+	if (!wl->settled)
+		return fail(req, "the store has not been read yet");
+	if (g.json)
+		sat_buf_printf(&out, "[");
+	else
+		sat_buf_printf(&out, "%-40s %-4s %9s  %s\n", "HOST", "IS", "HEARD", "BECAUSE");
+	rc = hosts_print(wl, g.word == NULL ? "all" : g.word, g.json, &out);
+	if (rc != 0) {
 		sat_buf_free(&out);
-		return fail(req, "%s: not in the inventory", which);
+		return fail(req, "%s: not in the inventory", g.word);
 	}
+	sat_buf_printf(&out, g.json ? "\n]\n" : "");
 	sat_command_done(req, 0, &out);
 	return 0;
 }
 
 static int run_why(void *state, struct sat_request *req, int argc, const char *const *argv)
 {
-	bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
+	struct given g = { 0 };
 
-	if (argc != 2 && !json)
-		return fail(req, "usage: satellite why HOST [--json]");
-	why_run(state, req, argv[1], json);
+	if (arguments(&g, false, argc, argv) != 0 || g.word == NULL)
+		return usage(req, WHY);
+	why_run(state, req, g.word, g.json);
 	return 0;
 }
 
-struct given { const char *host, *reason, *ttl; };
-
-/* HOST [--reason R] [--ttl T] */
-static int arguments(struct given *g, int argc, const char *const *argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char **to = strcmp(argv[i], "--reason") == 0 ? &g->reason :
-				  strcmp(argv[i], "--ttl") == 0 ? &g->ttl : NULL;
-
-		if (to != NULL && i + 1 < argc)
-			*to = argv[++i];
-		else if (to == NULL && g->host == NULL && argv[i][0] != '-')
-			g->host = argv[i];
-		else
-			return -EINVAL;
-	}
-	return g->host == NULL ? -EINVAL : 0;
-}
-
 /* What a person says is one event, named after nobody, so the next word replaces it. */
-static int say(struct whitelist *wl, struct sat_request *req, int argc, const char *const *argv,
-	       const char *state)
+static int say(struct whitelist *wl, struct sat_request *req, const struct given *g, const char *state)
 {
-	struct given g = { 0 };
 	struct sat_buf body = { .max = 64 << 10 };
 	struct order *o;
 	char error[256];
 	int rc;
 
-	if (arguments(&g, argc, argv) != 0)
-		return fail(req, "usage: satellite %s HOST [--reason TEXT] [--ttl 7day]", argv[0]);
-	o = order_new(wl, req, ORDER_POST, g.host, "operator");
+	o = order_new(wl, req, ORDER_POST, g->word, "operator");
 	if (o == NULL)
 		return fail(req, "out of memory");
-	o->command = true;
+	o->form = g->json ? AS_JSON : AS_TEXT;
 	sat_buf_printf(&body, "{\"state\":\"%s\",\"by\":", state);
 	sat_buf_json(&body, sat_request_who(req));
 	sat_buf_printf(&body, ",\"description\":");
-	sat_buf_json(&body, g.reason);
+	sat_buf_json(&body, g->reason);
 	sat_buf_printf(&body, ",\"ttl\":");
-	sat_buf_json(&body, g.ttl);
+	sat_buf_json(&body, g->ttl);
 	sat_buf_printf(&body, "}");
 	rc = body.full ? -ENOMEM : order_body(o, body.p, body.len, sat_wall(), error, sizeof(error));
 	sat_buf_free(&body);
@@ -133,37 +186,48 @@ static int say(struct whitelist *wl, struct sat_request *req, int argc, const ch
 
 static int run_on(void *state, struct sat_request *req, int argc, const char *const *argv)
 {
-	return say(state, req, argc, argv, "ok");
+	struct given g = { 0 };
+
+	if (arguments(&g, true, argc, argv) != 0 || g.word == NULL)
+		return usage(req, ON);
+	return say(state, req, &g, "ok");
 }
 
 static int run_off(void *state, struct sat_request *req, int argc, const char *const *argv)
 {
-	return say(state, req, argc, argv, "critical");
+	struct given g = { 0 };
+
+	if (arguments(&g, true, argc, argv) != 0 || g.word == NULL)
+		return usage(req, OFF);
+	return say(state, req, &g, "critical");
 }
 
 static int run_forget(void *state, struct sat_request *req, int argc, const char *const *argv)
 {
 	struct whitelist *wl = state;
+	struct given g = { 0 };
 	struct order *o;
 
-	if (argc != 2)
-		return fail(req, "usage: satellite forget HOST");
-	o = order_new(wl, req, ORDER_FORGET, argv[1], NULL);
+	if (arguments(&g, false, argc, argv) != 0 || g.word == NULL)
+		return usage(req, FORGET);
+	o = order_new(wl, req, ORDER_FORGET, g.word, NULL);
 	if (o == NULL)
 		return fail(req, "out of memory");
-	o->command = true;
+	o->form = g.json ? AS_JSON : AS_TEXT;
 	rest_submit(wl, o);
 	return 0;
 }
 
 static int run_guard(void *state, struct sat_request *req, int argc, const char *const *argv)
 {
-	if (argc == 1)
-		decide_guard(state, req, true);
-	else if (argc == 2 && strcmp(argv[1], "reset") == 0)
-		decide_reset(state, req, true);
+	struct given g = { 0 };
+
+	if (arguments(&g, false, argc, argv) != 0 || (g.word != NULL && strcmp(g.word, "reset") != 0))
+		return usage(req, GUARD);
+	if (g.word == NULL)
+		decide_guard(state, req, g.json ? AS_JSON : AS_TEXT);
 	else
-		return fail(req, "usage: satellite guard [reset]");
+		decide_reset(state, req, g.json ? AS_JSON : AS_TEXT);
 	return 0;
 }
 
@@ -171,11 +235,11 @@ static int run_guard(void *state, struct sat_request *req, int argc, const char 
 	.name = (n), .usage = (u), .summary = (s), .role = (r), .run = (f) }
 
 const struct sat_command *const whitelist_commands[] = {
-	COMMAND("hosts", "hosts [on|off|all|HOST]", "list hosts, their state, and why", SAT_READ, run_hosts),
-	COMMAND("why", "why HOST [--json]", "what put a host in its state, and what would change it", SAT_READ, run_why),
-	COMMAND("on", "on HOST [--reason TEXT] [--ttl 7day]", "turn a host on", SAT_OPERATE, run_on),
-	COMMAND("off", "off HOST [--reason TEXT] [--ttl 7day]", "turn a host off", SAT_OPERATE, run_off),
-	COMMAND("guard", "guard [reset]", "what holds streams back from hosts; reset its breaker", SAT_OPERATE, run_guard),
-	COMMAND("forget", "forget HOST", "take a host out of the inventory", SAT_OPERATE, run_forget),
+	COMMAND("hosts", HOSTS, "list hosts, their state, and why", SAT_READ, run_hosts),
+	COMMAND("why", WHY, "what put a host in its state, and what would change it", SAT_READ, run_why),
+	COMMAND("on", ON, "turn a host on", SAT_OPERATE, run_on),
+	COMMAND("off", OFF, "turn a host off", SAT_OPERATE, run_off),
+	COMMAND("guard", GUARD, "what holds streams back from hosts; reset its breaker", SAT_OPERATE, run_guard),
+	COMMAND("forget", FORGET, "take a host out of the inventory", SAT_OPERATE, run_forget),
 	NULL
 };

@@ -278,35 +278,37 @@ static void print_json(const struct whitelist *wl, const struct figures *f, stru
 		       wl->latch.set ? "true" : "false", wl->n_hosts, f->off, f->wished, f->held);
 }
 
-void decide_guard(struct whitelist *wl, struct sat_request *req, bool command)
+void decide_guard(struct whitelist *wl, struct sat_request *req, enum form form)
 {
 	struct figures f = count(wl);
 	struct sat_buf out = { .max = 64 << 10 };
 
-	if (command) {
+	if (form == AS_TEXT)
 		print_text(wl, &f, &out);
-		sat_command_done(req, 0, &out);
-	} else {
+	else
 		print_json(wl, &f, &out);
+	sat_buf_printf(&out, form == AS_JSON ? "\n" : "");
+	if (form == OVER_REST)
 		sat_reply_buf(req, 200, "application/json", &out);
-	}
+	else
+		sat_command_done(req, 0, &out);
 }
 
-struct reset { struct whitelist *wl; struct sat_request *req; bool command; };
+struct reset { struct whitelist *wl; struct sat_request *req; enum form form; };
 
 static void answer(const struct reset *r, int status, const char *words)
 {
+	static const char json[] = "{\"latched\":false}";
 	struct sat_buf out = { .max = 4096 };
 
 	sat_log(r->wl->self, status == 200 ? LOG_NOTICE : LOG_WARNING, "%s: guard reset: %s",
 		sat_request_who(r->req), words);
-	if (!r->command && status != 200) {
+	if (r->form == OVER_REST && status != 200) {
 		sat_reply_error(r->req, status, "%s", words);
-	} else if (!r->command) {
-		sat_buf_printf(&out, "{\"latched\":false}");
-		sat_reply_buf(r->req, 200, "application/json", &out);
+	} else if (r->form == OVER_REST) {
+		sat_reply(r->req, 200, "application/json", json, sizeof(json) - 1, NULL);
 	} else {
-		sat_buf_printf(&out, "%s\n", words);
+		sat_buf_printf(&out, "%s\n", status == 200 && r->form == AS_JSON ? json : words);
 		sat_command_done(r->req, status == 200 ? 0 : 1, &out);
 	}
 }
@@ -324,7 +326,7 @@ static void reset_done(void *arg, int rc, size_t culprit, const int64_t *version
 }
 
 /* Of a person, so it needs no fence. */
-void decide_reset(struct whitelist *wl, struct sat_request *req, bool command)
+void decide_reset(struct whitelist *wl, struct sat_request *req, enum form form)
 {
 	struct guard_latch latch = { .accepted = count(wl).wished };
 	struct sat_buf text = { .max = 4096 };
@@ -334,7 +336,7 @@ void decide_reset(struct whitelist *wl, struct sat_request *req, bool command)
 
 	latch_print(&latch, sat_request_who(req), &text);
 	if (r != NULL && !text.full) {
-		*r = (struct reset){ .wl = wl, .req = req, .command = command };
+		*r = (struct reset){ .wl = wl, .req = req, .form = form };
 		change.value = text.p;
 		change.len = text.len;
 		rc = wl->synced ? sat_store_commit(wl->link, &change, 1, reset_done, r) : -ENOTCONN;
@@ -344,7 +346,7 @@ void decide_reset(struct whitelist *wl, struct sat_request *req, bool command)
 		wl->n_resets++;
 		return;
 	}
-	answer(&(struct reset){ .wl = wl, .req = req, .command = command }, 503,
+	answer(&(struct reset){ .wl = wl, .req = req, .form = form }, 503,
 	       rc == -ENOMEM ? "out of memory" : "the store cannot be reached");
 	free(r);
 }

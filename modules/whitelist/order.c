@@ -249,11 +249,18 @@ static const char *reason(const struct order *o, int status)
 	return status == 404 ? "not in the inventory" : "out of memory";
 }
 
+/* An error goes to standard error, in words, whatever the form. */
 static void command_done(struct order *o, int status, const char *text)
 {
 	struct sat_buf out = { .max = 4096 };
 
-	sat_buf_printf(&out, "%s: %s\n", o->host, text);
+	if (o->form == AS_TEXT || status >= 300) {
+		sat_buf_printf(&out, "%s: %s\n", o->host, text);
+	} else {
+		sat_buf_printf(&out, "{\"host\":");
+		sat_buf_json(&out, o->host);
+		sat_buf_printf(&out, ",\"state\":\"%s\"}\n", text);
+	}
 	sat_command_done(o->req, status < 300 ? 0 : 1, &out);
 }
 
@@ -266,7 +273,7 @@ void order_done(struct order *o, int status, const struct record *rec)
 		return;
 	}
 	audit(o, status, NULL);
-	if (o->command) {
+	if (o->form != OVER_REST) {
 		command_done(o, status, rec == NULL ? "forgotten" :
 			     record_state(rec) == FLAG_ON ? "on" : "off");
 		order_free(o);
@@ -289,7 +296,7 @@ void order_refuse(struct order *o, int status, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	audit(o, status, text);
-	if (o->command)
+	if (o->form != OVER_REST)
 		command_done(o, status, text);
 	else
 		sat_reply_error(o->req, status, "%s", text);
@@ -302,7 +309,7 @@ void order_unknown(struct order *o)
 		"to ask again is harmless\",\"outcome\":\"unknown\"}";
 
 	audit(o, 503, "the store was lost before it answered: outcome unknown");
-	if (o->command)
+	if (o->form != OVER_REST)
 		command_done(o, 503, "the store was lost before it answered: outcome unknown");
 	else
 		sat_reply(o->req, 503, "application/json", body, sizeof(body) - 1, NULL);

@@ -135,13 +135,13 @@ static int delete_host(void *state, struct sat_request *req)
 
 static int get_guard(void *state, struct sat_request *req)
 {
-	decide_guard(state, req, false);
+	decide_guard(state, req, OVER_REST);
 	return 0;
 }
 
 static int reset_guard(void *state, struct sat_request *req)
 {
-	decide_reset(state, req, false);
+	decide_reset(state, req, OVER_REST);
 	return 0;
 }
 

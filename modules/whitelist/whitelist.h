@@ -42,6 +42,7 @@ struct wish {
 };
 
 struct order;
+enum form { OVER_REST, AS_TEXT, AS_JSON };	/* how to answer; the others are a command's */
 enum who { PERSON, AUTOMATION, WHO_N };	/* on whose behalf a host is written */
 
 struct host {
@@ -206,8 +207,8 @@ void decide_anew(struct whitelist *wl);		/* what was decided before counts no mo
 bool decide_passes(struct whitelist *wl, struct host *h);	/* its wish may be carried out now */
 const char *decide_held(const struct host *h);	/* why it may not; NULL: nothing holds it */
 void decide_latch(struct whitelist *wl, const char *value, size_t len);	/* as the store has it; NULL: none */
-void decide_guard(struct whitelist *wl, struct sat_request *req, bool command);	/* how it stands */
-void decide_reset(struct whitelist *wl, struct sat_request *req, bool command);	/* by a person */
+void decide_guard(struct whitelist *wl, struct sat_request *req, enum form form);	/* how it stands */
+void decide_reset(struct whitelist *wl, struct sat_request *req, enum form form);	/* by a person */
 int decide_start(struct whitelist *wl);
 
 /* why: what put a host in its state, and what would change it */
@@ -215,6 +216,7 @@ void text_print(const char *text, struct sat_buf *out);	/* in one line, whatever
 void word_print(const struct record *rec, struct sat_buf *out);	/* what a person said of it */
 /* 200: out is the answer; else it is an error, in words.  Without memory out is full, or says less. */
 int why_tell(struct whitelist *wl, const char *host, bool json, struct sat_buf *out);
+void why_brief(struct whitelist *wl, const struct host *h, struct sat_buf *out);	/* JSON, of one in the inventory */
 int why_get(struct whitelist *wl, struct sat_request *req);
 void why_run(struct whitelist *wl, struct sat_request *req, const char *host, bool json);
 
@@ -246,7 +248,7 @@ struct order {
 	enum { ORDER_POST, ORDER_DROP, ORDER_FORGET } what;
 	struct whitelist *wl;
 	struct sat_request *req;
-	bool command;			/* answered as one; else over REST */
+	enum form form;
 	const char *state;		/* of a POST, once its body was judged */
 	int64_t ttl;			/* microseconds; 0: none */
 	char *host, *event, *text;

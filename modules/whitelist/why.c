@@ -517,20 +517,6 @@ static void kept_json(const struct why *w, struct sat_buf *out)
 	sat_buf_printf(out, "]");
 }
 
-static void guard_json(const struct why *w, struct sat_buf *out)
-{
-	sat_buf_printf(out, ",\"wished\":");
-	sat_buf_json(out, flag_name(w->wish));
-	sat_buf_printf(out, ",\"guard\":");
-	sat_buf_json(out, w->verdict == GUARD_NOTHING ? NULL : guard_words(w->verdict));
-	if (w->h->heard_ever)
-		sat_buf_printf(out, ",\"heard\":%" PRId64, (sat_clock() - w->h->heard) / SAT_SECOND);
-	else
-		sat_buf_printf(out, ",\"heard\":null");
-	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
-		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
-}
-
 static void ways_json(const struct why *w, struct sat_buf *out)
 {
 	struct sat_buf way = { .max = 64 << 10 };
@@ -550,7 +536,8 @@ static void ways_json(const struct why *w, struct sat_buf *out)
 	sat_buf_free(&way);
 }
 
-static void why_json(const struct why *w, struct sat_buf *out)
+/* Without the end of the object. */
+static void state_json(const struct why *w, struct sat_buf *out)
 {
 	const struct rec_event *word = w->source == A_PERSON ? record_word(w->rec) : NULL;
 	struct sat_buf because = { .max = RECORD_MAX };
@@ -563,11 +550,35 @@ static void why_json(const struct why *w, struct sat_buf *out)
 	sat_buf_printf(out, ",\"source\":\"%s\"", sources[w->source]);
 	because_print(w, &because);
 	text_json("because", &because, out);
+	sat_buf_printf(out, ",\"wished\":");
+	sat_buf_json(out, flag_name(w->wish));
+	sat_buf_printf(out, ",\"guard\":");
+	sat_buf_json(out, w->verdict == GUARD_NOTHING ? NULL : guard_words(w->verdict));
+	if (w->h->heard_ever)
+		sat_buf_printf(out, ",\"heard\":%" PRId64, (sat_clock() - w->h->heard) / SAT_SECOND);
+	else
+		sat_buf_printf(out, ",\"heard\":null");
+}
+
+static void why_json(const struct why *w, struct sat_buf *out)
+{
+	const struct rec_event *word = w->source == A_PERSON ? record_word(w->rec) : NULL;
+
+	state_json(w, out);
+	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
+		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
 	sat_buf_printf(out, ",\"event\":%s", word == NULL ? "null" : word->text);
 	holds_json(w, out);
-	guard_json(w, out);
 	kept_json(w, out);
 	ways_json(w, out);
+	sat_buf_printf(out, "}");
+}
+
+void why_brief(struct whitelist *wl, const struct host *h, struct sat_buf *out)
+{
+	struct why w = look(wl, h);
+
+	state_json(&w, out);
 	sat_buf_printf(out, "}");
 }
 

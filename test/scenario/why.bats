@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # why.bats - for any host: what put it in its state, since and until when, and what would change it.
 
+bats_require_minimum_version 1.5.0
 load common
 
 setup() {
@@ -164,4 +165,83 @@ lines() { [ "$(wc -l <<<"$output")" -le 12 ]; }
 	[[ $output == *'; Mesos lists it as agent '* ]]
 	run why nobody
 	[[ $output == *'; Mesos lists no such agent' ]]
+}
+
+@test "every command speaks JSON, and its exit status tells" {
+	master 10
+	[ "$(sat hosts --json | jq -c 'map(.host + .state) | sort | .[0:2]')" = '["h10on","h1on"]' ]
+	[ "$(sat hosts off --json | jq length)" = 0 ]
+	[ "$(sat hosts h1 --json | jq -c 'map([.source, .because])')" = "[[\"import\",\"imported from $FILE\"]]" ]
+	[ "$(sat off h1 --json --reason=smoke --ttl=1hour)" = '{"host":"h1","state":"off"}' ]
+	[ "$(sat hosts off --json | jq -c 'map([.host, .source, .until > .since])')" = '[["h1","person",true]]' ]
+	[ "$(sat on h1 --json)" = '{"host":"h1","state":"on"}' ]
+	[ "$(sat forget h1 --json)" = '{"host":"h1","state":"forgotten"}' ]
+	[ "$(sat guard --json | jq -c '[.mode, .hosts]')" = '["enforce",9]' ]
+	[ "$(sat guard reset --json)" = '{"latched":false}' ]
+	[ "$(sat status --json | jq .acting)" = true ]
+	local line
+	for line in 'why h1' 'forget h1' 'hosts h1' 'on h2 --ttl 5parsecs' 'off /'; do
+		run --separate-stderr sat $line
+		echo "$line: $status $output $stderr"
+		[ "$status" = 1 ]
+		[ -z "$output" ]
+		[ -n "$stderr" ]
+	done
+	for line in why forget on off 'on h2 --ttl' 'why h2 h3' 'guard rest' 'hosts --jsn' 'off --reason x' 'status x' 'sttus'; do
+		run --separate-stderr sat $line
+		echo "$line: $status $output $stderr"
+		[ "$status" = 2 ]
+		[ -z "$output" ]
+		[[ $stderr == *usage* || $stderr == *commands* ]]
+	done
+}
+
+@test "they go to --url, to SATELLITE_URL, or to the control socket" {
+	master 2
+	printf 'role = "master"; state-dir = "%s/other";\n' "$T" >"$T/other.cfg"
+	[ "$("$SATELLITE" --url "$URL" why h1 --json | jq -r .host)" = h1 ]
+	[ "$(SATELLITE_URL=$URL "$SATELLITE" off h1 --reason 'new disk')" = 'h1: off' ]
+	[[ $(SATELLITE_URL=$URL "$SATELLITE" why h1) == *': new disk'* ]]
+	# what the command line says of whom to talk to wins
+	[[ $(SATELLITE_URL=http://127.0.0.1:1 sat why h1) == *'new disk'* ]]
+	[[ $(SATELLITE_URL=http://127.0.0.1:1 "$SATELLITE" --state-dir "$T/state" why h1) == *'new disk'* ]]
+	SATELLITE_URL=$URL run "$SATELLITE" --config "$T/other.cfg" why h1
+	[ "$status" = 3 ]
+	SATELLITE_URL=http://127.0.0.1:1 run "$SATELLITE" why h1
+	[ "$status" = 3 ]
+	SATELLITE_URL=nonsense run "$SATELLITE" why h1
+	[ "$status" = 2 ]
+}
+
+# completes WORDS...: what bash offers for the last of them.
+completes() {
+	COMP_WORDS=("$SATELLITE" "$@") COMP_CWORD=$#
+	_satellite
+	printf '%s\n' "${COMPREPLY[@]}" | sort | xargs
+}
+
+@test "bash completes commands, options and hosts" {
+	compopt() { :; }
+	. "$ROOT/etc/satellite.bash-completion"
+	master 3
+	sat off h2
+	[ "$(completes wh)" = why ]
+	[ "$(completes --config "$T/master.cfg" why h)" = 'h1 h2 h3' ]
+	[ "$(completes --config = "$T/master.cfg" on '')" = '--json --reason --ttl h2' ]
+	[ "$(completes --url "$URL" off h)" = 'h1 h3' ]
+	[ "$(completes --url "$URL" off h1 h)" = '' ]
+	[ "$(completes off h1 --r)" = --reason ]
+	[ "$(completes off h1 --ttl 7)" = 7days ]
+	[ "$(completes --role = m)" = master ]
+	[ "$(completes --role =)" = 'master slave' ]
+	[ "$(completes guard r)" = reset ]
+	# nobody answers: the words that need nobody
+	[ "$(completes --url http://127.0.0.1:1 hosts o)" = 'off on' ]
+	# every command that satellite has is offered
+	local name
+	for name in $(get "$URL/command" | jq -r '.[].name'); do
+		[ "$(completes "$name")" != '' ] || { echo "$name"; false; }
+	done
+	make -s -C "$ROOT" O="$BUILD" install DESTDIR="$T/root" PREFIX=/usr
+	cmp "$T/root/usr/share/bash-completion/completions/satellite" "$ROOT/etc/satellite.bash-completion"
 }
