@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# hostile.bats - bytes and connections that mean no good: all of it is counted, memory stays bounded, others are served.
+
+load common
+
+setup_file() { "$BATS_TEST_DIRNAME/../certs.sh" "$BATS_FILE_TMPDIR/certs"; }
+setup() {
+	common_setup
+	CERTS=$BATS_FILE_TMPDIR/certs
+	PORT=$(free_port)
+	TLS=$(free_port)
+	HTTP=$(free_port)
+	LIMIT=1000
+}
+teardown() { common_teardown; }
+
+door() {
+	cat >"$T/master.cfg" <<-END
+		role = "master";
+		state-dir = "$T/state";
+		http = { port = $HTTP; };
+		modules = ( "riemann" );
+		riemann = { port = $PORT; ${1:-frame-limit = $LIMIT;}
+			tls = { port = $TLS; cert = "$CERTS/server.crt"; key = "$CERTS/server.key"; verify = false; }; };
+		streams = ( "index" );
+	END
+	mkdir -p "$T/state"
+	start master --config "$T/master.cfg"
+	until_true 10 listens "$TLS"
+	until_true 10 listens "$HTTP"
+	before=$(rss)
+}
+
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$PID/status"; }
+files() { ls "/proc/$PID/fd" | wc -l; }
+counter() { get --unix-socket "$T/state/control" http://localhost/status | jq -r ".instances[] | select(.name == \"riemann\").counters[\"$1\"]"; }
+counted() { [ "$(counter "$1")" = "$2" ]; }
+number() { printf "\\$(printf %03o $(($1 >> 24 & 255)))\\$(printf %03o $(($1 >> 16 & 255)))\\$(printf %03o $(($1 >> 8 & 255)))\\$(printf %03o $(($1 & 255)))"; }
+
+# varint N; field NUMBER FILE: as protobuf has it, a field of bytes.
+varint() {
+	local n=$1
+	while [ "$n" -ge 128 ]; do printf "\\$(printf %03o $((n & 127 | 128)))"; n=$((n >> 7)); done
+	printf "\\$(printf %03o "$n")"
+}
+field() { varint $(($1 << 3 | 2)); varint "$(wc -c <"$2")"; cat "$2"; }
+# framed FILE…: each with its length in front.
+framed() { local f; for f; do number "$(wc -c <"$f")"; cat "$f"; done; }
+# event BYTES: an event whose description is so long that the message has that many; from 140 to 16,000.
+event() {
+	head -c $(($1 - 6)) /dev/zero | tr '\0' d >"$T/text"
+	field 5 "$T/text" >"$T/event"
+	field 6 "$T/event"
+}
+ask() { printf '%s' "$1" >"$T/words"; field 1 "$T/words" >"$T/query"; field 5 "$T/query" >"$T/ask"; framed "$T/ask"; }
+
+tcp() { timeout 20 socat -t 10 - "TCP:127.0.0.1:$PORT"; }
+tls() { timeout 20 socat -t 10 - "OPENSSL:127.0.0.1:$TLS,cafile=$CERTS/ca.crt,commonname=localhost,no-sni"; }
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+words() { tr -c '[:print:]' '.'; }
+OK=000000021001
+well() { [ "$(printf '\0\0\0\0' | tcp | hex)" = $OK ] && [ "$(status_of "http://127.0.0.1:$HTTP/healthz")" = 200 ]; }
+# fine: as before, but for so many KiB.
+fine() { well && { [ -n "${SAN:-}" ] || [ $(($(rss) - before)) -lt "$1" ]; } && runs "$PID"; }
+
+@test "frames of 0, 1, limit and limit+1 bytes, over TCP and TLS" {
+	door
+	event $LIMIT >"$T/most"
+	event $((LIMIT + 1)) >"$T/more"
+	[ "$(wc -c <"$T/most")" = $LIMIT ]
+	[ "$(wc -c <"$T/more")" = $((LIMIT + 1)) ]
+	for way in tcp tls; do
+		[ "$(printf '\0\0\0\0' | $way | hex)" = $OK ]
+		for byte in '\0' '\x08' '\x10' '\x32' '\x80' '\xff'; do
+			[[ $({ number 1; printf "$byte"; } | $way | words) == *'malformed message' ]]
+		done
+		[ "$(framed "$T/most" "$T/most" | $way | hex)" = $OK$OK ]
+		[[ $(framed "$T/most" "$T/more" "$T/most" | $way | words) == *"frame of 1001 bytes is over the limit of 1000" ]]
+		for n in $((LIMIT + 1)) $((1 << 24)) $((1 << 31)) $(((1 << 32) - 4)) $(((1 << 32) - 1)); do
+			[[ $(number "$n" | $way | words) == *"over the limit"* ]]
+		done
+	done
+	counted too-large 12
+	counted malformed 12
+	fine 4096
+	stops "$PID"
+}
+
+@test "a whole message is taken however it comes, and one that breaks off anywhere is nobody's" {
+	door
+	printf '\x22\x05drips\x1a\x01s\x2a\x01d\x3a\x01t\x4a\x06\x0a\x01k\x12\x01v\x68\x0e' >"$T/event"
+	field 6 "$T/event" >"$T/msg"
+	framed "$T/msg" >"$T/frame"
+	size=$(wc -c <"$T/frame")
+	for n in $(seq 0 $((size - 1))); do
+		[ "$(head -c "$n" "$T/frame" | tcp | hex)" = '' ]		# no answer
+	done
+	counted messages 0
+	# Its length says that it is whole, and it is not.
+	for n in $(seq 1 $((size - 5))); do
+		head -c "$n" "$T/msg" >"$T/part"
+		[[ $(framed "$T/part" | tcp | words) == *'malformed message' ]]
+	done
+	counted malformed $((size - 5))
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	for n in $(seq "$size"); do
+		head -c "$n" "$T/frame" | tail -c 1 >&5
+		[ $((n % 16)) != 0 ] || well		# others do not wait for it
+	done
+	[ "$(timeout 5 head -c 6 <&5 | hex)" = $OK ]
+	exec 5>&-
+	[[ $(ask 'host = "drips" and k = "v"' | tcp | words) == *drips* ]]
+	fine 4096
+	stops "$PID"
+}
+
+@test "messages that lie about their lengths, in TCP and UDP" {
+	door
+	lies=(
+		'\x32\xff\xff\xff\xff\x0f' '\x32\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01' '\x32\x02\x2a\x7f' '\x32\x03\x2a\xff\xff'
+		'\x32\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01' '\x33' '\x34' '\x36' '\x37' '\x00\x00' '\x32\x01\x71' '\x32\x04\x7d\x00\x00\x00'
+		'\x2a\x04\x0a\x05tr' '\x32\x04\x4a\x05\x0a\x01' '\x08' '\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff'
+	)
+	n=0
+	for lie in "${lies[@]}"; do
+		printf "$lie" >"$T/lie"
+		[[ $(framed "$T/lie" | tcp | words) == *'malformed message' ]] || { echo "$lie"; false; }
+		timeout 5 socat -u -b 65536 - "UDP:127.0.0.1:$PORT" <"$T/lie"
+		n=$((n + 2))
+	done
+	until_true 5 counted malformed $n
+	# Datagrams of one byte, of their limit, of a byte more, and the largest there is.
+	event 16384 >"$T/most"
+	event 16385 >"$T/more"
+	head -c 65507 /dev/zero >"$T/all"
+	printf '\x32' >"$T/one"
+	for d in one most more all; do timeout 5 socat -u -b 65536 - "UDP:127.0.0.1:$PORT" <"$T/$d"; done
+	until_true 5 counted datagrams $((n / 2 + 4))
+	counted malformed $((n + 1))
+	counted too-large 2
+	fine 4096
+	stops "$PID"
+}
+
+@test "texts with NUL bytes, texts that are none, and huge ones" {
+	door 'frame-limit = 16777216;'
+	printf '\x22\x04h\0\0i\x1a\x01s' >"$T/event"
+	field 6 "$T/event" >"$T/nul"
+	printf '\x22\x04\xff\xfe\x80h\x1a\x01s' >"$T/event"
+	field 6 "$T/event" >"$T/none"
+	head -c 4000000 /dev/zero | tr '\0' h >"$T/text"
+	for part in 3 4 5 6 7; do field $part "$T/text" >"$T/event"; field 6 "$T/event" >"$T/huge$part"; done
+	for f in nul none huge3 huge4 huge5 huge7; do
+		[ "$(framed "$T/$f" | tcp | hex)" = $OK ] || { echo $f; false; }
+	done
+	[ "$(ask 'host = "nobody"' | tcp | hex)" = $OK ]
+	[[ $(ask "host = \"$(head -c 100000 "$T/text")\"" | tcp | words) == *'more than 32768 bytes'* ]]
+	for q in '' '(' 'host =~ "((((((((((a*)*)*)*)*)*)*)*)*)*b"' $'host = "\x01"' 'metric = 1e999' 'host ~= "(?R)"'; do
+		ask "$q" | tcp >/dev/null
+	done
+	well
+	fine 65536
+	stops "$PID"
+}
+
+# repeat N TEXT: in one line.
+repeat() { head -c "$1" /dev/zero | sed "s/\x0/$2/g"; }
+
+@test "10,000 nots are refused with a reason, whichever way they come" {
+	door 'frame-limit = 16777216;'
+	refused() {	# QUERY WHY
+		for way in tcp tls; do
+			out=$(ask "$1" | $way | words)
+			[[ $out == *"$2"* ]] || { echo "$out"; false; }
+		done
+	}
+	nots=$(repeat 10000 'not ')true
+	refused "$nots" 'more than 32768 bytes'
+	refused "$(repeat 8000 'not ')true" 'nested too deep'
+	refused "$(repeat 10000 '(')true$(repeat 10000 ')')" 'nested too deep'
+	refused "$(repeat 5000 'not (')" 'nested too deep'
+	refused "$(repeat 10000 'or ')" 'at character 1'
+	[ "$(ask "$(repeat 499 'not ')true" | tcp | hex)" = $OK ]
+	# A path has its limit, and so has a request's head.
+	[[ $(get -G --data-urlencode "query=$(repeat 1000 'not ')true" "http://127.0.0.1:$HTTP/index") == *'nested too deep'* ]]
+	case $(status_of -G --data-urlencode "query=$nots" "http://127.0.0.1:$HTTP/index") in 000 | 4??) ;; *) false ;; esac
+	upgrade=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+	[ "$(status_of "${upgrade[@]}" -G --data-urlencode "query=$(repeat 1000 'not ')true" "http://127.0.0.1:$HTTP/index")" = 400 ]
+	run "$SATELLITE" --state-dir "$T/state" query "$nots"
+	[ "$status" != 0 ]
+	# A stream's query is as deep as any.
+	sed "s/streams = .*/streams = ( { where = \"$nots\"; do = \"index\"; } );/" "$T/master.cfg" >"$T/deep.cfg"
+	run "$SATELLITE" --check --config "$T/deep.cfg"
+	[ "$status" != 0 ]
+	[[ $output == *'more than 32768 bytes'* ]]
+	fine 8192
+	stops "$PID"
+}
+
+@test "100,000 connections from many addresses, abandoned in turn, leave nothing behind" {
+	door
+	"$BUILD/test/bench/callers" "$PORT" leave 2000
+	until_true 5 counted connections 0
+	before=$(rss)
+	fds=$(files)
+	"$BUILD/test/bench/callers" "$PORT" leave 100000
+	until_true 10 counted connections 0
+	counted accepted 102000
+	counted refused 0
+	[ "$(files)" = "$fds" ]
+	echo "$before KiB, then $(rss)"
+	fine 1024
+	stops "$PID"
+}
+
+@test "10,000 connections that say nothing more cost half a KiB each" {
+	door
+	n=10000
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 10100 ] || n=$(($(ulimit -Hn) - 100))
+	"$BUILD/test/bench/callers" "$PORT" leave 1000
+	until_true 5 counted connections 0
+	before=$(rss)
+	mkfifo "$T/hold"
+	"$BUILD/test/bench/callers" "$PORT" stay $n <"$T/hold" >"$T/held" 3>&- &
+	holder=$!
+	exec 6>"$T/hold"
+	until_true 20 test -s "$T/held"
+	[ "$(cat "$T/held")" = $n ]
+	counted connections $n
+	echo "$before KiB, then $(rss)"
+	fine $((n / 2))
+	exec 6>&-
+	wait $holder
+	until_true 10 counted connections 0
+	well
+	stops "$PID"
+}
