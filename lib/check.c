@@ -288,8 +288,10 @@ struct checks *checks_build(struct conf *file, const struct sat_conf *list, cons
 		bad = -ENOMEM;
 		n = 0;
 	}
-	if (n > 0 && sat_conf_is_group(list)) {
-		bad = sat_conf_error(list, NULL, "is a group: write a list, ( { … }, { … } )");
+	if (list != NULL && !sat_conf_is_list(list)) {
+		sat_conf_error(list, NULL, "%s: write a list, ( { … }, { … } )",
+			       sat_conf_is_group(list) ? "is a group" : "is no list");
+		bad = bad != 0 ? bad : -EINVAL;
 		n = 0;
 	}
 	for (size_t i = 0; i < n; i++) {

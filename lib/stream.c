@@ -565,11 +565,12 @@ const char *sat_node_path(struct sat_node *node)
 
 /* ---- The set ------------------------------------------------------------ */
 
+/* What is no group has been complained of. */
 static int add_defines(struct streams *s, const struct sat_conf *group)
 {
 	struct define **at = &s->defines;
 
-	for (size_t i = 0; group != NULL && i < sat_conf_count(group); i++) {
+	for (size_t i = 0; group != NULL && sat_conf_is_group(group) && i < sat_conf_count(group); i++) {
 		*at = calloc(1, sizeof(**at));
 		if (*at == NULL)
 			return -ENOMEM;

@@ -386,12 +386,13 @@ static void note(struct instance *i, int kind, const char *name, const char *tex
 	tie->options = options;
 }
 
+/* One of another type has been complained of: the rest is judged as without it. */
 static const char *top_string(const char *name)
 {
 	const struct sat_conf *s = in_use != NULL ? conf_find(in_use->root, name) : NULL;
 
-	if (s != NULL)
-		return sat_conf_value(s).kind == SAT_TEXT ? sat_conf_value(s).text : NULL;
+	if (s != NULL && sat_conf_value(s).kind == SAT_TEXT)
+		return sat_conf_value(s).text;
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (strcmp(top_options[i]->name, name) == 0 && top_options[i]->type == SAT_STRING)
 			return top_options[i]->fallback;

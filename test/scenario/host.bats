@@ -85,6 +85,23 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 	[ ! -e "$T/bad" ]
 }
 
+@test "--check of a setting of another type says so, whatever is built from it" {
+	for setting in service-prefix state-dir host leader record define checks streams; do
+		for value in 5 true '( 5 )' '( { } )' '{ a = 5; }'; do
+			case "$setting $value" in 'define {'* | 'streams ('*) continue ;; esac
+			cat >"$T/kind.cfg" <<-EOF
+				role = "slave";
+				$setting = $value;
+				$([ $setting = checks ] || echo 'checks = ( { check = "free-memory"; threshold = 1; } );')
+			EOF
+			run "$SATELLITE" --check --config "$T/kind.cfg"
+			echo "$setting = $value: $status: $output"
+			[ "$status" = 1 ]
+			[[ ${lines[0]} == *"kind.cfg:2: $setting"* ]]
+		done
+	done
+}
+
 @test "--check of a right file says ok; a syntax error is one line" {
 	run "$SATELLITE" --check --config "$T/m.cfg"
 	[ "$status" = 0 ]
