@@ -39,6 +39,9 @@ if [ "${1:-}" != demo ] && [ "$(cat build-npm/has 2>/dev/null)" != "$NPM" ]; the
 	echo "setup: npm packages: $NPM"
 	mkdir -p build-npm
 	# shellcheck disable=SC2086
-	npm install --prefix build-npm --ignore-scripts --no-audit --no-fund --loglevel=error $NPM >/dev/null
+	for try in 1 2 3; do
+		npm install --prefix build-npm --ignore-scripts --no-audit --no-fund --loglevel=error $NPM >/dev/null && break
+		[ $try -lt 3 ] || exit 1
+	done
 	echo "$NPM" >build-npm/has
 fi
