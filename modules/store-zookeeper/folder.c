@@ -102,6 +102,8 @@ static struct node *node_add(struct folder *f, const char *name)
 			sat_log(f->zk->self, LOG_ERR, "%s%s: %s; not mirrored", f->prefix, name,
 				f->zk->n_sessions >= SESSIONS_MAX ? "too many nodes to watch" : strerror(ENOMEM));
 		f->zk->full = true;
+		if (f->zk->n_sessions < SESSIONS_MAX)
+			f->listed = false;	/* folder_look() tries again */
 		free(n);
 		return NULL;
 	}
@@ -239,10 +241,8 @@ static void pump(struct session *s)
 			node_free_unused(n);
 			continue;
 		}
-		if (n->doubt && !synced)
-			session_sync(s);
-		synced = synced || n->doubt;
-		if (read_one(s, n) == 0)
+		synced = synced || (n->doubt && session_sync(s) == 0);
+		if ((synced || !n->doubt) && read_one(s, n) == 0)
 			continue;
 		queue(n);	/* out of memory, or of touch: at the next answer or connection */
 		return;
@@ -331,18 +331,16 @@ static void ask(struct folder *f, int (*what)(struct session *s, const char *pat
 	char path[PATH_BYTES];
 
 	f->listing = f->again = false;
-	if (a == NULL || !folder_path(f, path)) {
-		free(a);
-		return;
+	if (a != NULL && folder_path(f, path)) {
+		a->r.done = done;
+		a->folder = f;
+		f->listing = what(f->home, path, &a->r) == 0;
 	}
-	a->r.done = done;
-	a->folder = f;
-	if (what(f->home, path, &a->r) != 0) {
-		free(a);
+	f->asked += f->listing;
+	if (f->listing)
 		return;
-	}
-	f->listing = true;
-	f->asked++;
+	f->listed = false;	/* the watch has been used up: folder_look() lists it */
+	free(a);
 }
 
 static struct folder *asked_of(struct request *r)
@@ -391,6 +389,8 @@ static void appeared(struct request *r)
 
 	if (rc == ZOK)
 		list(f);
+	else
+		tell_if_synced(f);
 	folder_free_unused(f);
 }
 
@@ -429,8 +429,8 @@ static void listed(struct request *r)
 		folder_free_unused(f);
 		return;
 	}
+	f->listed = rc == ZOK && !f->again;
 	if (rc == ZOK) {
-		f->listed = true;
 		f->failed = false;
 		compare(f, names, len);
 	} else if (rc == ZNONODE) {
@@ -452,9 +452,8 @@ static void list(struct folder *f)
 		f->again = true;
 		return;
 	}
-	if (!f->listed)
-		session_sync(f->home);
-	ask(f, session_list, listed);
+	if (f->listed || session_sync(f->home) == 0)
+		ask(f, session_list, listed);
 }
 
 /* ---- What sessions say -------------------------------------------------- */

@@ -226,15 +226,18 @@ static void nothing(struct request *r)
 }
 
 /* Requests of a session are answered in order, so nobody need wait for this one. */
-void session_sync(struct session *s)
+int session_sync(struct session *s)
 {
 	struct request *r = calloc(1, sizeof(*r));
+	int rc;
 
 	if (r == NULL)
-		return;
+		return -ENOMEM;
 	r->done = nothing;
-	if (!ready(s, r) || asked(s, zoo_async(s->zh, s->zk->root, got_path, r)) != 0)
+	rc = ready(s, r) ? asked(s, zoo_async(s->zh, s->zk->root, got_path, r)) : -ENOTCONN;
+	if (rc != 0)
 		free(r);
+	return rc;
 }
 
 static int make(struct session *s, const char *path, struct request *r)
@@ -376,8 +379,10 @@ void session_open(struct session *s)
 		s->state = SESSION_OPENING;
 		rc = sat_work(s->zk->self, &job);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		set_alarm(s);
 		return;
+	}
 	if (o != NULL)
 		opening_free(o);
 	reopen_later(s);
@@ -448,6 +453,22 @@ static void take_notice(struct session *s, const struct notice *n)
 	folder_notice(s, n);
 }
 
+/* Nobody knows what was lost: as after a broken connection, or what has become of it. */
+static void catch_up(struct session *s)
+{
+	int state;
+
+	if (s->state != SESSION_CONNECTING && s->state != SESSION_CONNECTED)
+		return;
+	state = zoo_state(s->zh);
+	if (s->state == SESSION_CONNECTED && state == ZOO_CONNECTED_STATE) {
+		folder_disconnected(s, -ENOMEM);
+		folder_connected(s);
+	} else {
+		changed(s, state);
+	}
+}
+
 /* Notices, then answers: each in its own order, and neither relies on the other's. */
 static void look_inside(void *arg)
 {
@@ -484,10 +505,8 @@ static void look_inside(void *arg)
 		free(bytes);
 		r = next;
 	}
-	if (missed && s->state == SESSION_CONNECTED) {	/* nobody knows what: as after a broken connection */
-		folder_disconnected(s, -ENOMEM);
-		folder_connected(s);
-	}
+	if (missed)
+		catch_up(s);
 }
 
 struct session *session_new(struct zk *zk)

@@ -132,7 +132,7 @@ void session_open(struct session *s);
 void session_close(struct session *s);			/* for good: the instance stops */
 bool session_end(struct session *s);			/* no thread uses it any more; false: one still does */
 void session_free(struct session *s);
-void session_sync(struct session *s);			/* what is read after it is not older than now */
+int session_sync(struct session *s);			/* what is read after it is not older than now */
 /* 0, or -errno: not asked, done() will not be called. */
 int session_get(struct session *s, const char *path, struct request *r);
 int session_list(struct session *s, const char *path, struct request *r);
