@@ -40,6 +40,8 @@ static void host_print(struct whitelist *wl, const struct host *h, struct sat_bu
 			       flag_name(wishes_flag(h)), guard_words(h->verdict));
 	else if (rec->verdict != NULL)
 		sat_buf_printf(out, "; wished %s, %s", rec->managed_flag == FLAG_OFF ? "on" : "off", rec->verdict);
+	if (h->unlisted != 0 && sat_clock() - h->unlisted > wl->silent)
+		sat_buf_printf(out, "; unknown to Mesos for %lld s", (long long)((sat_clock() - h->unlisted) / SAT_SECOND));
 	sat_buf_printf(out, "\n");
 }
 

@@ -293,6 +293,13 @@ static void agents_free(struct whitelist *wl)
 	wl->n_agents = 0;
 }
 
+static int by_host(const void *a, const void *b)
+{
+	const struct agent *x = a, *y = b;
+
+	return strcmp(x->host, y->host);
+}
+
 static void agents_heard(void *state, const char *topic, const struct sat_item *item)
 {
 	struct whitelist *wl = state;
@@ -317,15 +324,17 @@ static void agents_heard(void *state, const char *topic, const struct sat_item *
 			return;
 		}
 	}
+	if (wl->n_agents > 0)
+		qsort(wl->agents, wl->n_agents, sizeof(*wl->agents), by_host);
 	import_consider(wl);
 }
 
 const char *import_agent(struct whitelist *wl, const char *host)
 {
-	for (size_t i = 0; i < wl->n_agents; i++)
-		if (strcmp(wl->agents[i].host, host) == 0)
-			return wl->agents[i].id;
-	return NULL;
+	const struct agent key = { .host = (char *)host }, *found = wl->n_agents == 0 ? NULL :
+		bsearch(&key, wl->agents, wl->n_agents, sizeof(key), by_host);
+
+	return found == NULL ? NULL : found->id;
 }
 
 const char *import_agent_ids(struct whitelist *wl, const char *host, struct sat_buf *out)

@@ -102,8 +102,12 @@ static void tick(struct sat_alarm *alarm)
 			h = wl->first;
 		if (h == NULL)
 			break;
-		if (h->rec != NULL && h->heard_ever)
+		if (h->rec == NULL)
+			continue;
+		if (h->heard_ever)
 			tell(wl, h);
+		reap_events(wl, h);
+		reap_agent(wl, h);
 	}
 	wl->silence_next = h;
 }

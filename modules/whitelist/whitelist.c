@@ -19,6 +19,8 @@ static const struct sat_option *const options[] = {
 		   .help = "at first start, take in the hosts of the file, or else the registered agents"),
 	SAT_OPTION("silent", SAT_SECONDS, .fallback = "600", .min = 1, .max = 1e7,
 		   .help = "seconds without a word after which satellite/host/heard is critical"),
+	SAT_OPTION("reap", SAT_SECONDS, .fallback = "86400", .min = 1, .max = 1e9,
+		   .help = "seconds past its ttl after which the event of a check that is no more leaves its record"),
 	SAT_OPTION("resolve", SAT_BOOLEAN, .fallback = "true", .help = "a host that a person adds must have an address"),
 	SAT_OPTION("host-pattern", SAT_STRING, .help = "and match this; % is any text, _ any byte"),
 	SAT_OPTION("reachable", SAT_ANY, .help = "and answer on this TCP port, or on one of these"),
@@ -47,6 +49,7 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_HOSTS_HELD] = SAT_COUNTER("hosts-held", .gauge = true,
 		.help = "hosts that streams wish on or off, and the guard does not let them"),
 	[COUNT_LATCHED] = SAT_COUNTER("latched", .gauge = true, .help = "1: the breaker is, until a person resets it"),
+	[COUNT_REAPED] = SAT_COUNTER("events-reaped", .help = "events of checks that are no more"),
 	NULL
 };
 
@@ -121,6 +124,7 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 	int rc, more;
 
 	wl->silent = sat_conf_time(conf, "silent");
+	wl->reap = sat_conf_time(conf, "reap");
 	wl->import = sat_conf_boolean(conf, "import");
 	rc = agents_judge(wl, conf);
 	more = admit_judge(wl, conf);

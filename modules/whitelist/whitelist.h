@@ -7,6 +7,7 @@
  *   wishes   what the streams want, as levels         guard    what of that is let through
  *   decide   asking the guard, and what follows
  *   ops      the operators that say so                silence  who was last heard when
+ *   reap     checks and agents that are no more
  *   file     the file that Mesos reads                import   where the inventory comes from
  *   order    what a person asks for                   rest, commands   and how
  *   admit    which new hosts a person may add         why      what put a host in its state
@@ -30,6 +31,7 @@ enum count {
 	COUNT_TURNED_ON, COUNT_TURNED_OFF, COUNT_FILE_WRITES, COUNT_FILE_ERRORS, COUNT_FILE_REPAIRS,
 	COUNT_ORDERS,
 	COUNT_HOSTS, COUNT_HOSTS_ON, COUNT_HOSTS_DIRTY, COUNT_HOSTS_HELD, COUNT_LATCHED,
+	COUNT_REAPED,
 };
 
 /* What the streams last said of one service of a host; ev NULL: a tombstone. */
@@ -71,6 +73,7 @@ struct host {
 	/* silence */
 	bool heard_ever;
 	int64_t heard;			/* clock */
+	int64_t unlisted;		/* clock; not among Mesos' agents since; 0: it is */
 	size_t name_len;
 	char name[];
 };
@@ -96,7 +99,7 @@ struct whitelist {
 	/* settings */
 	char *path;
 	struct guard_conf guard;
-	int64_t silent;
+	int64_t silent, reap;
 	char *host_pattern;
 	bool resolve, import;
 	enum { NEW_ON, NEW_OFF, NEW_TESTS } new_agents;
@@ -144,7 +147,7 @@ struct whitelist {
 	char *import_text;		/* the file as it was at first start; "" if there was none */
 	int import_error;
 	size_t creating;		/* hosts on their way into the inventory */
-	struct agent *agents;
+	struct agent *agents;		/* sorted by host */
 	size_t n_agents;
 	char *from_file;
 	/* order */
@@ -226,6 +229,10 @@ int silence_start(struct whitelist *wl);
 void silence_stop(struct whitelist *wl);
 void silence_save(struct whitelist *wl);
 double silence_fresh(struct whitelist *wl);	/* of the hosts ever heard, who was lately; 1: of none */
+
+/* reap: now and then, of a host of the inventory */
+void reap_events(struct whitelist *wl, struct host *h);	/* of checks that are no more */
+void reap_agent(struct whitelist *wl, struct host *h);	/* does Mesos know it? */
 
 /* file */
 void file_changed(struct whitelist *wl);

@@ -416,9 +416,14 @@ static void lines_heard(const struct why *w, struct sat_buf *out)
 	} else {
 		sat_buf_printf(out, "never");
 	}
-	if (w->wl->n_agents > 0)
-		sat_buf_printf(out, import_agent(w->wl, w->h->name) != NULL ? "; registered with Mesos" :
-			       "; not registered with Mesos");
+	if (w->wl->n_agents > 0 && import_agent(w->wl, w->h->name) != NULL) {
+		sat_buf_printf(out, "; registered with Mesos");
+	} else if (w->wl->n_agents > 0) {
+		sat_buf_printf(out, "; not registered with Mesos");
+		sat_buf_printf(out, w->h->unlisted != 0 ? " for at least " : "");
+		if (w->h->unlisted != 0)
+			span_print(sat_clock() - w->h->unlisted, out);
+	}
 	sat_buf_printf(out, "\n");
 }
 
@@ -558,6 +563,8 @@ static void state_json(const struct why *w, struct sat_buf *out)
 		sat_buf_printf(out, ",\"heard\":%" PRId64, (sat_clock() - w->h->heard) / SAT_SECOND);
 	else
 		sat_buf_printf(out, ",\"heard\":null");
+	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
+		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
 }
 
 static void why_json(const struct why *w, struct sat_buf *out)
@@ -565,8 +572,6 @@ static void why_json(const struct why *w, struct sat_buf *out)
 	const struct rec_event *word = w->source == A_PERSON ? record_word(w->rec) : NULL;
 
 	state_json(w, out);
-	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
-		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
 	sat_buf_printf(out, ",\"event\":%s", word == NULL ? "null" : word->text);
 	holds_json(w, out);
 	kept_json(w, out);

@@ -46,6 +46,7 @@ is_off() { ! grep -qx "$1" "$FILE"; }
 is_on() { grep -qx "$1" "$FILE"; }
 # tells HOST TEXT: one of the lines has it.
 tells() { why "$1" | grep -qF -- "$2"; }
+unknown() { sat hosts "$1" | grep -q '; unknown to Mesos for [0-9]* s'; }
 lines() { [ "$(wc -l <<<"$output")" -le 12 ]; }
 
 @test "a failing check: the stream, the event with its figure and words, and what must be ok again" {
@@ -151,12 +152,14 @@ lines() { [ "$(wc -l <<<"$output")" -le 12 ]; }
 	local mesos
 	mesos=$(free_port)
 	MODULES='"push", "mesos-master", "whitelist"'
+	EXTRA='silent = 2;'
 	config
 	printf 'leader = "always"; mesos-master = { url = "http://127.0.0.1:%s"; interval = 1; };\n' "$mesos" >>"$T/master.cfg"
 	"$SIM" --agents 3 --port "$mesos" --control 0 --ports-file "$T/ports" >"$T/sim.log" 2>&1 3>&- &
 	PIDS+=($!)
 	master 2
-	until_true 10 tells h1 'not registered with Mesos'
+	until_true 10 tells h1 'not registered with Mesos for at least '
+	until_true 10 unknown h1
 	local agent
 	agent=$(get "http://127.0.0.1:$mesos/slaves" | jq -r '.slaves[0].hostname')
 	until_true 10 tells "$agent" '; registered with Mesos'
@@ -211,6 +214,27 @@ lines() { [ "$(wc -l <<<"$output")" -le 12 ]; }
 	[ "$status" = 3 ]
 	SATELLITE_URL=nonsense run "$SATELLITE" why h1
 	[ "$status" = 2 ]
+}
+
+@test "the event of a check that is no more leaves the record, once its host speaks of others only" {
+	EXTRA='reap = 2; silent = 10;' GUARD='mode = "off";'
+	config
+	master 3
+	says h1 check-old critical --ttl 1
+	says h1 check ok
+	says h2 check-old critical --ttl 1
+	until_true 10 tells h1 'failing   check-old is expired'
+	speaks() {
+		says h1 check ok
+		! tells h1 'failing'
+	}
+	until_true 20 speaks
+	heard master 'h1: check-old: nothing was heard of it for long'
+	tells h1 'state     on'
+	[ "$(get "$URL/whitelist/host/h1" | jq -c '.["managed-events"] | keys')" = '["check"]' ]
+	# h2 is silent, and keeps what it had
+	tells h2 'failing   check-old is expired'
+	! said master 'h2: check-old: nothing'
 }
 
 # completes WORDS...: what bash offers for the last of them.
