@@ -61,16 +61,30 @@ static int begin_file(struct file *f)
 	return f->fd >= 0 ? 0 : -errno;
 }
 
+/* n bytes of p went out, and no more do: half a line would spoil what replay reads. */
+static void cut(struct file *f, const char *p, size_t n)
+{
+	const char *end = memrchr(p, '\n', n);
+	size_t torn = end != NULL ? n - (size_t)(end + 1 - p) : n;
+
+	if (torn != 0 && ftruncate(f->fd, (off_t)(f->size - torn)) == 0)
+		f->size -= torn;
+}
+
 static int put(struct file *f, const char *p, size_t n)
 {
-	while (n > 0) {
-		ssize_t k = write(f->fd, p, n);
+	size_t done = 0;
 
-		if (k < 0 && errno != EINTR)
-			return -errno;
+	while (done < n) {
+		ssize_t k = write(f->fd, p + done, n - done);
+		int rc = k < 0 ? -errno : 0;
+
+		if (rc != 0 && rc != -EINTR) {
+			cut(f, p, done);
+			return rc;
+		}
 		if (k > 0) {
-			p += k;
-			n -= (size_t)k;
+			done += (size_t)k;
 			f->size += (size_t)k;
 		}
 	}

@@ -8,7 +8,13 @@ setup() {
 	common_setup
 	PORT=$(free_port) HTTP=$(free_port)
 }
-teardown() { common_teardown; }
+teardown() {
+	if mountpoint -q "$T/small"; then
+		for p in "${PIDS[@]}"; do kill -KILL "$p" 2>/dev/null || true; wait "$p" 2>/dev/null || true; done
+		umount "$T/small"
+	fi
+	common_teardown
+}
 
 # config MORE: a door, and streams whose outputs depend on nothing but the events.
 config() {
@@ -72,4 +78,23 @@ counted() { [ "$(counter "$1")" -ge "$2" ]; }
 	heard live reloaded
 	i=1
 	send
+}
+
+@test "a disk that is full for a while leaves whole lines" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount"
+	mkdir "$T/small"
+	mount -t tmpfs -o size=64k none "$T/small" 2>/dev/null || skip "cannot mount here"
+	config "record = \"$T/small/events.json\";"
+	start live --config "$T/cfg"
+	until_true 10 listens "$PORT"
+	"$BUILD/test/bench/load" "$PORT" 1 1 100 1000 1 >"$T/load"
+	until_true 10 heard live "No space left"
+	tail -c 1 "$T/small/events.json" | od -An -c | grep -qF '\n'
+	mount -o remount,size=64m "$T/small"
+	i=1
+	send
+	until_true 10 grep -q '"h1"' "$T/small/events.json"
+	stops "$PID"
+	jq -e .at "$T/small/events.json" >/dev/null
+	"$SATELLITE" replay --config "$T/cfg" "$T/small/events.json" >/dev/null
 }
