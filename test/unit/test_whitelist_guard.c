@@ -165,6 +165,146 @@ static void promises_hold(void **unused)
 	}
 }
 
+/* ---- Histories: what was promised holds all the time ------------------------ */
+
+static unsigned dice;
+
+static size_t any(size_t n)
+{
+	return (size_t)rand_r(&dice) % n;
+}
+
+static size_t share_of(double fraction, size_t n)
+{
+	size_t whole = (size_t)(fraction * (double)n + 1e-9);
+
+	return whole < 1 ? 1 : whole;
+}
+
+/* Now one by one, now many together. */
+static void wishes_come_and_go(size_t n)
+{
+	size_t many = any(40) == 0 ? any(n) : any(3);
+
+	for (; many > 0; many--) {
+		struct guard_host *h = &hosts[any(n)];
+
+		h->wish = any(3) == 0 ? -1 : any(5) == 0 ? 0 : 1;
+		h->wished = facts.now;
+	}
+}
+
+static void check_flip(const struct guard_host *h, bool off)
+{
+	int64_t dwell = off ? conf.min_on_time : conf.min_off_time;
+
+	assert_true(h->flipped == 0 || facts.now - h->flipped >= dwell);
+}
+
+/* Carry out what passed, but for what the store refuses now and then; how many went off. */
+static size_t carry_out(size_t n)
+{
+	size_t went = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct guard_host *h = &hosts[i];
+		bool off = h->wish < 0;
+
+		if (verdicts[i] != GUARD_PASS || any(5) == 0)
+			continue;
+		assert_true(off != h->managed_off);
+		check_flip(h, off);
+		h->managed_off = off;
+		h->on = !off;
+		h->flipped = facts.now;
+		if (off)
+			h->off = facts.now;
+		went += off;
+	}
+	return went;
+}
+
+static void check_limits(size_t n)
+{
+	size_t on = 0, off = 0, recent = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		on += hosts[i].on;
+		off += hosts[i].managed_off;
+		recent += hosts[i].off != 0 && facts.now - hosts[i].off < conf.rate_per;
+	}
+	assert_true(on >= (size_t)conf.min_on);
+	assert_true(off <= share_of(conf.max_off, n));
+	assert_true(recent <= share_of(conf.rate, n));
+}
+
+/* A step of it; whoever leads has nothing but records and the latch. */
+static void step(size_t n, bool *broken)
+{
+	size_t wished, went;
+
+	facts.now += (int64_t)(5 + any(116)) * SAT_SECOND;
+	facts.fresh = any(20) == 0 ? 0.5 : 1;
+	facts.late = any(20) == 0;
+	wished = guard_wished(hosts, n);
+	decide(n);
+	*broken = *broken || (wished >= 3 && (double)wished > conf.breaker * (double)n && wished > latch.accepted);
+	assert_true(!*broken || latch.set);
+	went = carry_out(n);
+	assert_true(went == 0 || (!latch.set && !facts.late && facts.fresh >= conf.min_fresh));
+	if (went > 0)
+		check_limits(n);
+	if (latch.set && any(50) == 0) {
+		latch = (struct guard_latch){ .accepted = wished };
+		*broken = false;
+	}
+}
+
+/* Whatever was before, one that is bad alone is off within the longest of the times. */
+static void one_bad_host_goes(size_t n)
+{
+	int64_t longest = conf.rate_per, began = facts.now;
+
+	longest = conf.min_on_time > longest ? conf.min_on_time : longest;
+	longest = conf.min_off_time > longest ? conf.min_off_time : longest;
+	for (size_t i = 0; i < n; i++)
+		hosts[i].wish = i == 0 ? -1 : 1;
+	latch = (struct guard_latch){ 0 };
+	facts.fresh = 1;
+	facts.late = false;
+	while (!hosts[0].managed_off) {
+		assert_true(facts.now - began <= longest + 600 * SAT_SECOND);
+		facts.now += 30 * SAT_SECOND;
+		decide(n);
+		carry_out(n);
+	}
+}
+
+static void histories_hold_every_promise(void **unused)
+{
+	(void)unused;
+	for (unsigned history = 0; history < 1000; history++) {
+		bool broken = false;
+		size_t n;
+
+		up(NULL);
+		dice = history;
+		n = 3 + any(100);
+		conf.max_off = (double)any(60) / 100;
+		conf.rate = (double)any(20) / 100;
+		conf.breaker = 0.1 + (double)any(60) / 100;
+		conf.min_on = (int64_t)any(n < 20 ? n : 20);
+		conf.min_on_time = (int64_t)any(900) * SAT_SECOND;
+		conf.min_off_time = (int64_t)any(900) * SAT_SECOND;
+		conf.rate_per = (int64_t)(1 + any(3600)) * SAT_SECOND;
+		for (int i = 0; i < 200; i++) {
+			wishes_come_and_go(n);
+			step(n, &broken);
+		}
+		one_bad_host_goes(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup(protected_hosts_stay, up),
 		cmocka_unit_test_setup(off_lets_all_through, up),
 		cmocka_unit_test_setup(promises_hold, up),
+		cmocka_unit_test_setup(histories_hold_every_promise, up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
