@@ -76,7 +76,7 @@ tested = $(firstword $(subst _, ,$(1)))
 FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
 WRAPPED := malloc calloc realloc aligned_alloc strdup open read write fsync fchmod rename socket bind listen fcntl \
-  pthread_create dlsym
+  accept4 recvmmsg pthread_create uv_poll_init uv_tcp_open uv_write dlsym
 WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 define unit_rule
 $(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(O)/test/unit/builtin.o $(LIB) \

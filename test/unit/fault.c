@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <uv.h>
 
 #include "unit/fault.h"
 
@@ -69,6 +70,16 @@ WRAP_CALL(int, bind, (int fd, const struct sockaddr *addr, socklen_t len), (fd, 
 WRAP_CALL(int, listen, (int fd, int backlog), (fd, backlog), EADDRINUSE)
 WRAP(int, pthread_create, (pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *), void *arg),
      (t, attr, run, arg), calls, EAGAIN, EAGAIN)
+
+WRAP_CALL(int, accept4, (int fd, struct sockaddr *addr, socklen_t *len, int flags), (fd, addr, len, flags),
+	  EMFILE)
+WRAP_CALL(int, recvmmsg, (int fd, struct mmsghdr *to, unsigned n, int flags, struct timespec *wait),
+	  (fd, to, n, flags, wait), ENOMEM)
+#define WRAP_UV(name, params, args, error) WRAP(int, name, params, args, calls, 0, error)
+WRAP_UV(uv_poll_init, (uv_loop_t *loop, uv_poll_t *poll, int fd), (loop, poll, fd), UV_ENOSPC)
+WRAP_UV(uv_tcp_open, (uv_tcp_t *tcp, uv_os_sock_t fd), (tcp, fd), UV_EMFILE)
+WRAP_UV(uv_write, (uv_write_t *req, uv_stream_t *s, const uv_buf_t bufs[], unsigned n, uv_write_cb done),
+	(req, s, bufs, n, done), UV_ENOMEM)
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
