@@ -48,7 +48,8 @@ void reap_events(struct whitelist *wl, struct host *h)
 {
 	int64_t now = sat_clock();
 
-	if (!wl->synced || !sat_acting() || now - wl->started < wl->reap || !h->heard_ever || now - h->heard > wl->silent)
+	if (!wl->synced || !sat_acting() || now - wl->started < wl->reap ||
+	    !h->heard_ever || now - h->heard > wl->silent)
 		return;
 	for (const struct rec_event *e = h->rec->managed; e != NULL; e = e->next)
 		if (is_over(wl, h, e))

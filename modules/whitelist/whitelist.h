@@ -7,7 +7,7 @@
  *   wishes   what the streams want, as levels         guard    what of that is let through
  *   decide   asking the guard, and what follows
  *   ops      the operators that say so                silence  who was last heard when
- *   reap     checks and agents that are no more
+ *   reap     checks and agents that are no more       ways, words  of which why is made
  *   file     the file that Mesos reads                import   where the inventory comes from
  *   order    what a person asks for                   rest, commands   and how
  *   admit    which new hosts a person may add         why      what put a host in its state
@@ -214,7 +214,7 @@ void decide_guard(struct whitelist *wl, struct sat_request *req, enum form form)
 void decide_reset(struct whitelist *wl, struct sat_request *req, enum form form);	/* by a person */
 int decide_start(struct whitelist *wl);
 
-/* why: what put a host in its state, and what would change it */
+/* why, words: what put a host in its state, and what would change it */
 void text_print(const char *text, struct sat_buf *out);	/* in one line, whatever it holds */
 void word_print(const struct record *rec, struct sat_buf *out);	/* what a person said of it */
 /* 200: out is the answer; else it is an error, in words.  Without memory out is full, or says less. */

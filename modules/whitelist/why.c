@@ -5,149 +5,17 @@
  * Read out of the record, which every master has, so that all of them say the
  * same; only what the guard waits for right now is the acting one's to know.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "members.h"
-#include "whitelist.h"
-
-enum { SHOWN_MAX = 4 };		/* of a kind: it is to fit a screen */
-
-enum source { NOBODY, A_PERSON, A_STREAM, THE_IMPORT, ANOTHER };
+#include "why.h"
 
 static const char *const sources[] = {
 	[NOBODY] = "nobody", [A_PERSON] = "person", [A_STREAM] = "stream", [THE_IMPORT] = "import",
 	[ANOTHER] = "another program",
 };
 
-/* One host, looked at. */
-struct why {
-	struct whitelist *wl;
-	const struct host *h;
-	const struct record *rec;
-	enum source source;
-	bool on;
-	int64_t since;			/* wall; 0: not known */
-	enum flag wish;
-	enum verdict verdict;		/* of the wish; GUARD_NOTHING: nothing stands in its way */
-};
-
-/* ---- Words of people and events ----------------------------------------- */
-
-void text_print(const char *text, struct sat_buf *out)
-{
-	for (; *text != '\0'; text++)
-		sat_buf_add(out, (unsigned char)*text < ' ' || *text == 0x7f ? " " : text, 1);
-}
-
-/* Members of an event, or of a decision, as texts; NULL: it has none. */
-struct told { char *description, *by, *flag, *cause, *metric; int64_t time; };
-
-static int told_member(void *arg, const struct member *m)
-{
-	struct told *t = arg;
-	const struct { const char *key; char **to; } texts[] = {
-		{ "description", &t->description }, { "by", &t->by }, { "flag", &t->flag }, { "cause", &t->cause },
-	};
-
-	if (m->key == NULL)
-		return -EBADMSG;
-	if (strcmp(m->key, "time") == 0)
-		t->time = member_micros(m);
-	if (strcmp(m->key, "metric") == 0 && m->kind == M_NUMBER && t->metric == NULL)
-		t->metric = strndup(m->raw, m->raw_len);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (m->kind == M_STRING && strcmp(m->key, texts[i].key) == 0 && *texts[i].to == NULL)
-			*texts[i].to = member_text(m);
-	return 0;
-}
-
-static struct told told_read(const char *json)
-{
-	struct told t = { 0 };
-
-	members_read(json, strlen(json), told_member, &t);
-	return t;
-}
-
-static void told_free(struct told *t)
-{
-	free(t->description);
-	free(t->by);
-	free(t->flag);
-	free(t->cause);
-	free(t->metric);
-}
-
-static void time_text(int64_t t, const char *format, struct sat_buf *out)
-{
-	time_t seconds = (time_t)(t / SAT_SECOND);
-	struct tm tm;
-	char text[64];
-
-	if (gmtime_r(&seconds, &tm) != NULL && strftime(text, sizeof(text), format, &tm) > 0)
-		sat_buf_printf(out, "%s", text);
-}
-
-static void until_print(int64_t until, struct sat_buf *out)
-{
-	if (until == 0)
-		return;
-	sat_buf_printf(out, ", until ");
-	time_text(until, "%Y-%m-%d %H:%MZ", out);
-}
-
-static void when_print(int64_t t, struct sat_buf *out)
-{
-	time_text(t, "%Y-%m-%d %H:%M:%SZ", out);
-}
-
-/* As people count: 90 s, 5 min, 3 h, 2 d. */
-static void span_print(int64_t us, struct sat_buf *out)
-{
-	int64_t s = us < 0 ? 0 : us / SAT_SECOND;
-
-	if (s < 120)
-		sat_buf_printf(out, "%" PRId64 " s", s);
-	else if (s < 7200)
-		sat_buf_printf(out, "%" PRId64 " min", s / 60);
-	else if (s < 172800)
-		sat_buf_printf(out, "%" PRId64 " h", s / 3600);
-	else
-		sat_buf_printf(out, "%" PRId64 " d", s / 86400);
-}
-
-void word_print(const struct record *rec, struct sat_buf *out)
-{
-	const struct rec_event *e = record_word(rec);
-	struct told t;
-
-	sat_buf_printf(out, "a person said so");
-	if (e == NULL)
-		return;
-	t = told_read(e->text);
-	if (t.by != NULL) {
-		sat_buf_printf(out, ", ");
-		text_print(t.by, out);
-	}
-	until_print(e->until, out);
-	if (t.description != NULL) {
-		sat_buf_printf(out, ": ");
-		text_print(t.description, out);
-	}
-	told_free(&t);
-}
-
 /* ---- Looking ------------------------------------------------------------ */
-
-static bool failing(const struct rec_event *e)
-{
-	return strcmp(e->state, "critical") == 0 || strcmp(e->state, "expired") == 0;
-}
 
 /* The acting master knows; the others read what it wrote. */
 static enum verdict verdict_of(const struct host *h)
@@ -201,124 +69,6 @@ static void because_print(const struct why *w, struct sat_buf *out)
 	}
 }
 
-/* ---- What would change it ----------------------------------------------- */
-
-static void check_ways(const struct why *w, struct sat_buf *out)
-{
-	unsigned n = 0;
-
-	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next) {
-		if (!failing(e) || ++n > SHOWN_MAX)
-			continue;
-		sat_buf_printf(out, "the check \"");
-		text_print(e->name, out);
-		sat_buf_printf(out, "\" must be %sok again\n", strcmp(e->state, "expired") == 0 ? "heard of and " : "");
-	}
-	if (n > SHOWN_MAX)
-		sat_buf_printf(out, "and so must %u more\n", n - SHOWN_MAX);
-	if (n > 0)
-		return;
-	sat_buf_printf(out, "the streams must wish it on again, once what they found is over\n");
-}
-
-static void hold_ways(const struct why *w, struct sat_buf *out)
-{
-	bool shared = false;
-
-	for (const struct hold *hold = w->h->holds; hold != NULL; hold = hold->next) {
-		if (hold->off && *hold->name == '\0')
-			shared = true;
-		if (!hold->off || *hold->name == '\0')
-			continue;
-		sat_buf_printf(out, "the hold \"");
-		text_print(hold->name, out);
-		sat_buf_printf(out, hold->until != 0 ? "\" must end: it does at " : "\" must be ended by a stream\n");
-		if (hold->until == 0)
-			continue;
-		when_print(hold->until, out);
-		sat_buf_printf(out, "\n");
-	}
-	if (shared)
-		check_ways(w, out);
-}
-
-static void person_ways(const struct why *w, struct sat_buf *out)
-{
-	const struct rec_event *e = record_word(w->rec);
-
-	if (e == NULL)
-		return;
-	if (e->until != 0) {
-		sat_buf_printf(out, "that word ends at ");
-		when_print(e->until, out);
-		sat_buf_printf(out, "; ");
-	} else {
-		sat_buf_printf(out, "that word stays; ");
-	}
-	sat_buf_printf(out, "DELETE /whitelist/host/%s/event/", w->h->name);
-	text_print(e->name, out);
-	sat_buf_printf(out, " takes it back; without it the host is %s\n",
-		       w->rec->managed_flag == FLAG_ON ? "on" : "off");
-}
-
-/* When the first of those that went lately is no longer counted. */
-static int64_t rate_until(const struct whitelist *wl)
-{
-	int64_t now = sat_wall(), first = 0;
-
-	for (const struct host *h = wl->first; h != NULL; h = h->after)
-		if (h->rec != NULL && h->rec->off != 0 && now - h->rec->off < wl->guard.rate_per &&
-		    (first == 0 || h->rec->off < first))
-			first = h->rec->off;
-	return first == 0 ? now : first + wl->guard.rate_per;
-}
-
-static void guard_when(const char *what, int64_t t, struct sat_buf *out)
-{
-	sat_buf_printf(out, "guard %s at ", what);
-	when_print(t, out);
-	sat_buf_printf(out, "\n");
-}
-
-static void guard_ways(const struct why *w, struct sat_buf *out)
-{
-	const struct guard_conf *g = &w->wl->guard;
-	bool off = w->wish == FLAG_OFF;
-
-	if (w->verdict == GUARD_PROTECTED)
-		sat_buf_printf(out, "no stream ever turns it off: it is protected\n");
-	else if (w->verdict == GUARD_LATCHED)
-		sat_buf_printf(out, "satellite guard reset lets the streams go on\n");
-	else if (w->verdict == GUARD_FROZEN)
-		sat_buf_printf(out, "guard min-fresh: %.0f %% of the hosts are heard from, %.0f %% must be\n",
-			       100 * silence_fresh(w->wl), 100 * g->min_fresh);
-	else if (w->verdict == GUARD_MESOS_AWAY)
-		sat_buf_printf(out, "the Mesos master must answer again\n");
-	else if (w->verdict == GUARD_LATE)
-		sat_buf_printf(out, "a minute must pass without a stall\n");
-	else if (w->verdict == GUARD_DWELL)
-		guard_when(off ? "min-on-time passes" : "min-off-time passes",
-			   w->rec->flipped + (off ? g->min_on_time : g->min_off_time), out);
-	else if (w->verdict == GUARD_MIN_ON)
-		sat_buf_printf(out, "guard min-on: more than %" PRId64 " hosts must be on\n", g->min_on);
-	else if (w->verdict == GUARD_MAX_OFF)
-		sat_buf_printf(out, "guard max-off: a host that streams hold off must come back first\n");
-	else if (w->verdict == GUARD_RATE)
-		guard_when("rate lets the next one go", rate_until(w->wl), out);
-}
-
-/* A line each. */
-static void ways(const struct why *w, struct sat_buf *out)
-{
-	guard_ways(w, out);
-	if (w->source == A_PERSON)
-		person_ways(w, out);
-	else if (!w->on)
-		hold_ways(w, out);
-	sat_buf_printf(out, "satellite %s %s%s\n", w->on ? "off" : "on", w->h->name,
-		       w->source == A_PERSON ? "" : ": whatever the streams say");
-}
-
 /* ---- In ten lines ------------------------------------------------------- */
 
 static void label(const char *name, struct sat_buf *out)
@@ -363,12 +113,15 @@ static void lines_holds(const struct why *w, struct sat_buf *out)
 
 static void line_guard(const struct why *w, struct sat_buf *out)
 {
+	const char *wish = flag_name(w->wish);
+
 	if (w->verdict == GUARD_NOTHING &&
 	    !(w->wl->guard.mode == GUARD_OBSERVE && w->wish != FLAG_NONE && w->wish != w->rec->managed_flag))
 		return;
+	if (wish == NULL)
+		wish = w->rec->managed_flag == FLAG_OFF ? "on" : "off";
 	label("guard", out);
-	sat_buf_printf(out, "wished %s, %s%s\n", w->wish == FLAG_NONE ? (w->rec->managed_flag == FLAG_OFF ? "on" : "off") :
-		       flag_name(w->wish), w->wl->guard.mode == GUARD_OBSERVE ? "only observed: " : "",
+	sat_buf_printf(out, "wished %s, %s%s\n", wish, w->wl->guard.mode == GUARD_OBSERVE ? "only observed: " : "",
 		       guard_words(w->verdict == GUARD_NOTHING ? GUARD_PASS : w->verdict));
 }
 
@@ -399,7 +152,7 @@ static void lines_checks(const struct why *w, struct sat_buf *out)
 	unsigned n = 0;
 
 	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next)
-		if (failing(e) && ++n <= SHOWN_MAX)
+		if (check_fails(e) && ++n <= SHOWN_MAX)
 			line_check(e, out);
 	if (n > SHOWN_MAX) {
 		label("", out);
@@ -456,7 +209,7 @@ static void why_print(const struct why *w, struct sat_buf *out)
 	lines_checks(w, out);
 	lines_heard(w, out);
 	lines_decisions(w, out);
-	ways(w, &way);
+	why_ways(w, &way);
 	if (way.full)
 		out->full = true;
 	for (char *line = way.full ? NULL : strtok_r(way.p, "\n", &save); line != NULL;
@@ -514,7 +267,7 @@ static void kept_json(const struct why *w, struct sat_buf *out)
 
 	sat_buf_printf(out, ",\"failing\":{");
 	for (const struct rec_event *e = w->rec->managed; e != NULL; e = e->next)
-		if (failing(e))
+		if (check_fails(e))
 			sat_buf_printf(out, "%s%s:%s", n++ == 0 ? "" : ",", e->key, e->text);
 	sat_buf_printf(out, "},\"decisions\":[");
 	for (unsigned i = 0; i < RECORD_DECISIONS && w->rec->decisions[i] != NULL; i++)
@@ -528,7 +281,7 @@ static void ways_json(const struct why *w, struct sat_buf *out)
 	char *save = NULL;
 	unsigned n = 0;
 
-	ways(w, &way);
+	why_ways(w, &way);
 	if (way.full)
 		out->full = true;
 	sat_buf_printf(out, ",\"change\":[");
@@ -597,7 +350,8 @@ static void unknown_print(struct whitelist *wl, const struct host *h, const char
 
 	sat_buf_printf(out, "not in the inventory");
 	if (deleted)
-		sat_buf_printf(out, "; a person deleted it: it stays away until its agent registers anew, or \"satellite on\"");
+		sat_buf_printf(out, "; a person deleted it: it stays away until its agent registers anew, or "
+			       "\"satellite on\"");
 	if (id != NULL)
 		sat_buf_printf(out, "; Mesos lists it as agent %.200s", id);
 	else
