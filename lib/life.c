@@ -23,7 +23,6 @@ enum phase { PHASE_CHECKS, PHASE_DOORS, PHASE_STREAMS, PHASE_INSTANCES };
 
 static struct {
 	struct setup *running, *ending;
-	struct setup *last;		/* it ends with the process */
 	void (*quiet)(void);
 	void (*done)(void);
 	uv_timer_t timer;
@@ -151,10 +150,10 @@ static void enter(struct setup *s, enum phase phase)
 	s->phase = phase;
 	if (phase == PHASE_CHECKS) {
 		s->pending = 1;
-		checks_stop(s->checks, s == life.last, ended, s);
+		checks_stop(s->checks, s->last, ended, s);
 	}
 	if (phase == PHASE_STREAMS) {
-		if (s == life.last) {
+		if (s->last) {
 			life.quiet();
 			lead_mode(LEAD_STORE, NULL);
 			origin_allow(NULL);
@@ -305,8 +304,8 @@ void life_stop(void (*quiet)(void), void (*done)(void))
 	life.running = NULL;
 	life.quiet = quiet;
 	life.done = done;
-	life.last = s;
 	if (s != NULL) {
+		s->last = true;
 		retire(s);
 		enter(s, PHASE_CHECKS);
 	}

@@ -33,6 +33,7 @@ struct setup {
 	enum lead_mode leader;
 	bool refused, no_memory;
 	struct setup *next;		/* the rest is life.c's */
+	bool last;			/* it ends with the process */
 	int phase;
 	unsigned pending;
 	uint64_t deadline;

@@ -54,6 +54,48 @@ static void it_starts_reloads_and_ends(void **unused)
 	assert_false(reachable());
 }
 
+enum { BUILDS = 200 };
+
+/* One that lies where another has lain, if memory comes back at all. */
+static struct setup *build_at(const char *text, const struct setup *place)
+{
+	struct setup *others[BUILDS], *s = NULL;
+	size_t n = 0;
+
+	while (n < BUILDS && (s = host_build(text)) != place) {
+		assert_non_null(s);
+		others[n++] = s;
+	}
+	if (n == BUILDS)
+		s = others[--n];
+	while (n > 0)
+		setup_free(others[--n]);
+	return s;
+}
+
+/* The setup that a life ended with means nothing to the next. */
+static void it_lives_again(void **unused)
+{
+	static const char text[] = "streams = ( \"index\" );";
+	struct setup *s;
+
+	(void)unused;
+	host_up();
+	assert_true(host_run(text));
+	s = life_setup();
+	host_down();
+	host_up();
+	s = build_at(text, s);
+	assert_int_equal(setup_open(s), 0);
+	life_swap(s);
+	assert_true(host_run(text));
+	for (int i = 0; i < 3; i++)
+		host_turn();
+	assert_true(sat_acting());
+	works();
+	host_down();
+}
+
 /* One life, in which the nth of something fails; false: there are not so many. */
 static bool live(void (*arm)(int nth), int nth, int *refused)
 {
@@ -108,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_starts_reloads_and_ends),
+		cmocka_unit_test(it_lives_again),
 		cmocka_unit_test(every_failure_is_survived),
 		cmocka_unit_test(every_call_that_fails_is_survived),
 	};
