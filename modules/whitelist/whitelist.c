@@ -157,6 +157,8 @@ static void alarms_stop(struct whitelist *wl)
 	sat_alarm_stop(&wl->numbers);
 	sat_alarm_stop(&wl->until);
 	sat_alarm_stop(&wl->decide);
+	wl->until_due = wl->decide_due = 0;	/* the next start sets them again */
+	wl->numbers_due = wl->file_deferred = false;
 }
 
 /* Streams may have set an alarm where start() never came. */

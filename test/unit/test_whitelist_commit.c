@@ -300,10 +300,48 @@ static void every_call_that_fails_is_survived(void **unused)
 	assert_true(nth > 10);
 }
 
+static bool held(void)
+{
+	return list_is("");
+}
+
+static bool over(void)
+{
+	return list_is("ab");
+}
+
+/* What streams say before the whitelist starts, or while it does not, counts, and ends when it is to. */
+static void what_comes_before_the_start_counts(void **unused)
+{
+	struct setup *s;
+	struct instance *i;
+
+	(void)unused;
+	assert_false(live(fault_arm, 0));
+	host_up();
+	s = host_build(text);
+	assert_non_null(s);
+	i = setup_find(s, "whitelist");
+	i->retry = UINT64_MAX;
+	assert_int_equal(setup_open(s), 0);
+	life_swap(s);
+	sat_emit(&self_host, .host = "b", .service = "off", .state = "critical");
+	engine_run();
+	unlink(wl()->heard_path);
+	fault_arm(1);
+	assert_int_equal(instance_start(i), -ENOMEM);
+	assert_int_equal(instance_start(i), 0);
+	until(held, "held");
+	host_skip(3700);
+	until(over, "over");
+	host_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_imported_and_changed),
+		cmocka_unit_test(what_comes_before_the_start_counts),
 		cmocka_unit_test(every_failure_is_survived),
 		cmocka_unit_test(every_call_that_fails_is_survived),
 	};
