@@ -977,7 +977,7 @@ static void stop(void *state)
 }
 
 SAT_MODULE(riemann,
-	.name = "riemann", .version = SAT_VERSION, 
+	.name = "riemann", .version = SAT_VERSION,
 	.summary = "takes in events and queries of Riemann's clients, over TCP, TLS and UDP",
 	.options = options, .create = create, .open = open_door, .start = start, .stop = stop,
 	.destroy = destroy, .counters = counters);
