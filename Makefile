@@ -3,7 +3,7 @@
 # make            build; installs nothing
 # make demo       set up a fresh Debian 12, build, show the main job (ONCE=1: end by itself)
 # make test       set up a fresh Debian 12, build, run every test (SAN=asan|tsan: sanitized)
-# make fuzz       throw bytes at the parsers, SECONDS_EACH=20 (clang)
+# make fuzz       throw bytes at whatever reads them, FUZZ_SECONDS=600 each (clang)
 # make soak       an hour of events, 10,000 a second: memory stays flat (some ten minutes)
 # make bench      measure; make install DESTDIR=… PREFIX=…; make clean
 
@@ -133,14 +133,17 @@ soak: all $(BENCHES)
 # Objects of their own, since libFuzzer wants them instrumented.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+$(O)/test/fuzz/streams: $(foreach m,$(FLOW),$(call module_objs,$(m),builtin/))
+$(O)/test/fuzz/streams: LDLIBS += $(shell $(PKG_CONFIG) --libs cmocka)
+$(O)/test/fuzz/ws: $(O)/modules/http-civetweb/frames.o
 $(O)/test/fuzz/%: $(O)/test/fuzz/%.o $(LIB)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--dynamic-list=lib/satellite.sym -o $@ $^ $(HOST_LIBS) $(LDLIBS)
 
 fuzz:
 	@$(MAKE) --no-print-directory O=build-fuzz CC=clang SAN_='$(SAN_fuzz)' $(FUZZERS:%=build-fuzz/test/fuzz/%)
 	@for f in $(FUZZERS); do echo "fuzz $$f"; mkdir -p build-fuzz/corpus/$$f; d=test/fuzz/$$f.dict; \
-	  build-fuzz/test/fuzz/$$f -max_total_time=$${SECONDS_EACH:-20} -timeout=5 \
-	  -artifact_prefix=build-fuzz/$$f- $$([ ! -e $$d ] || echo -dict=$$d) build-fuzz/corpus/$$f \
+	  build-fuzz/test/fuzz/$$f -max_total_time=$${FUZZ_SECONDS:-20} -timeout=10 \
+	  -artifact_prefix=build-fuzz/$$f- $$([ ! -e $$d ] || echo -dict=$$d) build-fuzz/corpus/$$f test/fuzz/corpus/$$f \
 	  > build-fuzz/$$f.log 2>&1 || { tail -n 60 build-fuzz/$$f.log; exit 1; }; done
 
 install: all

@@ -162,13 +162,14 @@ static inline __attribute__((always_inline))
 void run(const struct nodes *to, struct fork *f, const struct sat_at *up, int branch, const struct sat_item *item)
 {
 	struct sat_at at = { .fork = f, .up = up, .branch = branch };
+	struct node *const *v = to->v;		/* NULL where there are none */
 
 	if (__builtin_expect(depth >= DEPTH, 0)) {
 		too_deep(to, &at, item);
 		return;
 	}
 	depth++;
-	for (struct node *const *v = to->v, *const *end = v + to->n; v < end; v++) {
+	for (uint32_t left = to->n; left > 0; left--, v++) {
 		struct node *n = *v;
 		int rc;
 

@@ -28,7 +28,7 @@ int kept_load(struct kept *k, struct sat_reader *in);
 /* For a child: good until the list changes. */
 static inline struct sat_item kept_item(const struct kept *k)
 {
-	return (struct sat_item){ k->evs + k->head, k->n, true };
+	return (struct sat_item){ k->n != 0 ? k->evs + k->head : NULL, k->n, true };
 }
 /* The event that an item is; nil is one of which all is nil.  A list is refused. */
 int kept_event(const struct sat_at *at, const struct sat_item *item, const struct sat_event **ev);
