@@ -55,6 +55,7 @@ static struct names names[2];
 static struct link ring[BUCKETS];	/* first (next) and last (prev) of each */
 static int64_t reaped = INT64_MIN;	/* the second up to which the ring was read */
 static int64_t last_turn;
+static struct { uint32_t *v, n, size; } due;	/* entries that a turn of the reaper takes out */
 
 static inline struct entry *entry_at(uint32_t n)
 {
@@ -647,48 +648,76 @@ static struct event *expired_event(const struct sat_event *was, struct arena *a)
 	return ev;
 }
 
-/* Look through one bucket: hand out what is due, file anew what is not. */
-static uint32_t reap_bucket(uint32_t b, int64_t now, uint32_t most, struct arena *a,
-			    void (*expired)(void *arg, struct event *ev, const struct sat_event *was), void *arg)
+static bool due_room(void)
 {
-	uint32_t at = ring[b].next, next, last = ring[b].prev, n = 0;
+	uint32_t *v;
 
-	for (; at != 0 && n < most; at = next) {
+	if (due.n < due.size)
+		return true;
+	v = realloc(due.v, 2 * (due.size + 32) * sizeof(*v));
+	if (v == NULL)
+		return false;
+	due.v = v;
+	due.size = 2 * (due.size + 32);
+	return true;
+}
+
+/* Look through one bucket: note what is due, file anew what is not.  false: no room for more. */
+static bool gather(uint32_t b, int64_t now, uint32_t most)
+{
+	uint32_t at = ring[b].next, next, last = ring[b].prev;
+
+	for (; at != 0; at = next) {
 		struct entry *e = entry_at(at);
 
 		next = at != last ? e->due.next : 0;
-		if (e->deadline < now) {
-			struct event *was = take_out(at), *ev = expired_event(&was->pub, a);
-
-			if (ev != NULL)
-				expired(arg, ev, &was->pub);
-			sat_drop(&was->pub);
-			self_add(SELF_EXPIRED, 1);
-			n++;
-		} else {
+		if (e->deadline >= now) {
 			due_leave(e);
 			due_join(at);
+		} else if (due.n < most && due_room()) {
+			due.v[due.n++] = at;
+		} else {
+			return false;
 		}
 	}
-	return n;
+	return true;
 }
 
+static int by_deadline(const void *a, const void *b)
+{
+	const struct entry *x = entry_at(*(const uint32_t *)a), *y = entry_at(*(const uint32_t *)b);
+
+	if (x->deadline != y->deadline)
+		return x->deadline < y->deadline ? -1 : 1;
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+/* In the order of their deadlines, whatever seconds the buckets begin with: replay must do the same. */
 bool index_reap(int64_t now, uint32_t most, struct arena *a,
 		void (*expired)(void *arg, struct event *ev, const struct sat_event *was), void *arg)
 {
 	int64_t second = now / SAT_SECOND, from;
-	uint32_t n = 0;
+	bool all = true;
 
 	last_turn = now;
+	due.n = 0;
 	from = reaped != INT64_MIN && second - reaped < BUCKETS ? reaped + 1 : second - BUCKETS + 1;
-	for (int64_t s = from; s <= second + 1; s++) {
-		n += reap_bucket((uint32_t)((uint64_t)s % BUCKETS), now, most - n, a, expired, arg);
-		if (n >= most)
-			return true;
-		if (s <= second - 1)
+	for (int64_t s = from; all && s <= second + 1; s++) {
+		all = gather((uint32_t)((uint64_t)s % BUCKETS), now, most);
+		if (all && s <= second - 1)
 			reaped = s;
 	}
-	return false;
+	if (due.n > 1)
+		qsort(due.v, due.n, sizeof(*due.v), by_deadline);
+	for (uint32_t i = 0; i < due.n; i++) {
+		struct event *was = take_out(due.v[i]), *ev = expired_event(&was->pub, a);
+
+		if (ev != NULL)
+			expired(arg, ev, &was->pub);
+		sat_drop(&was->pub);
+		self_add(SELF_EXPIRED, 1);
+	}
+	return !all && due.n > 0;
 }
 
 int64_t index_next(void)
@@ -728,6 +757,8 @@ void index_free(void)
 		free(chunks[i]);
 	free(chunks);
 	chunks = NULL;
+	free(due.v);
+	memset(&due, 0, sizeof(due));
 	n_chunks = 0;
 	ahead.n = 0;
 	free_entry = 0;
