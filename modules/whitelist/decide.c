@@ -121,6 +121,12 @@ static int by_wish(const void *a, const void *b)
 	return x->wished != y->wished ? (x->wished < y->wished ? -1 : 1) : strcmp(x->name, y->name);
 }
 
+/* Off since automation turned it off; one that came in as off is not held. */
+static bool held_off(const struct record *rec)
+{
+	return rec->managed_flag == FLAG_OFF && rec->off != 0 && rec->flipped == rec->off;
+}
+
 static size_t collect(struct whitelist *wl, struct guard_host *hosts)
 {
 	size_t n = 0;
@@ -133,7 +139,7 @@ static size_t collect(struct whitelist *wl, struct guard_host *hosts)
 		hosts[n++] = (struct guard_host){
 			.name = h->name, .on = h->told == FLAG_ON, .managed_off = h->rec->managed_flag != FLAG_ON,
 			.wish = hold == NULL ? 0 : hold->off ? -1 : 1, .wished = hold == NULL ? 0 : hold->since,
-			.flipped = h->rec->flipped, .off = h->rec->off,
+			.flipped = h->rec->flipped, .off = h->rec->off, .held = held_off(h->rec),
 		};
 	}
 	qsort(hosts, n, sizeof(*hosts), by_wish);
@@ -250,7 +256,7 @@ static struct figures count(const struct whitelist *wl)
 		if (h->rec == NULL)
 			continue;
 		f.wished += wishes_flag(h) == FLAG_OFF;
-		f.off += h->rec->managed_flag == FLAG_OFF;
+		f.off += held_off(h->rec);
 		f.held += h->judged && h->verdict > GUARD_PASS;
 		f.by[h->judged ? h->verdict : GUARD_NOTHING]++;
 	}
@@ -357,7 +363,7 @@ static void heard(void *state, const char *topic, const struct sat_item *item)
 	struct whitelist *wl = state;
 
 	(void)topic;
-	wl->mesos_away = item->n > 0 && strcmp(item->evs[0]->state, "ok") != 0;
+	wl->mesos_away = item->n > 0 && item->evs[0]->state != NULL && strcmp(item->evs[0]->state, "ok") != 0;
 	decide_soon(wl);
 }
 

@@ -112,7 +112,7 @@ static struct tally count(const struct guard_conf *conf, const struct guard_fact
 
 	for (size_t i = 0; i < n; i++) {
 		t.on += hosts[i].on;
-		t.off += hosts[i].managed_off;
+		t.off += hosts[i].held;
 		t.recent += hosts[i].off != 0 && facts->now - hosts[i].off < conf->rate_per;
 	}
 	return t;

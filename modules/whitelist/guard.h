@@ -28,7 +28,8 @@ struct guard_latch { bool set; size_t accepted; };
 struct guard_host {
 	const char *name;
 	bool on;		/* as people and automation have it now */
-	bool managed_off;	/* held off by automation */
+	bool managed_off;	/* as automation has it, or import, or new-agents */
+	bool held;		/* off, and automation turned it so */
 	int wish;		/* -1: off; 1: on; 0: none */
 	int64_t wished;		/* since when */
 	int64_t flipped, off;	/* last flip by automation; last one to off; 0: none */

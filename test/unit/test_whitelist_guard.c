@@ -67,6 +67,22 @@ static void off_is_limited_by_rate_and_share(void **unused)
 	assert_int_equal(verdicts[20], GUARD_MAX_OFF);
 }
 
+static void hosts_that_came_in_as_off_are_not_held(void **unused)
+{
+	(void)unused;
+	wish_off(1);
+	conf.rate = 1;
+	for (size_t i = 360; i < 400; i++) {
+		hosts[i].on = false;
+		hosts[i].managed_off = true;
+	}
+	assert_int_equal(decide(400), 1);
+	for (size_t i = 360; i < 400; i++)
+		hosts[i].held = true;
+	assert_int_equal(decide(400), 0);
+	assert_int_equal(verdicts[0], GUARD_MAX_OFF);
+}
+
 static void many_at_once_latch_the_breaker_until_a_person_comes(void **unused)
 {
 	(void)unused;
@@ -146,7 +162,7 @@ static void promises_hold(void **unused)
 		for (size_t i = 0; i < n; i++) {
 			bool is_off = rand_r(&seed) % 4 == 0;
 
-			hosts[i] = (struct guard_host){ .name = "h", .on = !is_off, .managed_off = is_off,
+			hosts[i] = (struct guard_host){ .name = "h", .on = !is_off, .managed_off = is_off, .held = is_off,
 				.wish = rand_r(&seed) % 3 - 1,
 				.off = rand_r(&seed) % 5 == 0 ? NOW - rand_r(&seed) % 1000 * SAT_SECOND : 0 };
 			on += !is_off;
@@ -214,7 +230,7 @@ static size_t carry_out(size_t n)
 			continue;
 		assert_true(off != h->managed_off);
 		check_flip(h, off);
-		h->managed_off = off;
+		h->managed_off = h->held = off;
 		h->on = !off;
 		h->flipped = facts.now;
 		if (off)
@@ -310,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_small_cluster_loses_one_host_at_most, up),
 		cmocka_unit_test_setup(off_is_limited_by_rate_and_share, up),
+		cmocka_unit_test_setup(hosts_that_came_in_as_off_are_not_held, up),
 		cmocka_unit_test_setup(many_at_once_latch_the_breaker_until_a_person_comes, up),
 		cmocka_unit_test_setup(it_freezes_where_it_hears_too_few, up),
 		cmocka_unit_test_setup(a_host_is_not_flipped_to_and_fro, up),
