@@ -337,11 +337,121 @@ static void what_comes_before_the_start_counts(void **unused)
 	host_down();
 }
 
+
+/* ---- The breaker ---------------------------------------------------------- */
+
+/* The same with a guard that stands in the way. */
+static void guarded(void)
+{
+	static const char off[] = "guard = { mode = \"off\"; protected = \"x\"; }", on[] = "guard = { max-off = 0.5; }";
+	char *at = strstr(text, off), rest[sizeof(text)];
+
+	assert_non_null(at);
+	strcpy(rest, at + strlen(off));
+	strcpy(stpcpy(at, on), rest);
+}
+
+static bool latched(void)
+{
+	return wl() != NULL && wl()->latch.set && wl()->latch_stored && !wl()->latch_busy;
+}
+
+static bool closed(void)
+{
+	return !wl()->latch.set && wl()->latch_stored;
+}
+
+static bool one_is_off(void)
+{
+	return wl()->n_on == 2 && (list_is("bc") || list_is("ac") || list_is("ab"));
+}
+
+static void wish_off(const char *names)
+{
+	for (char host[2] = ""; *names != '\0'; names++) {
+		host[0] = *names;
+		sat_emit(&self_host, .host = host, .service = "off", .state = "critical");
+	}
+	engine_run();
+}
+
+/* It latches, lies in the store, binds the next process, and is a person's to reset. */
+static void break_and_reset(void)
+{
+	fresh();
+	host_up();
+	while (publish() != 0)
+		;
+	assert_true(run());
+	until(imported, "imported");
+	for (int i = 0; i < 100 && !latched(); i++) {
+		wish_off("abc");
+		host_until(latched, 3);
+		host_skip(6);
+	}
+	assert_true(latched());
+	assert_true(list_is("abc"));
+	host_down();
+	host_up();
+	while (publish() != 0)
+		;
+	assert_true(run());
+	until(taken_over, "taken over");
+	until(latched, "latched as before");
+	wish_off("a");
+	host_skip(6);
+	assert_true(list_is("abc"));
+	insist("POST", "/guard/reset", NULL, 200);
+	until(closed, "closed");
+	assert_int_equal(wl()->latch.accepted, 3);
+	until(one_is_off, "one of them off");
+	host_skip(6);
+	assert_true(one_is_off());	/* and no more than one */
+	host_down();
+}
+
+static void the_breaker_outlives_who_set_it(void **unused)
+{
+	char before[sizeof(text)];
+
+	(void)unused;
+	strcpy(before, text);
+	guarded();
+	break_and_reset();
+	strcpy(text, before);
+}
+
+static void a_latch_that_cannot_be_read_is_set(void **unused)
+{
+	static const char *const values[] = { "", "x", "[]", "[1]", "{", "{\"latched\":tru}", "{}{" };
+	struct whitelist bare = { .guard = { .mode = GUARD_OFF } };
+	struct sat_self self = { .name = (char *)"whitelist" };
+
+	(void)unused;
+	bare.self = &self;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		decide_latch(&bare, NULL, 0);
+		assert_false(bare.latch.set);
+		decide_latch(&bare, values[i], strlen(values[i]));
+		if (!bare.latch.set && strcmp(values[i], "[]") != 0)
+			fail_msg("%s", values[i]);
+	}
+	decide_latch(&bare, "{\"latched\":false,\"accepted\":7,\"new\":[{}]}", 41);
+	assert_false(bare.latch.set);
+	assert_int_equal(bare.latch.accepted, 7);
+	decide_latch(&bare, "{\"latched\":true,\"accepted\":-7}", 32);
+	assert_true(bare.latch.set);
+	assert_int_equal(bare.latch.accepted, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_imported_and_changed),
 		cmocka_unit_test(what_comes_before_the_start_counts),
+
+		cmocka_unit_test(a_latch_that_cannot_be_read_is_set),
+		cmocka_unit_test(the_breaker_outlives_who_set_it),
 		cmocka_unit_test(every_failure_is_survived),
 		cmocka_unit_test(every_call_that_fails_is_survived),
 	};
