@@ -4,8 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="build-essential clang pkg-config libconfig-dev libuv1-dev libpcre2-dev libyajl-dev libcjson-dev \
-libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libzookeeper-mt-dev libcmocka-dev bats curl jq mandoc \
+PACKAGES="build-essential clang libclang-rt-14-dev pkg-config libconfig-dev libuv1-dev libpcre2-dev libyajl-dev \
+libcjson-dev libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libzookeeper-mt-dev libcmocka-dev bats curl jq mandoc \
 riemann-c-client nginx-light procps iproute2 socat sqlite3 openssl zookeeper python3-kazoo valgrind \
 monitoring-plugins-basic perl"
 

@@ -44,13 +44,15 @@ table() {
 	{ coalesce = 3; do = OUT; }
 	{ coalesce-with-event = "host"; do = OUT; }
 	{ project = ( "service = 's0'", "service = 's1'" ); do = OUT; }
+	{ blackhole = "classic"; window = 40; longer = 10; do = OUT; }
 	END
 }
 
-# Forty events of three hosts and two services over two minutes; CUT: what stands between every two.
+# Forty events of three hosts and two services over two minutes, and one host's totals of tasks; CUT: what stands between every two.
 events() {
 	awk -v cut="$1" 'BEGIN {
 		split("ok warning critical", state)
+		split("started failed finished", total)
 		for (i = 0; i < 40; i++) {
 			x = (x * 1103515245 + 12345) % 2147483648
 			t += x % 5
@@ -59,6 +61,11 @@ events() {
 				t, y % 3, int(y / 3) % 2, state[1 + int(y / 16) % 3]
 			printf "\"metric\": %s, \"time\": %d, \"ttl\": %d}}\n", y % 2 ? y % 40 : y % 40 + 0.5, t - y % 2, 20 + y % 7
 			if (cut != "") printf "{\"%s\": true}\n", cut
+			for (n = 1; i % 4 == 0 && n <= 3; n++) {
+				printf "{\"at\": %d, \"event\": {\"host\": \"h0\", \"service\": \"total-tasks-%s\", ", t, total[n]
+				printf "\"state\": \"ok\", \"metric\": %d, \"time\": %d, \"ttl\": 20}}\n", i * (4 - n), t
+				if (cut != "") printf "{\"%s\": true}\n", cut
+			}
 		}
 		printf "{\"at\": %d}\n", t + 200
 	}'
@@ -78,10 +85,12 @@ replayed() {
 }
 
 @test "each goes on over reloads and restarts between all its events, alone and in forks" {
-	local op cut form
+	local op cut form by
 	while read -r op; do
 		op=${op//OUT/\"print\"}
-		for form in "$op" "{ by = ( \"host\", \"service\" ); do = $op; }"; do
+		by='( "host", "service" )'
+		[[ $op != *blackhole* ]] || by='"host"'	# it compares services
+		for form in "$op" "{ by = $by; do = $op; }"; do
 			replayed "" "$form" >"$T/plain"
 			[ -s "$T/plain" ] || { echo "$form: nothing comes out"; return 1; }
 			for cut in reload restart; do
