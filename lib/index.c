@@ -702,7 +702,7 @@ bool index_reap(int64_t now, uint32_t most, struct arena *a,
 	last_turn = now;
 	due.n = 0;
 	from = reaped != INT64_MIN && second - reaped < BUCKETS ? reaped + 1 : second - BUCKETS + 1;
-	for (int64_t s = from; all && s <= second + 1; s++) {
+	for (int64_t s = from; all && s <= second + 1 && s - from < BUCKETS; s++) {	/* each bucket once */
 		all = gather((uint32_t)((uint64_t)s % BUCKETS), now, most);
 		if (all && s <= second - 1)
 			reaped = s;
