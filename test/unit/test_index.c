@@ -151,6 +151,21 @@ static void each_expires_in_its_time(void **unused)
 	assert_int_equal(index_size(), 0);
 }
 
+/* The first turn goes round the whole ring, whatever bucket it begins in. */
+static void the_first_turn_takes_each_once(void **unused)
+{
+	(void)unused;
+	put("c", "s", "ok", 3);
+	put("a", "s", "ok", 1.2);
+	put("b", "s", "ok", 2.5);
+	put("d", "s", "ok", 1023.5);
+	put("e", "s", "ok", 1024.5);
+	put("f", "s", "ok", 1025.5);
+	assert_false(reap(1000 + 1026, UINT32_MAX));
+	assert_string_equal(seen, "a/s/expired/0 b/s/expired/0 c/s/expired/0 d/s/expired/0 e/s/expired/0 f/s/expired/0 ");
+	assert_int_equal(index_size(), 0);
+}
+
 static void an_update_puts_it_off_and_may_bring_it_forward(void **unused)
 {
 	(void)unused;
@@ -332,6 +347,7 @@ int main(void)
 		TEST(the_latest_of_each_is_there),
 		TEST(it_has_a_maximum_and_wants_a_time),
 		TEST(each_expires_in_its_time),
+		TEST(the_first_turn_takes_each_once),
 		TEST(an_update_puts_it_off_and_may_bring_it_forward),
 		TEST(no_more_than_asked_for_at_once),
 		TEST(what_an_expired_event_keeps),
