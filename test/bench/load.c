@@ -326,5 +326,6 @@ int main(int argc, char **argv)
 		perror("load");
 		return 1;
 	}
+	free(conns);
 	return 0;
 }
