@@ -3,19 +3,18 @@
  * store - links between instances and the stores they use.
  *
  * A link counts what it has under way, so that an answer which comes after its
- * user has gone is dropped here.  Where leadership is not claimed in the store itself
- * it also stands for the fence: the change that sat_fence() gives is judged here,
- * before the store sees the rest.  And
- * it knows whether its user has seen all that it asked for: else the store is a
- * part that is not ready.
+ * user has gone is dropped here.  Where leadership is not claimed in the store
+ * itself it also stands for the fence: the change that sat_fence() gives is judged
+ * here, before the store sees the rest.  And it knows whether its user has seen
+ * all that it asked for: else the store is a part that is not ready.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "claim.h"
+#include "clock.h"
 #include "http.h"
 #include "lead.h"
 #include "store.h"

@@ -28,7 +28,7 @@ struct entry {
 struct batch {
 	struct whitelist *wl;
 	enum who who;
-	size_t n, n_changes;
+	size_t n, n_changes, bytes;
 	struct sat_change changes[2 * BATCH_HOSTS + 1];
 	struct entry entries[BATCH_HOSTS];
 };
@@ -248,6 +248,7 @@ static void change_add(struct batch *b, struct entry *e)
 	snprintf(e->key, sizeof(e->key), "whitelist/%s", h->name);
 	snprintf(e->tomb, sizeof(e->tomb), "deleted/%s", h->name);
 	e->first = b->n_changes++;
+	b->bytes += e->text.len;
 	*c = (struct sat_change){ .key = e->key, .value = e->text.p, .len = e->text.len, .version = h->version };
 	c->what = e->rec == NULL ? SAT_DELETE : h->rec == NULL ? SAT_CREATE : SAT_PUT;
 	if (e->rec == NULL || (h->rec == NULL && h->deleted != NULL)) {
@@ -313,7 +314,7 @@ static void gather(struct batch *b, int64_t *later)
 	int64_t now = sat_clock();
 	bool alone = false;
 
-	for (int looks = 0; (h = *at) != NULL && b->n < BATCH_HOSTS && !alone; looks++) {
+	for (int looks = 0; (h = *at) != NULL && b->n < BATCH_HOSTS && b->bytes < BATCH_BYTES && !alone; looks++) {
 		if (looks >= LOOKS_MAX) {
 			*later = now + SAT_MS;
 			return;

@@ -56,7 +56,7 @@ static int latch_member(void *arg, const struct member *m)
 		return -EBADMSG;
 	if (strcmp(m->key, "latched") == 0 && m->kind == M_BOOL)
 		latch->set = m->raw[0] == 't';
-	else if (strcmp(m->key, "accepted") == 0 && member_number(m) > 0)
+	else if (strcmp(m->key, "accepted") == 0 && member_number(m) > 0 && member_number(m) <= HOSTS_MAX)
 		latch->accepted = (size_t)member_number(m);
 	return 0;
 }

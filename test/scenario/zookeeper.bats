@@ -126,6 +126,20 @@ no_sessions() { ! zk_word 1 cons | grep -q sid=; }
 }
 posts_well() { [ "$(post "$1" "$2" e ok)" = 201 ]; }
 
+@test "records so large that a server would not take many at once go in as many commits as they need" {
+	zk_make 1; zk_start; zk_up
+	zk "zk.ensure_path('/satellite/whitelist')
+for i in range(40): zk.create('/satellite/whitelist/n%02d' % i, ('${RECORD%\}},\"theirs\":\"' + 'x' * 40000 + '\"}').encode())"
+	master a; heard a '40 hosts in the store'
+	zk_stop 1
+	heard a 'out of touch'
+	for i in $(seq -w 0 39); do
+		"$SATELLITE" --config "$T/a.cfg" send --host "n$i" --service disk --state critical --ttl 600 >/dev/null
+	done
+	zk_start 1; zk_up
+	until_true 30 file_is a ""
+}
+
 @test "digest auth and ACLs: strangers may read or not, wrong words are told" {
 	zk_make 1; zk_start; zk_up
 	config a 'auth = "digest:sat:secret"; acl = ( "auth::cdrwa", "world:anyone:r" );'
