@@ -45,9 +45,9 @@ free_port() {
 	local port
 	while :; do
 		port=$((20000 + RANDOM % 12000))
-		[ -n "$(ss -Htln "sport = :$port")" ] || break
+		grep -qsx "$port" "$work/.ports" || [ -n "$(ss -Htln "sport = :$port")" ] || break
 	done
-	echo "$port"
+	echo "$port" | tee -a "$work/.ports"
 }
 
 run() { # run NAME COMMAND…: in the background, its output in NAME.log

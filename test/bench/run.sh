@@ -21,8 +21,8 @@ sample=$(sed -n '/^streams = (/,/^);/p' etc/master.cfg)
 
 free_port() {
 	local port
-	while port=$((20000 + RANDOM)); ss -Hltn "sport = :$port" | grep -q .; do :; done
-	echo "$port"
+	while port=$((10000 + RANDOM % 22000)); grep -qsx $port "$dir/.ports" || ss -Hltn "sport = :$port" | grep -q .; do :; done
+	echo "$port" | tee -a "$dir/.ports"
 }
 
 answers() {	# PORT

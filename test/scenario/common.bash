@@ -22,9 +22,10 @@ common_teardown() {
 	rm -rf "$T"
 }
 
-# until_true SECONDS COMMAND...: try it 20 times a second.
+# until_true SECONDS COMMAND...: try it 20 times a second.  SECONDS is what it takes at most on a machine with
+# nothing else to do; a busy one, or a sanitizer, is given PATIENCE times that.
 until_true() {
-	local n=$(($1 * 20))
+	local n=$(($1 * 20 * ${PATIENCE:-3}))
 	shift
 	while ! "$@"; do
 		n=$((n - 1))
@@ -33,11 +34,11 @@ until_true() {
 	done
 }
 
-# free_port: one that nobody has now, below those the kernel hands out.
+# free_port: one that nobody has now, below those the kernel hands out, and that this test was not given before.
 free_port() {
 	local p
-	while p=$((10000 + RANDOM % 22000)); ss -Hlnut "sport = :$p" | grep -q .; do :; done
-	echo $p
+	while p=$((10000 + RANDOM % 22000)); grep -qsx $p "$T/.ports" || ss -Hlnut "sport = :$p" | grep -q .; do :; done
+	echo $p | tee -a "$T/.ports"
 }
 
 # start NAME ARGS...: a satellite in the background, logging to $T/NAME.log; PID is its pid.
