@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "account.h"
 #include "cli.h"
 #include "client.h"
 #include "clock.h"
@@ -405,6 +406,7 @@ static int replay_anew(bool restart)
 		return rc;
 	}
 	top_use(next->top);
+	account_limit(top_memory(next->top));
 	top_index(next->top, &index);
 	if (restart) {
 		rc = engine_restart(next->streams, &index, &file);
@@ -436,6 +438,7 @@ static int replay(void)
 	s = configure();
 	if (s != NULL) {
 		top_use(s->top);
+		account_limit(top_memory(s->top));
 		top_index(s->top, &index);
 		index_init(&index);
 		lead_mode(LEAD_ALWAYS, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "account.h"
 #include "client.h"
 #include "http.h"
 #include "instance.h"
@@ -201,6 +202,7 @@ void instance_free(struct instance *i)
 	if (i->stage != INSTANCE_CREATING && i->self.module->destroy != NULL)
 		i->self.module->destroy(i->self.state);
 	free_ties(i);
+	account_forget(&i->self);
 	client_forget(&i->self);
 	request_forget(&i->self);
 	lead_forget(&i->self);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "account.h"
 #include "client.h"
 #include "engine.h"
 #include "life.h"
@@ -274,6 +275,7 @@ static void run_streams(struct setup *s)
 	origin_allow(top_origins(s->top));
 	top_index(s->top, &index);
 	index_init(&index);
+	account_limit(top_memory(s->top));
 	engine_swap(s->streams);
 }
 

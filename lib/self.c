@@ -39,6 +39,14 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_RECORD_DROPPED] = COUNTER("record-dropped",
 		.help = "lines, or writes of many, that the file of `record` did not take in time"),
 	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
+	[SELF_MEMORY_REFUSED] = COUNTER("memory-refused",
+		.help = "things not done because their share of memory-max was full"),
+	[SELF_MEMORY_MAX] = COUNTER("memory-max", .gauge = true, .help = "bytes of memory-max, of which each has a share"),
+	[SELF_MEMORY_BUFFERS] = COUNTER("memory-buffers", .gauge = true, .help = "bytes for what comes in over a network"),
+	[SELF_MEMORY_QUEUES] = COUNTER("memory-queues", .gauge = true, .help = "bytes for what waits to go out"),
+	[SELF_MEMORY_RINGS] = COUNTER("memory-rings", .gauge = true, .help = "bytes for readers that events are pushed to"),
+	[SELF_MEMORY_EVENTS] = COUNTER("memory-events", .gauge = true, .help = "bytes of events that are kept, and of the index"),
+	[SELF_MEMORY_FORKS] = COUNTER("memory-forks", .gauge = true, .help = "bytes of forks"),
 };
 
 void self_add(enum self_count which, int64_t more)

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <satellite/module.h>
 
+enum { SELF_ACCOUNTS = SAT_RINGS + 1 };	/* those of modules */
+
 struct work;			/* work.h: its serial queue of jobs; NULL: none yet */
 
 struct sat_self {
@@ -16,6 +18,7 @@ struct sat_self {
 	_Atomic int64_t *counters;		/* as many as module->counters has */
 	unsigned n_counters;
 	int64_t *told;				/* of each, what vitals.c told last */
+	_Atomic int64_t held[SELF_ACCOUNTS];	/* bytes, of each of enum sat_account */
 	struct work *work;
 	void *instance;				/* instance.c's side of it */
 };
@@ -36,7 +39,8 @@ enum self_count {
 	SELF_MALFORMED, SELF_NO_MEMORY, SELF_FORKS_DROPPED, SELF_FORKS_AGED, SELF_STATE_REFUSED,
 	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_LONGEST_TURN, SELF_BUSY, SELF_STREAM_TIME,
 	SELF_STORE_COMMITS, SELF_STORE_FAILED, SELF_STORE_TIME, SELF_RECORDED, SELF_RECORD_DROPPED,
-	 SELF_CHECKS_SKIPPED, SELF_N
+	SELF_CHECKS_SKIPPED, SELF_MEMORY_REFUSED, SELF_MEMORY_MAX,
+	SELF_MEMORY_BUFFERS, SELF_MEMORY_QUEUES, SELF_MEMORY_RINGS, SELF_MEMORY_EVENTS, SELF_MEMORY_FORKS, SELF_N
 };
 /* self_add(SELF_ERRORS, 1) [any thread] */
 void self_add(enum self_count which, int64_t more);

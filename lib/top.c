@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "instance.h"
 #include "origin.h"
 #include "top.h"
@@ -56,6 +57,8 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("define", SAT_GROUP, .help = "streams with a name"),
 	SAT_OPTION("checks", SAT_ANY, .help = "what a slave looks at"),
 	SAT_OPTION("index", SAT_GROUP, .inner = index_options, .help = "the latest events"),
+	SAT_OPTION("memory-max", SAT_INTEGER, .min = (double)ACCOUNT_LEAST, .max = 1e15,
+		   .help = "bytes that may be held; default: a quarter of the memory there is"),
 	SAT_OPTION("leader", SAT_STRING, .help = "who acts: mesos, zookeeper, always"),
 	SAT_OPTION("record", SAT_STRING, .help = "file for the events that come in, as replay reads them"),
 	SAT_OPTION("record-max", SAT_INTEGER, .fallback = "268435456", .min = 65536, .max = 1e12,
@@ -347,6 +350,11 @@ char *top_record(const struct top *t, size_t *max)
 	if (*path == '/')
 		return strdup(path);
 	return asprintf(&full, "%s/%s", sat_state_dir(), path) < 0 ? NULL : full;
+}
+
+int64_t top_memory(const struct top *t)
+{
+	return sat_conf_has(t->root, "memory-max") ? sat_conf_integer(t->root, "memory-max") : account_default("");
 }
 
 int64_t top_self(const struct top *t, int64_t otherwise)

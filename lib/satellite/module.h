@@ -763,6 +763,21 @@ SAT_API int sat_file_read(const char *path, size_t max, char **text, size_t *len
 /* [any thread] Run fn(arg) on the loop, soon, in the order posted. */
 SAT_API int sat_post(struct sat_self *self, void (*fn)(void *arg), void *arg);
 
+/*
+ * Memory for what others send, or are slow to take, is reserved before it is allocated, so
+ * that all of it together stays within the setting `memory-max`.  Each account has a share.
+ */
+enum sat_account {
+	SAT_BUFFERS,	/* of connections: what came, and is not whole yet; an eighth */
+	SAT_QUEUES,	/* of outputs: what waits to go out; a sixteenth */
+	SAT_RINGS,	/* of readers to whom events are pushed; a sixteenth */
+};
+/* [any thread] 0; -ENOBUFS: its share is full, so wait (no call says that there is room: look again
+ * after a while) or drop; -EMSGSIZE: more than the whole share.  Both are counted. */
+SAT_API int sat_reserve(struct sat_self *self, enum sat_account account, size_t bytes);
+/* [any thread] Give some back.  What is left after destroy() is given back then. */
+SAT_API void sat_release(struct sat_self *self, enum sat_account account, size_t bytes);
+
 /* [any thread] Level as in syslog(3): LOG_ERR and LOG_WARNING ask for action. */
 SAT_API void sat_log(struct sat_self *self, int level, const char *fmt, ...) SAT_PRINTF(3);
 SAT_API void sat_vlog(struct sat_self *self, int level, const char *fmt, va_list ap);

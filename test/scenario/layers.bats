@@ -17,7 +17,7 @@ http origin routes request reply client store tls control control_parse listen l
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
 conf conf_node conf_judge conf_value conf_text loader timer work
-event hash file clock self log arena buf attr uri protobuf
+event hash file clock account self log arena buf attr uri protobuf
 "
 
 setup() {
