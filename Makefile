@@ -140,7 +140,7 @@ $(O)/test/fuzz/%: $(O)/test/fuzz/%.o $(LIB)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--dynamic-list=lib/satellite.sym -o $@ $^ $(HOST_LIBS) $(LDLIBS)
 
 fuzz:
-	@$(MAKE) --no-print-directory O=build-fuzz CC=clang SAN_='$(SAN_fuzz)' $(FUZZERS:%=build-fuzz/test/fuzz/%)
+	@$(MAKE) --no-print-directory SAN= O=build-fuzz CC=clang SAN_='$(SAN_fuzz)' $(FUZZERS:%=build-fuzz/test/fuzz/%)
 	@for f in $(FUZZERS); do echo "fuzz $$f"; mkdir -p build-fuzz/corpus/$$f; d=test/fuzz/$$f.dict; \
 	  build-fuzz/test/fuzz/$$f -max_total_time=$${FUZZ_SECONDS:-20} -timeout=10 \
 	  -artifact_prefix=build-fuzz/$$f- $$([ ! -e $$d ] || echo -dict=$$d) build-fuzz/corpus/$$f test/fuzz/corpus/$$f \
