@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tls - the settings of the door for TLS, and its two buffers: what came, and what is to go. */
+/* tls - between a connection and its socket: the settings, what came, and what is to go. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "door.h"
 
@@ -47,4 +48,130 @@ void tls_free(struct tls *t)
 	sat_tls_free(t->keys);
 	sat_buf_free(&t->out);
 	free(t);
+}
+
+/* ---- What goes ---------------------------------------------------------- */
+
+bool tls_seal(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	int rc = sat_tls_encrypt(c->tls, d->out.p, d->out.len, &d->tls->out);
+	struct sat_buf plain = d->out;
+
+	d->out = d->tls->out;
+	d->tls->out = plain;
+	d->tls->out.len = 0;
+	if (d->tls->out.full)
+		sat_buf_free(&d->tls->out);
+	return rc == 0;
+}
+
+void tls_end(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	struct sat_buf *out = &d->tls->out;
+	uv_buf_t rest;
+
+	out->len = 0;
+	sat_tls_close(c->tls, c->writing ? NULL : out);
+	c->tls = NULL;
+	rest = uv_buf_init(out->p, (unsigned)out->len);
+	if (out->len != 0)
+		uv_try_write((uv_stream_t *)&c->tcp, &rest, 1);
+	out->len = 0;
+}
+
+/* ---- What comes --------------------------------------------------------- */
+
+/* Decrypted bytes: the rest of the frame that has begun, and others. */
+static void feed(struct conn *c, char *p, size_t n)
+{
+	uv_buf_t room;
+
+	while (n > 0 && c->part != NULL && !c->ending && !c->closing) {
+		frames_room((uv_handle_t *)&c->tcp, 0, &room);
+		if (room.len == 0) {
+			conn_end(c);
+			return;
+		}
+		room.len = room.len < n ? room.len : n;
+		memcpy(room.base, p, room.len);
+		p += room.len;
+		n -= room.len;
+		frames_add(c, room.len);
+	}
+	if (n == 0 || c->ending || c->closing)
+		return;
+	if (!c->writing && c->asked == NULL) {
+		frames_take(c, p, n);
+		return;
+	}
+	frames_keep(c, p, n);
+	if (!c->closing)
+		conn_settle(c);
+}
+
+/* It goes no further; a port scanner that says nothing is not worth a line. */
+static void failed(struct conn *c, const char *why)
+{
+	struct door *d = c->tcp.data;
+	bool shaking = c->list == &d->shaking;
+
+	if (shaking)
+		sat_count(d->self, TLS_FAILED, 1);
+	if (why != NULL)
+		log_some(d, "%s: %s: %s", PEER(c), shaking ? "TLS handshake" : "TLS", why);
+}
+
+void tls_decrypt(struct conn *c, size_t n)
+{
+	struct door *d = c->tcp.data;
+	size_t got;
+	int rc = sat_tls_decrypt(c->tls, d->tls->in, n, d->in, &got, &d->tls->out);
+
+	if (rc != 0 && rc != -EPIPE)
+		failed(c, sat_tls_why(c->tls));
+	if (c->list == &d->shaking && sat_tls_ready(c->tls)) {
+		sat_count(d->self, TLS_ACCEPTED, 1);
+		conn_settle(c);
+	}
+	feed(c, d->in, got);
+	if (!c->closing && !c->writing)
+		answers_flush(c);
+	if (rc != 0 && !c->closing)
+		conn_end(c);
+	d->tls->out.len = 0;
+}
+
+void tls_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+	struct door *d = h->data;
+
+	(void)hint;
+	*buf = uv_buf_init(d->tls->in, TLS_READ);
+}
+
+void tls_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)s;
+	struct door *d = s->data;
+
+	if (n < 0 && c->list == &d->shaking)
+		failed(c, NULL);
+	if (n <= 0) {
+		conn_heard(s, n, buf);
+		return;
+	}
+	sat_count(d->self, BYTES, n);
+	tls_decrypt(c, (size_t)n);
+}
+
+void tls_tick(struct door *d)
+{
+	uint64_t now = uv_now(sat_loop(d->self));
+
+	while (d->shaking.first != NULL && now - d->shaking.first->active >= d->tls->handshake_ms) {
+		failed(d->shaking.first, "not done within handshake-timeout");
+		conn_close(d->shaking.first);
+	}
 }
