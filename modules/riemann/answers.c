@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* answers - replies gathered in the door's buffer while frames run, and what waits for a client to take it. */
+/* answers - replies gathered while frames run, and those that wait for their client to take them. */
 #include <stdio.h>
 #include <stdlib.h>
 

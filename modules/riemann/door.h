@@ -25,9 +25,11 @@ enum count {
 };
 
 /* What may be said of those outside: some lines, then how many more there were. */
-struct lines { uint64_t since; unsigned n, held; };
-void lines_log(struct sat_self *self, struct lines *l, const char *fmt, ...) SAT_PRINTF(3);
-#define log_some(d, ...) lines_log((d)->self, &(d)->lines, __VA_ARGS__)
+#define log_limited(self, limit, ...) do { \
+	if (sat_log_allowed(self, limit, 5, 10 * SAT_SECOND)) \
+		sat_log(self, LOG_WARNING, __VA_ARGS__); \
+} while (0)
+#define log_some(d, ...) log_limited((d)->self, &(d)->said, __VA_ARGS__)
 
 struct conn;
 struct list { struct conn *first, *last; };	/* the one that was silent longest is first */
@@ -56,7 +58,7 @@ struct door {
 	struct list shaking;		/* hands: not secure yet, the oldest first */
 	struct list asking;		/* they wait for us */
 	struct sat_buf out;		/* answers to what is being read */
-	struct lines lines;
+	struct sat_log_limit said;
 	struct udp *udp;		/* NULL: none */
 	struct tls *tls;		/* NULL: none */
 	char in[READ_SIZE + 1];		/* a byte more, since a message's end is written to */
@@ -156,7 +158,8 @@ void tls_tick(struct door *d);	/* close those whose handshake takes too long */
 
 struct udp;
 /* *out stays NULL where the setting is false. */
-int udp_create(struct sat_self *self, const struct sat_conf *conf, struct lines *lines, struct udp **out);
+int udp_create(struct sat_self *self, const struct sat_conf *conf, struct sat_log_limit *said,
+	       struct udp **out);
 /* These take NULL, too. */
 int udp_open(struct udp *u);
 int udp_start(struct udp *u);

@@ -7,8 +7,6 @@
 #include "door.h"
 
 #define STOP_AFTER	2000			/* ms that answers have at the end */
-#define LINES		5			/* of a log, in LINES_PER ms */
-#define LINES_PER	10000
 
 static const struct sat_counter *const counters[] = {
 	[CONNECTIONS] = SAT_COUNTER("connections", .gauge = true, .help = "clients that are connected"),
@@ -52,26 +50,6 @@ static const struct sat_option *const options[] = {
 		   .help = "connections that the kernel holds until they are accepted"),
 	NULL
 };
-
-void lines_log(struct sat_self *self, struct lines *l, const char *fmt, ...)
-{
-	uint64_t now = uv_now(sat_loop(self));
-	va_list ap;
-
-	if (now - l->since > LINES_PER) {
-		if (l->held != 0)
-			sat_log(self, LOG_WARNING, "%u lines like these were held back", l->held);
-		*l = (struct lines){ .since = now };
-	}
-	if (l->n == LINES) {
-		l->held++;
-		return;
-	}
-	l->n++;
-	va_start(ap, fmt);
-	sat_vlog(self, LOG_WARNING, fmt, ap);
-	va_end(ap);
-}
 
 void door_let_go(struct door *d)
 {
@@ -119,7 +97,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 
 	if (d == NULL)
 		return -ENOMEM;
-	rc = udp_create(self, conf, &d->lines, &d->udp);
+	rc = udp_create(self, conf, &d->said, &d->udp);
 	if (rc == 0)
 		rc = tls_create(self, conf, &d->tls);
 	if (rc != 0) {

@@ -20,7 +20,7 @@
 
 struct udp {
 	struct sat_self *self;
-	struct lines *lines;
+	struct sat_log_limit *said;
 	const char *host;
 	int port, fd, rcvbuf;
 	size_t limit;
@@ -52,7 +52,8 @@ static int judge(const struct sat_conf *conf, int *port)
 	return 0;
 }
 
-int udp_create(struct sat_self *self, const struct sat_conf *conf, struct lines *lines, struct udp **out)
+int udp_create(struct sat_self *self, const struct sat_conf *conf, struct sat_log_limit *said,
+	       struct udp **out)
 {
 	size_t limit = (size_t)sat_conf_integer(conf, "datagram-limit");
 	struct udp *u;
@@ -64,7 +65,7 @@ int udp_create(struct sat_self *self, const struct sat_conf *conf, struct lines 
 	if (u == NULL)
 		return -ENOMEM;
 	u->self = self;
-	u->lines = lines;
+	u->said = said;
 	u->host = sat_conf_string(conf, "host");
 	u->port = port;
 	u->fd = -1;
@@ -121,15 +122,15 @@ static void take(struct udp *u, char *msg, size_t n)
 	sat_count(u->self, BYTES, (int64_t)n);
 	if (n > u->limit) {
 		sat_count(u->self, TOO_LARGE, 1);
-		lines_log(u->self, u->lines, "datagram of %zu bytes, over datagram-limit = %zu", n, u->limit);
+		log_limited(u->self, u->said, "datagram of %zu bytes, over datagram-limit = %zu", n, u->limit);
 		return;
 	}
 	rc = sat_message(u->self, msg, n, 0, NULL, NULL, NULL);
 	if (rc == -EBADMSG)
 		sat_count(u->self, MALFORMED, 1);
 	if (rc != 0)
-		lines_log(u->self, u->lines, "datagram of %zu bytes: %s", n,
-			  rc == -EBADMSG ? "malformed message" : strerror(-rc));
+		log_limited(u->self, u->said, "datagram of %zu bytes: %s", n,
+			    rc == -EBADMSG ? "malformed message" : strerror(-rc));
 }
 
 static void heard(uv_poll_t *poll, int status, int events)
@@ -192,7 +193,7 @@ void udp_tick(struct udp *u)
 	if (more == 0)
 		return;
 	sat_count(u->self, UDP_DROPPED, more);
-	lines_log(u->self, u->lines, "the kernel dropped %u datagrams: they come faster than they are read", more);
+	log_limited(u->self, u->said, "the kernel dropped %u datagrams: they come faster than they are read", more);
 }
 
 static void closed(uv_handle_t *h)
