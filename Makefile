@@ -91,6 +91,8 @@ $(O)/satellite-sim: $(SIM)
 $(O)/test/bench/%: $(O)/test/bench/%.o
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs libuv) -lm -pthread $(LDLIBS)
 
+$(O)/test/bench/zkset: LDLIBS += -lzookeeper_mt
+
 $(O)/test/%.o: ALL_CFLAGS += -Itest -DSAT_BUILTIN
 $(O)/builtin/%.o: ALL_CFLAGS += -DSAT_BUILTIN
 $(O)/builtin/%.o: %.c $(O)/flags
@@ -126,6 +128,7 @@ demo:
 
 bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
+	@O=$(O) test/bench/whitelist.sh
 
 soak: all $(BENCHES)
 	@O=$(O) test/soak.sh
