@@ -12,7 +12,7 @@ instance setup top replay
 engine topic recorder
 check probe
 stream node state push fork adopt keep
-index search
+index index_entry index_names index_due index_find search
 http origin routes request reply client store tls control control_parse listen lead claim
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
