@@ -155,9 +155,11 @@ static const char *read_text(const struct json *v, const char **to)
 	return NULL;
 }
 
+/* What an earlier member of the same name said is gone, its value included: nil is 0 to whoever looks. */
 static const char *read_metric(const struct json *v, struct sat_event *ev)
 {
 	ev->has &= ~SAT_HAS_METRIC;
+	ev->metric.i = 0;
 	if (v->kind == JSON_NULL)
 		return NULL;
 	if (json_int(v, &ev->metric.i))
@@ -173,6 +175,7 @@ static const char *read_time(const struct json *v, struct reading *r)
 {
 	r->time_null = v->kind == JSON_NULL;
 	r->ev.has &= ~(uint32_t)SAT_HAS_TIME;
+	r->ev.time = 0;
 	if (r->time_null)
 		return NULL;
 	if (v->kind == JSON_STRING ? !iso_read(v->text, &r->ev.time) : !json_micros(v, &r->ev.time))
@@ -184,6 +187,7 @@ static const char *read_time(const struct json *v, struct reading *r)
 static const char *read_ttl(const struct json *v, struct sat_event *ev)
 {
 	ev->has &= ~(uint32_t)SAT_HAS_TTL;
+	ev->ttl = 0;
 	if (v->kind == JSON_NULL)
 		return NULL;
 	if (!json_double(v, &ev->ttl))
@@ -198,6 +202,7 @@ static const char *read_tags(const struct json *v, struct reading *r)
 	uint32_t n = 0;
 
 	r->ev.has &= ~(uint32_t)SAT_HAS_TAGS;
+	r->ev.tags = NULL;
 	r->ev.n_tags = 0;
 	if (v->kind == JSON_NULL)
 		return NULL;

@@ -59,6 +59,22 @@ static void events_read_and_written(void **unused)
 	event_is("{\"host\":\"\\u0041\\n\\\"\",\"x\":\"\\u0000\"}", NULL, "{\"host\":\"A\\n\\\"\",\"x\":\"?\"}");
 }
 
+static void a_null_takes_back_what_came_before(void **unused)
+{
+	static const char text[] = "{\"x\":\"y\",\"metric\":201,\"time\":5,\"ttl\":6,\"tags\":[\"a\"],"
+				   "\"metric\":null,\"time\":null,\"ttl\":null,\"tags\":null}";
+	const struct sat_event *ev = sat_event_parse(text, strlen(text), (char[100]){ "" }, 100);
+
+	(void)unused;
+	assert_non_null(ev);
+	assert_int_equal(ev->has, 0);
+	assert_int_equal(ev->metric.i, 0);
+	assert_int_equal(ev->time, 0);
+	assert_true(ev->ttl == 0);
+	assert_int_equal(ev->n_tags, 0);
+	sat_drop(ev);
+}
+
 static void times_in_many_forms(void **unused)
 {
 	static const struct { const char *given, *seconds; } times[] = {
@@ -233,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_read_and_written),
+		cmocka_unit_test(a_null_takes_back_what_came_before),
 		cmocka_unit_test(times_in_many_forms),
 		cmocka_unit_test(wrong_events_are_refused),
 		cmocka_unit_test(depth_is_limited),
