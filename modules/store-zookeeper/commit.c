@@ -16,9 +16,9 @@ struct commit {
 	struct session *session;
 	sat_committed *done;
 	void *arg;
-	size_t n, bytes, tries;
+	size_t n, all, bytes, tries;	/* all: with the news of them, if there are any */
 	bool made_path;
-	/* n of each, in the same block; then keys and values, and paths */
+	/* all of each, in the same block; then keys and values, and paths */
 	struct sat_change *changes;
 	char **paths;
 	zoo_op_t *ops;
@@ -80,19 +80,26 @@ static void succeeded(struct commit *c)
 
 static void answered(struct request *r);
 
-/* false: nothing was asked, and c lives. */
+static int add_op(struct commit *c, size_t i, int n)
+{
+	if (c->forms[i] == AS_NOTHING)
+		return n;
+	memset(&c->stats[i], 0, sizeof(c->stats[i]));
+	c->change_of[n] = i;
+	set_op(c, i, &c->ops[n]);
+	return n + 1;
+}
+
+/* News go first, so that who watches hears of them before it hears of the nodes. */
 static int submit(struct commit *c)
 {
 	int n = 0;
 
-	for (size_t i = 0; i < c->n; i++) {
-		if (c->forms[i] == AS_NOTHING)
-			continue;
-		memset(&c->stats[i], 0, sizeof(c->stats[i]));
-		c->change_of[n] = i;
-		set_op(c, i, &c->ops[n++]);
-	}
-	memset(c->results, 0, c->n * sizeof(*c->results));
+	for (size_t i = c->n; i < c->all; i++)
+		n = add_op(c, i, n);
+	for (size_t i = 0; i < c->n; i++)
+		n = add_op(c, i, n);
+	memset(c->results, 0, c->all * sizeof(*c->results));
 	c->r.done = answered;
 	return n > 0 ? session_multi(c->session, c->ops, n, c->results, &c->r) : -ENODATA;
 }
@@ -170,15 +177,19 @@ static void answered(struct request *r)
 		succeeded(c);
 		return;
 	}
-	while (op + 1 < c->n && c->results[op].err == ZOK)
+	while (op + 1 < c->all && c->results[op].err == ZOK)
 		op++;
 	culprit = c->change_of[op];
 	if (rc == ZNONODE && c->forms[culprit] == AS_CREATE && make_folder(c, culprit))
 		return;
-	if (turn(c, culprit, rc))
+	if (turn(c, culprit, rc)) {
 		send_again(c, culprit);
-	else
-		answer(c, rc == ZINVALIDSTATE ? -ENOTCONN : zk_errno(rc), culprit);
+	} else if (culprit >= c->n && zk_errno(rc) != -EINPROGRESS) {	/* then without them */
+		c->all = c->n;
+		send_again(c, 0);
+	} else {
+		answer(c, rc == ZINVALIDSTATE ? -ENOTCONN : zk_errno(rc), culprit < c->n ? culprit : 0);
+	}
 }
 
 static size_t bytes_of(const struct zk *zk, const struct sat_change *changes, size_t n)
@@ -190,12 +201,11 @@ static size_t bytes_of(const struct zk *zk, const struct sat_change *changes, si
 	return bytes;
 }
 
-static struct commit *copy(struct zk *zk, const struct sat_change *changes, size_t n, size_t bytes)
+static struct commit *allocate(size_t n, size_t bytes)
 {
 	struct commit *c = calloc(1, sizeof(*c) + bytes + n * (sizeof(*c->changes) + sizeof(*c->paths) +
 				  sizeof(*c->ops) + sizeof(*c->results) + sizeof(*c->stats) + sizeof(*c->versions) +
 				  sizeof(*c->change_of) + sizeof(*c->forms)));
-	char *p;
 
 	if (c == NULL)
 		return NULL;
@@ -207,21 +217,51 @@ static struct commit *copy(struct zk *zk, const struct sat_change *changes, size
 	c->versions = (int64_t *)(c->stats + n);
 	c->change_of = (size_t *)(c->versions + n);
 	c->forms = (enum form *)(c->change_of + n);
-	p = (char *)(c->forms + n);
-	for (size_t i = 0; i < n; i++) {
-		static const enum form first[] = { [SAT_CHECK] = AS_CHECK, [SAT_CREATE] = AS_CREATE,
-						   [SAT_PUT] = AS_SET, [SAT_DELETE] = AS_DELETE };
+	return c;
+}
 
-		c->forms[i] = first[changes[i].what];
-		c->changes[i] = changes[i];
-		c->paths[i] = p;
-		p += sprintf(p, "%s/%s", strcmp(zk->root, "/") == 0 ? "" : zk->root, changes[i].key) + 1;
-		c->changes[i].key = strcpy(p, changes[i].key);
-		p += strlen(p) + 1;
-		c->changes[i].value = p;
-		if (changes[i].len > 0)
-			p = mempcpy(p, changes[i].value, changes[i].len);
+/* The next of c's changes, with all it points to at p; behind that. */
+static char *copy(struct commit *c, const struct zk *zk, const struct sat_change *change, char *p)
+{
+	static const enum form first[] = { [SAT_CHECK] = AS_CHECK, [SAT_CREATE] = AS_CREATE,
+					   [SAT_PUT] = AS_SET, [SAT_DELETE] = AS_DELETE };
+	struct sat_change *to = &c->changes[c->all];
+
+	c->forms[c->all] = first[change->what];
+	*to = *change;
+	c->paths[c->all++] = p;
+	p += sprintf(p, "%s/%s", strcmp(zk->root, "/") == 0 ? "" : zk->root, change->key) + 1;
+	to->key = strcpy(p, change->key);
+	p += strlen(p) + 1;
+	to->value = p;
+	return change->len > 0 ? mempcpy(p, change->value, change->len) : p;
+}
+
+/* changes, and behind them their news. */
+static struct commit *prepare(struct zk *zk, struct session *s, const struct sat_change *changes, size_t n,
+			      size_t bytes)
+{
+	char key[NEWS_KEY] = "", *p;
+	struct sat_buf text = { 0 };
+	bool told = s == zk->sessions[SESSION_HOME] && news_write(zk, changes, n, key, &text);
+	struct sat_change news = { .what = SAT_PUT, .key = key, .value = text.p, .len = text.len,
+				   .version = SAT_ANY_VERSION };
+	struct commit *c;
+
+	if (told && bytes + bytes_of(zk, &news, 1) > COMMIT_BYTES)
+		told = false;
+	bytes += told ? bytes_of(zk, &news, 1) : 0;
+	c = allocate(n + told, bytes);
+	if (c != NULL) {
+		p = (char *)(c->forms + n + told);
+		for (size_t i = 0; i < n; i++)
+			p = copy(c, zk, &changes[i], p);
+		if (told)
+			copy(c, zk, &news, p);
+		c->n = n;
+		c->bytes = bytes;
 	}
+	sat_buf_free(&text);
 	return c;
 }
 
@@ -247,21 +287,19 @@ int commit_make(void *state, const struct sat_change *changes, size_t n, sat_com
 		return -E2BIG;
 	if (zk->n_commits >= COMMITS_MAX || zk->commit_bytes + bytes > COMMITS_BYTES)
 		return -ENOBUFS;
-	c = copy(zk, changes, n, bytes);
+	c = prepare(zk, s, changes, n, bytes);
 	if (c == NULL)
 		return -ENOMEM;
 	c->zk = zk;
 	c->session = s;
 	c->done = done;
 	c->arg = arg;
-	c->n = n;
-	c->bytes = bytes;
 	rc = submit(c);
 	if (rc != 0) {
 		free(c);
 		return rc;
 	}
 	zk->n_commits++;
-	zk->commit_bytes += bytes;
+	zk->commit_bytes += c->bytes;
 	return 0;
 }

@@ -135,6 +135,7 @@ static void node_remove(struct node *n)
 	*at = n->bucket;
 	f->n_nodes--;
 	f->unread -= n->queued || n->reading;
+	node_unpark(n);
 	n->session->watch_bytes -= watch_bytes(f, n->name);
 	n->gone = true;
 	sat_gauge(f->zk->self, COUNT_NODES, (int64_t)f->n_nodes);
@@ -154,7 +155,11 @@ static void tell_put(struct node *n, const void *value, size_t len, const struct
 	n->told = f->told = true;
 	n->czxid = stat->czxid;
 	n->mzxid = stat->mzxid;
-	f->cb->put(f->arg, key, value, len, stat->version);
+	n->version = stat->version;
+	if (f == f->zk->news)
+		news_read(f->zk, value, len, stat->mzxid);
+	else
+		f->cb->put(f->arg, key, value, len, stat->version);
 }
 
 static void tell_gone(struct node *n)
@@ -187,6 +192,11 @@ static void queue(struct node *n)
 
 	n->queued = true;
 	n->next_stale = NULL;
+	if (n->folder == s->zk->news && s->stale != NULL) {	/* may save us others */
+		n->next_stale = s->stale;
+		s->stale = n;
+		return;
+	}
 	*s->last_stale = n;
 	s->last_stale = &n->next_stale;
 }
@@ -249,8 +259,9 @@ static void pump(struct session *s)
 	}
 }
 
-static void stale(struct node *n, bool doubt)
+void node_stale(struct node *n, bool doubt)
 {
+	node_unpark(n);
 	n->doubt = n->doubt || doubt;
 	if (n->reading) {
 		n->again = true;
@@ -265,9 +276,12 @@ static void take_value(struct node *n, const struct reading *rd)
 	const struct Stat *stat = &rd->r.stat;
 	struct folder *f = n->folder;
 
-	/* While the mirror is out of touch it is told everything anew. */
-	if (stat->mzxid > n->mzxid || (stat->mzxid == n->mzxid && (!n->told || !f->synced)))
+	/* While the mirror is out of touch it is told everything anew; and news do not say when a node was made. */
+	if (stat->mzxid > n->mzxid ||
+	    (stat->mzxid == n->mzxid && (!n->told || !f->synced || stat->czxid != n->czxid)))
 		tell_put(n, rd->r.bytes, rd->r.len, stat);
+	n->armed = true;
+	n->known = stat->mzxid < n->mzxid;
 }
 
 /* Once, until it goes well; it is tried again every second. */
@@ -294,7 +308,7 @@ static void node_answered(struct node *n, const struct reading *rd)
 	else if (rc == ZNOAUTH)
 		complain(f, "read whole", rc);
 	if (n->again || (rc != ZOK && rc != ZNOAUTH))
-		stale(n, n->doubt || rc == ZNONODE);
+		node_stale(n, n->doubt || rc == ZNONODE);
 }
 
 static void folder_free_unused(struct folder *f);
@@ -315,6 +329,8 @@ static void node_read(struct request *r)
 		node_answered(n, rd);
 	free(rd);
 	pump(s);
+	if (f == s->zk->news)
+		news_came(s->zk);
 	tell_if_synced(f);
 	folder_free_unused(f);
 }
@@ -366,17 +382,17 @@ static void compare(struct folder *f, const char *names, size_t len)
 			n = node_add(f, name);
 			if (n == NULL)
 				continue;
-			stale(n, true);
+			node_stale(n, true);
 		}
 		n->listed = true;
 	}
 	for (size_t i = 0; i < f->n_buckets; i++)
 		for (struct node *n = f->buckets[i]; n != NULL; n = n->bucket)
 			if (!n->listed)
-				stale(n, true);
+				node_stale(n, true);
 }
 
-static void pump_all(struct zk *zk)
+void folder_pump(struct zk *zk)
 {
 	for (unsigned i = 0; i < zk->n_sessions; i++)
 		pump(zk->sessions[i]);
@@ -438,7 +454,7 @@ static void listed(struct request *r)
 	} else {
 		complain(f, "read", rc);
 	}
-	pump_all(f->zk);
+	folder_pump(f->zk);
 	if (f->again && !f->listing)
 		list(f);
 	tell_if_synced(f);
@@ -493,8 +509,10 @@ void folder_disconnected(struct session *s, int rc)
 			continue;
 		f->listed = f->synced = false;
 		for (size_t i = 0; i < f->n_buckets; i++)
-			for (struct node *n = f->buckets[i]; n != NULL; n = n->bucket)
-				stale(n, true);
+			for (struct node *n = f->buckets[i]; n != NULL; n = n->bucket) {
+				n->armed = n->known = false;
+				node_stale(n, true);
+			}
 		if (f->told && f->cb->lost != NULL)
 			f->cb->lost(f->arg, rc);
 		f->told = false;
@@ -528,8 +546,10 @@ void folder_notice(struct session *s, const struct notice *notice)
 	     f = find(f->next, notice->path, &name)) {
 		struct node *n = name != NULL ? node_find(f, name) : NULL;
 
-		if (n != NULL && n->session == s)
-			stale(n, notice->type != ZOO_CHANGED_EVENT);
+		if (n != NULL && n->session == s && notice->type == ZOO_CHANGED_EVENT)
+			news_fired(n);
+		else if (n != NULL && n->session == s)
+			node_stale(n, true);
 		else if (name == NULL && f->home == s)
 			list(f);
 	}
@@ -549,24 +569,44 @@ static void own(struct folder *f, const char *name, const struct sat_change *c, 
 		n = node_add(f, name);
 		if (n == NULL)
 			return;
-		stale(n, true);		/* to watch it, and to learn when it was made */
+		node_stale(n, true);		/* to watch it, and to learn when it was made */
 		tell_put(n, c->value, c->len, stat);
 	} else if (stat->mzxid > n->mzxid) {
 		tell_put(n, c->value, c->len, stat);
+		news_told(n);
 	} else if (stat->mzxid == 0) {	/* made anew, while what went is not seen yet */
-		stale(n, true);
+		node_stale(n, true);
 	}
+}
+
+static bool in_folder(const struct folder *f, const char *key)
+{
+	size_t len = strlen(f->prefix);
+
+	return !f->dropped && strncmp(key, f->prefix, len) == 0 && strchr(key + len, '/') == NULL;
 }
 
 void folder_committed(struct zk *zk, const struct sat_change *c, const struct Stat *stat)
 {
-	for (struct folder *f = zk->folders; f != NULL; f = f->next) {
-		size_t len = strlen(f->prefix);
+	for (struct folder *f = zk->folders; f != NULL; f = f->next)
+		if (in_folder(f, c->key))
+			own(f, c->key + strlen(f->prefix), c, stat);
+	folder_pump(zk);
+}
 
-		if (!f->dropped && strncmp(c->key, f->prefix, len) == 0 && strchr(c->key + len, '/') == NULL)
-			own(f, c->key + len, c, stat);
+/* A version that is not above the one told is of a node that went and came again: its own watch will say so. */
+void folder_news(struct zk *zk, const char *key, const void *value, size_t len, int64_t zxid, int version)
+{
+	for (struct folder *f = zk->folders; f != NULL; f = f->next) {
+		struct node *n = f->synced && in_folder(f, key) ? node_find(f, key + strlen(f->prefix)) : NULL;
+		struct Stat stat = { .mzxid = zxid, .version = version };
+
+		if (n == NULL || f == zk->news || !n->told || zxid <= n->mzxid || version <= n->version)
+			continue;
+		stat.czxid = n->czxid;
+		tell_put(n, value, len, &stat);
+		news_told(n);
 	}
-	pump_all(zk);
 }
 
 /* ---- For the store ------------------------------------------------------ */

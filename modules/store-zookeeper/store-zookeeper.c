@@ -181,6 +181,10 @@ static int start(void *state)
 {
 	struct zk *zk = state;
 
+	int rc = news_start(zk);
+
+	if (rc != 0)
+		return rc;
 	for (unsigned i = 0; i < zk->n_sessions; i++)
 		session_open(zk->sessions[i]);
 	return 0;
@@ -202,6 +206,7 @@ static void stop(void *state)
 	struct zk *zk = state;
 
 	zk->stopping = true;
+	news_stop(zk);
 	for (unsigned i = 0; i < zk->n_sessions; i++)
 		session_close(zk->sessions[i]);
 	zk_idle(zk);

@@ -4,6 +4,7 @@
  *
  *   session  one connection to the servers: its threads, requests and events
  *   folder   a mirror: the nodes of a folder, watched and read
+ *   news     what a commit set, in one node, so that not each of them need be read
  *   commit   changes, as one multi
  *
  * Watches are spread over sessions: after a dropped connection the client names
@@ -28,7 +29,9 @@ enum {
 	PATH_BYTES = 2048, PATH_EXTRA = 8,		/* around a path, in a packet */
 	COMMIT_BYTES = 900 << 10,			/* a server takes 1 MiB */
 	COMMITS_MAX = 4096, COMMITS_BYTES = 32 << 20,	/* under way */
+	NEWS_SLOTS = 64, NEWS_BYTES = 128 << 10, NEWS_KEY = 16,
 };
+#define NEWS "news/"
 enum { SESSION_LEADER, SESSION_HOME };			/* the first two */
 
 enum count {
@@ -84,9 +87,13 @@ struct session {
 
 struct node {
 	struct node *bucket, *next_stale;
+	struct node *next_parked, **parked_at;	/* it waits for news, or to be watched again; or NULL */
 	struct folder *folder;
 	struct session *session;	/* which watches it */
 	int64_t czxid, mzxid;		/* as last told */
+	int version;
+	bool armed;			/* its watch is set, */
+	bool known;			/* and what it will say was told already */
 	bool told;			/* the mirror knows it */
 	bool queued, reading, again;	/* to be read */
 	bool doubt;			/* the session's server may lag behind what we know: sync first */
@@ -120,7 +127,11 @@ struct zk {
 
 	struct session *sessions[SESSIONS_MAX];
 	unsigned n_sessions;
-	struct folder *folders;
+	struct folder *folders, *news;	/* news: one of them, or NULL */
+	struct node *waiting, *rearm;	/* for news; to be watched again */
+	struct sat_alarm rearm_alarm;
+	int64_t rearm_due, last_news;	/* clock; due 0: none waits */
+	unsigned next_news;		/* slot */
 	unsigned n_commits;
 	size_t commit_bytes;
 	bool stopping, stopped, full;
@@ -150,9 +161,23 @@ void folder_disconnected(struct session *s, int rc);
 void folder_look(struct session *s);			/* now and then: what could not be asked */
 void folder_notice(struct session *s, const struct notice *n);
 void folder_committed(struct zk *zk, const struct sat_change *c, const struct Stat *stat);
+void folder_pump(struct zk *zk);			/* read what is stale */
+void node_stale(struct node *n, bool doubt);		/* it is to be read; doubt: after a sync */
+void folder_news(struct zk *zk, const char *key, const void *value, size_t len, int64_t zxid, int version);
 void folders_free(struct zk *zk);
 /* PATH_BYTES of buf: where a key is; false: too long. */
 bool zk_path(const struct zk *zk, const char *key, char *buf);
+
+/* news */
+int news_start(struct zk *zk);
+void news_stop(struct zk *zk);
+/* Of changes that are to be: NEWS_KEY of key, and out, to be freed; false: there are none. */
+bool news_write(struct zk *zk, const struct sat_change *changes, size_t n, char *key, struct sat_buf *out);
+void news_read(struct zk *zk, const char *value, size_t len, int64_t zxid);
+void news_fired(struct node *n);			/* its watch said that it changed */
+void news_told(struct node *n);				/* the mirror was told of it without a read */
+void news_came(struct zk *zk);				/* perhaps no news are on their way any more */
+void node_unpark(struct node *n);
 
 /* commit */
 int commit_make(void *state, const struct sat_change *changes, size_t n, sat_committed *done, void *arg);

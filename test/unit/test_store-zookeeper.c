@@ -12,7 +12,7 @@ enum { RECS_MAX = 4096, WATCHES_MAX = 512, ASKED_MAX = 1024, SERVED_MAX = 8 };
 enum what { GET, LIST, EXISTS, SYNC, CREATE, MULTI };
 
 /* What became of a node in one transaction; a session sees those up to its view. */
-struct rec { int64_t zxid, czxid; char path[64], value[32]; int len, version; bool there; };
+struct rec { int64_t zxid, czxid; char path[64], value[256]; int len, version; bool there; };
 
 struct asked {
 	enum what what;
@@ -754,6 +754,9 @@ static void an_outcome_that_nobody_knows_is_settled_by_reading(void **unused)
 	struct seen s;
 
 	(void)unused;
+	others("/s/news", "");
+	others("/s/news/00", "");	/* else the first of all commits is made in two steps */
+	others("/s/news/01", "");
 	for (int made = 0; made < 2; made++) {
 		struct got g = { .n = 1 };
 
@@ -794,6 +797,163 @@ static void it_ends_with_requests_under_way(void **unused)
 		bed_run_for(1);
 	assert_int_equal(g.times, 1);
 	assert_int_equal(g.rc, -EINPROGRESS);
+}
+
+/* ---- News ----------------------------------------------------------------------------------- */
+
+/* Another master sets this node, and says so in a slot. */
+static void with_news(const char *key, const char *value, const char *slot)
+{
+	char path[64], text[128];
+	int version;
+
+	snprintf(path, sizeof(path), "/s/%s", key);
+	version = find_rec(path, zxid)->version + 1;
+	snprintf(text, sizeof(text), "%s %d %zu\n%s\n", key, version, strlen(value), value);
+	others(slot, text);
+	record(path, true, value, (int)strlen(value));
+}
+
+static int64_t reads(void) { return sat_counted(&bed.self, COUNT_READS); }
+
+static void news_spare_reads_and_what_comes_without_them_is_read(void **unused)
+{
+	struct seen s;
+	int64_t before;
+
+	(void)unused;
+	others("/s/news", "");
+	others("/s/news/07", "");
+	begin_with(&s);
+	before = reads();
+	with_news("w/a", "two", "/s/news/07");
+	serve(true);
+	assert_string_equal(s.log, "w/a=two/1 ");
+	assert_int_equal(reads() - before, 1);		/* of the slot */
+	with_news("w/a", "three", "/s/news/07");
+	serve(true);
+	assert_string_equal(s.now[0], "three");
+	assert_int_equal(reads() - before, 2);
+	others("/s/w/a", "four");			/* nobody watches it now, */
+	serve(true);
+	pass(250);					/* but soon */
+	serve(true);
+	assert_string_equal(s.now[0], "four");
+	others("/s/w/a", "five");
+	serve(true);
+	assert_string_equal(s.now[0], "five");
+	others("/s/news/07", "w/a 9 99999999\nx");	/* nonsense tells nothing */
+	others("/s/news/07", "w/a\n\n 1 1 1");
+	serve(true);
+	assert_string_equal(s.now[0], "five");
+	folder_unmirror(zk, &s);
+}
+
+static void partly(unsigned *rng)
+{
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < SERVED_MAX; i++) {
+		if (handles[i] == NULL || handles[i]->state != ZOO_CONNECTED_STATE)
+			continue;
+		if (handles[i]->view < zxid && rand_r(rng) % 2 == 0)
+			advance(handles[i], handles[i]->view + 1 + rand_r(rng) % (zxid - handles[i]->view));
+		for (int n = rand_r(rng) % 3; n > 0 && handles[i]->n_asked > 0; n--)
+			answer_one(handles[i], ZOK);
+	}
+	pthread_mutex_unlock(&lock);
+	settle();
+}
+
+static void something_happens(unsigned *rng)
+{
+	static struct got got[16];
+	static unsigned n_got;
+	char path[16] = "/s/w/a", value[16];
+	const struct rec *r;
+
+	path[5] = (char)('a' + rand_r(rng) % 8);
+	snprintf(value, sizeof(value), "v%d", rand_r(rng) % 10000);
+	r = find_rec(path, zxid);
+	switch (rand_r(rng) % 8) {
+	case 0: case 1: case 2:
+		if (r != NULL)
+			with_news(path + 3, value, rand_r(rng) % 2 ? "/s/news/07" : "/s/news/08");
+		break;
+	case 3:
+		others(path, value);
+		break;
+	case 4:
+		if (r != NULL)
+			others(path, NULL);
+		break;
+	case 5: case 6:
+		if (r != NULL) {
+			struct sat_change c = { .what = SAT_PUT, .key = path + 3, .value = value, .len = strlen(value),
+						.version = r->version };
+
+			commit_make(zk, &c, 1, committed, &got[n_got++ % 16]);
+		}
+		break;
+	default:
+		if (rand_r(rng) % 16 == 0) {
+			pthread_mutex_lock(&lock);
+			lose(home(), rand_r(rng) % 3, ZOO_CONNECTING_STATE);
+			pthread_mutex_unlock(&lock);
+			connect_all();
+		}
+	}
+}
+
+static void in_any_order_the_mirror_ends_as_the_store_is(void **unused)
+{
+	static struct seen s;
+	unsigned rng = (unsigned)(getenv("SEED") != NULL ? atoi(getenv("SEED")) : 1);
+
+	(void)unused;
+	for (int history = 0; history < 300; history++) {
+		n_recs = 0;
+		if (history == 0) {
+			others("/s/news", "");
+			others("/s/news/07", "");
+			others("/s/news/08", "");
+			begin_with(&s);
+		} else {
+			others("/s", "");
+			others("/s/w", "");
+			others("/s/news", "");
+			others("/s/news/07", "");
+			others("/s/news/08", "");
+			memset(&s, 0, sizeof(s));
+			folder_mirror(zk, "w/", &calls, &s);
+		}
+		for (int i = 0; i < 60; i++) {
+			something_happens(&rng);
+			s.log[0] = '\0';
+			for (int n = rand_r(&rng) % 3; n > 0; n--)
+				partly(&rng);
+			if (rand_r(&rng) % 20 == 0)
+				pass(260);
+		}
+		connect_all();
+		for (int i = 0; i < 4; i++) {
+			serve(true);
+			pass(1100);
+		}
+		serve(true);
+		for (int i = 0; i < 8; i++) {
+			char path[16] = "/s/w/a";
+			const struct rec *r;
+
+			path[5] = (char)('a' + i);
+			r = find_rec(path, zxid);
+			if (strncmp(s.now[i], r != NULL ? r->value : "", r != NULL ? (size_t)r->len : 1) != 0 ||
+			    strlen(s.now[i]) != (r != NULL ? (size_t)r->len : 0))
+				fail_msg("history %d: %s is \"%s\", not \"%.*s\"", history, path, s.now[i],
+					 r != NULL ? r->len : 0, r != NULL ? r->value : "");
+		}
+		folder_unmirror(zk, &s);
+		serve(true);
+	}
 }
 
 /* ---- Without memory ------------------------------------------------------------------------ */
@@ -878,6 +1038,8 @@ int main(void)
 		TEST(what_is_too_large_or_cannot_be_sent_is_refused),
 		TEST(an_outcome_that_nobody_knows_is_settled_by_reading),
 		TEST(it_ends_with_requests_under_way),
+		TEST(news_spare_reads_and_what_comes_without_them_is_read),
+		TEST(in_any_order_the_mirror_ends_as_the_store_is),
 		TEST(every_failure_is_survived),
 	};
 
