@@ -97,15 +97,13 @@ static void identify(const struct top *top)
 		self_process.state_dir = top_absolute(options.state_dir);
 }
 
-/* NULL: all mistakes were reported. */
-static struct setup *configure(void)
+static struct setup *build(void)
 {
 	const char *const folders[] = { options.modules, NULL };
 	const struct setup_role *role;
 	struct conf *file;
 	struct top *top;
 
-	conf_forgive();
 	if (loader_folders(options.modules != NULL ? folders : NULL) != 0)
 		return NULL;
 	file = read_file();
@@ -117,6 +115,17 @@ static struct setup *configure(void)
 	role = find_role(top);
 	identify(top);
 	return setup_build(top, role, life_setup());
+}
+
+/* NULL: all mistakes were reported. */
+static struct setup *configure(void)
+{
+	struct setup *s;
+
+	conf_collect();
+	s = build();
+	conf_tell();
+	return s;
 }
 
 /* ---- Parts -------------------------------------------------------------- */

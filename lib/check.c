@@ -259,20 +259,23 @@ static int add(struct checks *c, struct conf *file, const struct sat_conf *entry
 	bool own;
 	const struct sat_check *check = identify(entry, finder, &self, &own);
 	struct sat_probe *p;
-	int rc;
+	int rc, more;
 
-	if (check == NULL || conf_judge(entry, check->options, own ? common : named) != 0)
+	if (check == NULL)
+		return -EINVAL;
+	rc = conf_judge(entry, check->options, own ? common : named);
+	if (!conf_usable(entry) || self->failed)
 		return -EINVAL;
 	p = probe_new(c, file, entry, prefix, check, self);
 	if (p == NULL)
 		return -ENOMEM;
-	rc = define(c, p, entry);
-	if (rc != 0) {
+	more = define(c, p, entry);
+	if (more != 0) {
 		probe_free(p);
-		return rc;
+		return more;
 	}
 	c->list[c->n++] = p;
-	return 0;
+	return rc;
 }
 
 struct checks *checks_build(struct conf *file, const struct sat_conf *list, const char *prefix,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conf - the settings as a tree, and what is wrong with them.
+ * conf - the settings as a tree.
  *
  * libconfig parses; then its tree is copied into nodes of our own, which know
  * their file, and it is gone.  Includes are put in place by conf_text.c before.
@@ -14,11 +14,8 @@
 
 #include "conf_node.h"
 #include "conf_text.h"
-#include "log.h"
 
 #define DEPTH_MAX	64		/* of groups and lists in one another */
-
-static unsigned mistakes;
 
 /* ---- Memory ------------------------------------------------------------- */
 
@@ -70,79 +67,6 @@ struct conf *conf_of(const struct sat_conf *s)
 	return s->conf;
 }
 
-/* ---- Mistakes ----------------------------------------------------------- */
-
-unsigned conf_mistakes(void)
-{
-	return mistakes;
-}
-
-void conf_forgive(void)
-{
-	mistakes = 0;
-}
-
-const char *conf_where(const struct sat_conf *s, char *buf, size_t size)
-{
-	if (s->line == 0)
-		snprintf(buf, size, "%s", s->file);
-	else
-		snprintf(buf, size, "%s:%u", s->file, s->line);
-	return buf;
-}
-
-/* whitelist.guard.max-off, streams[0].do[1]; empty for the root. */
-void conf_path(const struct sat_conf *s, char *buf, size_t size)
-{
-	size_t n;
-
-	buf[0] = '\0';
-	if (s->parent == NULL) {
-		if (s->name != NULL)
-			snprintf(buf, size, "%s", s->name);
-		return;
-	}
-	conf_path(s->parent, buf, size);
-	n = strlen(buf);
-	if (s->name != NULL)
-		snprintf(buf + n, size - n, "%s%s", n > 0 ? "." : "", s->name);
-	else
-		snprintf(buf + n, size - n, "[%td]", s - s->parent->kids);
-}
-
-static void __attribute__((format(printf, 3, 0)))
-report(const struct sat_conf *s, const char *name, const char *fmt, va_list ap)
-{
-	char where[512], path[512], reason[1024];
-	size_t n;
-
-	conf_where(s, where, sizeof(where));
-	conf_path(s, path, sizeof(path));
-	n = strlen(path);
-	if (name != NULL)
-		snprintf(path + n, sizeof(path) - n, "%s%s", n > 0 ? "." : "", name);
-	vsnprintf(reason, sizeof(reason), fmt, ap);
-	mistakes++;
-	if (path[0] != '\0')
-		log_line(LOG_ERR, NULL, "%s: %s: %s", where, path, reason);
-	else
-		log_line(LOG_ERR, NULL, "%s: %s", where, reason);
-}
-
-int sat_conf_error(const struct sat_conf *conf, const char *name, const char *fmt, ...)
-{
-	const struct sat_conf *at = name != NULL ? conf_find(conf, name) : NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (at != NULL)
-		report(at, NULL, fmt, ap);
-	else
-		report(conf, name, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 /* ---- From libconfig's tree to ours -------------------------------------- */
 
 static int copy_node(struct sat_conf *to, config_setting_t *from, const struct conf_text *text, unsigned depth);
@@ -179,7 +103,8 @@ static int copy_node(struct sat_conf *to, config_setting_t *from, const struct c
 {
 	const char *name = config_setting_name(from);
 
-	to->line = conf_text_line(text, config_setting_source_line(from), &to->file);
+	to->at = config_setting_source_line(from);
+	to->line = conf_text_line(text, to->at, &to->file);
 	to->file = conf_strdup(to->conf, to->file);
 	if (name != NULL)
 		to->name = conf_strdup(to->conf, name);
@@ -200,9 +125,14 @@ static int copy_node(struct sat_conf *to, config_setting_t *from, const struct c
 		return 0;
 	case CONFIG_TYPE_FLOAT:
 		to->value = (struct sat_value){ .kind = SAT_DOUBLE, .d = config_setting_get_float(from) };
-		return isfinite(to->value.d) ? 0 : sat_conf_error(to, NULL, "is too large a number");
+		if (!isfinite(to->value.d)) {
+			sat_conf_error(to, NULL, "is too large a number");
+			to->bad = true;
+		}
+		return 0;
 	default:
 		to->value = (struct sat_value){ .kind = SAT_INT, .i = config_setting_get_int64(from) };
+		to->bad = conf_text_cut(text, to->at);
 		return 0;
 	}
 }
@@ -217,13 +147,13 @@ static int parse(struct conf *c, const struct conf_text *text)
 	config_init(&tree);
 	if (config_read_string(&tree, conf_text_string(text)) != CONFIG_TRUE) {
 		line = conf_text_line(text, (unsigned)config_error_line(&tree), &file);
-		log_line(LOG_ERR, NULL, "%s:%u: %s", file, line, config_error_text(&tree));
-		mistakes++;
+		conf_mistake(config_error_line(&tree) > 0 ? (unsigned)config_error_line(&tree) : 0, "%s:%u: %s",
+			     file, line, config_error_text(&tree));
 		rc = -EINVAL;
 	} else {
 		c->root->conf = c;
 		rc = copy_node(c->root, config_root_setting(&tree), text, 0);
-		c->root->line = 0;
+		c->root->line = c->root->at = 0;
 	}
 	config_destroy(&tree);
 	return rc;
@@ -246,10 +176,8 @@ static struct conf *read_text(struct conf_text *text, const char *name)
 	conf_text_free(text);
 	return c;
 fail:
-	if (rc == -ENOMEM) {
-		log_line(LOG_ERR, NULL, "%s: %s", name, strerror(ENOMEM));
-		mistakes++;
-	}
+	if (rc == -ENOMEM)
+		conf_mistake(0, "%s: %s", name, strerror(ENOMEM));
 	conf_unref(c);
 	conf_text_free(text);
 	return NULL;
@@ -257,19 +185,19 @@ fail:
 
 struct conf *conf_read(const char *path)
 {
-	struct conf_text *text = conf_text_read(path, &mistakes);
+	struct conf_text *text = conf_text_read(path);
 
 	return text != NULL ? read_text(text, path) : NULL;
 }
 
 struct conf *conf_text(const char *string, const char *name)
 {
-	struct conf_text *text = conf_text_given(string, name, &mistakes);
+	struct conf_text *text = conf_text_given(string, name);
 
 	return text != NULL ? read_text(text, name) : NULL;
 }
 
-const struct sat_conf *conf_empty(struct conf *c, const char *name)
+const struct sat_conf *conf_empty(struct conf *c, const char *name, const struct sat_conf *where)
 {
 	struct sat_conf *s = conf_alloc(c, sizeof(*s));
 
@@ -278,7 +206,9 @@ const struct sat_conf *conf_empty(struct conf *c, const char *name)
 	s->conf = c;
 	s->parent = c->root;
 	s->name = conf_strdup(c, name);
-	s->file = c->root->file;
+	s->file = where != NULL ? where->file : c->root->file;
+	s->line = where != NULL ? where->line : 0;
+	s->at = where != NULL ? where->at : 0;
 	s->shape = GROUP;
 	return s->name != NULL ? s : NULL;
 }
@@ -318,7 +248,9 @@ size_t sat_conf_count(const struct sat_conf *conf)
 
 const struct sat_conf *sat_conf_at(const struct sat_conf *conf, size_t i)
 {
-	return i < conf->n ? &conf->kids[i] : NULL;
+	if (i < conf->n)
+		return &conf->kids[i];
+	return i == 0 && conf->shape == SCALAR ? conf : NULL;
 }
 
 struct sat_value sat_conf_value(const struct sat_conf *conf)

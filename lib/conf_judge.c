@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conf_judge - settings against tables of options: types, ranges, what is
- * unknown or missing; what is not given falls back.
+ * unknown or missing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +10,6 @@
 #include "conf_node.h"
 
 #define SECONDS_MAX	3155760000.0	/* a hundred years: times stay far from overflow */
-
-/* ---- Judging ------------------------------------------------------------ */
 
 /* Edits it takes to make b of a (Levenshtein); at most 31 characters of each count. */
 static unsigned distance(const char *a, const char *b)
@@ -88,24 +86,31 @@ static int judge_number(const struct sat_conf *s, const struct sat_option *o)
 	return judge_range(s, o);
 }
 
+/* An element that is no string stands as an empty one, which nothing more is said of. */
 static int judge_strings(struct sat_conf *s)
 {
 	unsigned n = s->shape == LIST ? s->n : 1;
+	int rc = 0;
 
 	if (s->shape == GROUP || (s->shape == SCALAR && !conf_is_text(s)))
 		return sat_conf_error(s, NULL, "must be a string or a list of strings");
 	for (unsigned i = 0; i < s->n; i++) {
-		if (!conf_is_text(&s->kids[i]))
-			return sat_conf_error(&s->kids[i], NULL, "must be a string");
+		if (conf_is_text(&s->kids[i]))
+			continue;
+		rc = sat_conf_error(&s->kids[i], NULL, "must be a string");
+		s->kids[i].bad = true;
 	}
 	if (s->strings != NULL)
-		return 0;
+		return rc;
 	s->strings = conf_alloc(s->conf, (n + 1) * sizeof(*s->strings));
 	if (s->strings == NULL)
 		return sat_conf_error(s, NULL, "%s", strerror(ENOMEM));
-	for (unsigned i = 0; i < n; i++)
-		s->strings[i] = s->shape == LIST ? s->kids[i].value.text : s->value.text;
-	return 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct sat_conf *element = s->shape == LIST ? &s->kids[i] : s;
+
+		s->strings[i] = conf_is_text(element) ? element->value.text : "";
+	}
+	return rc;
 }
 
 static int judge_query(const struct sat_conf *s)
@@ -122,7 +127,7 @@ static int judge_query(const struct sat_conf *s)
 	return 0;
 }
 
-static int judge_one(struct sat_conf *s, const struct sat_option *o)
+int conf_judge_one(struct sat_conf *s, const struct sat_option *o)
 {
 	switch (o->type) {
 	case SAT_STRING:
@@ -153,83 +158,6 @@ static int judge_one(struct sat_conf *s, const struct sat_option *o)
 	return sat_conf_error(s, NULL, "is of a type that this satellite does not know");
 }
 
-/* ---- What is not given, but falls back ---------------------------------- */
-
-static int split_fallback(struct sat_conf *s, const char *text)
-{
-	static const char blanks[] = " \t";
-	size_t words = 0;
-	char *copy = conf_strdup(s->conf, text), *rest = NULL;
-
-	s->shape = LIST;
-	for (const char *p = text; *(p += strspn(p, blanks)) != '\0'; p += strcspn(p, blanks))
-		words++;
-	if (words > 0)
-		s->kids = conf_alloc(s->conf, words * sizeof(*s->kids));
-	if (copy == NULL || (words > 0 && s->kids == NULL))
-		return -ENOMEM;
-	for (char *w = strtok_r(copy, blanks, &rest); w != NULL; w = strtok_r(NULL, blanks, &rest)) {
-		s->kids[s->n] = (struct sat_conf){ .conf = s->conf, .parent = s, .file = s->file,
-			.value = { .kind = SAT_TEXT, .text = w } };
-		s->n++;
-	}
-	return 0;
-}
-
-/* A word as it stands in the file: a number, true, false; anything else is a string. */
-static int scan_fallback(struct sat_conf *s, const char *text)
-{
-	char *end = NULL;
-
-	s->value = (struct sat_value){ .kind = SAT_INT, .i = strtoll(text, &end, 0) };
-	if (end != text && *end == '\0')
-		return 0;
-	s->value = (struct sat_value){ .kind = SAT_DOUBLE, .d = strtod(text, &end) };
-	if (end != text && *end == '\0')
-		return 0;
-	s->value = (struct sat_value){ .kind = SAT_BOOL, .b = strcmp(text, "true") == 0 };
-	if (s->value.b || strcmp(text, "false") == 0)
-		return 0;
-	return conf_set_text(s, text);
-}
-
-static int add_fallback(struct sat_conf *group, const struct sat_option *o)
-{
-	struct sat_conf *s = conf_alloc(group->conf, sizeof(*s));
-	int rc;
-
-	if (s == NULL)
-		return -ENOMEM;
-	s->conf = group->conf;
-	s->parent = group;
-	s->name = o->name;
-	s->file = group->file;
-	s->line = group->line;
-	switch (o->type) {
-	case SAT_INTEGER:
-	case SAT_NUMBER:
-	case SAT_SECONDS:
-	case SAT_BOOLEAN:
-	case SAT_ANY:
-		rc = scan_fallback(s, o->fallback);
-		break;
-	case SAT_STRINGS:
-		rc = split_fallback(s, o->fallback);
-		break;
-	case SAT_GROUP:		/* "{}": one in which all falls back */
-		s->shape = GROUP;
-		rc = 0;
-		break;
-	default:
-		rc = conf_set_text(s, o->fallback);
-	}
-	if (rc == 0)
-		rc = judge_one(s, o);
-	s->next = group->defaults;
-	group->defaults = s;
-	return rc;
-}
-
 static int judge_missing(struct sat_conf *group, const struct sat_option *const *table)
 {
 	int rc = 0;
@@ -240,16 +168,40 @@ static int judge_missing(struct sat_conf *group, const struct sat_option *const 
 
 		if (conf_find(group, o->name) != NULL || conf_default(group, o->name) != NULL)
 			continue;
-		if (o->required)
+		if (o->required) {
 			bad = sat_conf_error(group, o->name, "is missing");
-		else if (o->fallback != NULL)
-			bad = add_fallback(group, o);
+			conf_stand_in(group, o, NULL);
+		} else if (o->fallback != NULL) {
+			bad = conf_fall_back(group, o);
+		}
 		if (bad == -ENOMEM)
 			sat_conf_error(group, o->name, "%s", strerror(ENOMEM));
 		if (bad != 0)
 			rc = -EINVAL;
 	}
 	return rc;
+}
+
+static int judge_given(struct sat_conf *group, struct sat_conf *s)
+{
+	const struct sat_option *o = conf_option(group, s->name);
+	int rc;
+
+	if (o == NULL) {
+		rc = judge_unknown(group, s);
+		s->bad = true;
+		return rc;
+	}
+	rc = conf_judge_one(s, o);
+	if (rc == 0 && !s->bad)
+		return 0;
+	if (o->type == SAT_GROUP && s->shape == GROUP) {
+		group->unusable = group->unusable || s->unusable;
+		return rc;
+	}
+	s->bad = true;
+	conf_stand_in(group, o, s);
+	return -EINVAL;
 }
 
 int conf_judge(const struct sat_conf *judged, const struct sat_option *const *table,
@@ -265,13 +217,9 @@ int conf_judge(const struct sat_conf *judged, const struct sat_option *const *ta
 		return group->verdict;
 	group->table = table;
 	group->more = more;
-	for (unsigned i = 0; i < group->n; i++) {
-		struct sat_conf *kid = &group->kids[i];
-		const struct sat_option *o = conf_option(group, kid->name);
-
-		if ((o != NULL ? judge_one(kid, o) : judge_unknown(group, kid)) != 0)
+	for (unsigned i = 0; i < group->n; i++)
+		if (judge_given(group, &group->kids[i]) != 0)
 			rc = -EINVAL;
-	}
 	if (judge_missing(group, table) != 0)
 		rc = -EINVAL;
 	if (judge_missing(group, more) != 0)
@@ -279,4 +227,9 @@ int conf_judge(const struct sat_conf *judged, const struct sat_option *const *ta
 	group->judged = true;
 	group->verdict = rc;
 	return rc;
+}
+
+bool conf_usable(const struct sat_conf *group)
+{
+	return group->judged && !group->unusable;
 }

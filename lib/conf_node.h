@@ -16,6 +16,7 @@ struct sat_conf {
 	const char *name;		/* NULL: in a list, or the root */
 	const char *file;
 	unsigned line;			/* 0: not written anywhere */
+	unsigned at;			/* the same, of the whole text with its includes */
 	enum shape shape;
 	struct sat_value value;		/* of a scalar */
 	struct sat_conf *kids;		/* an array of n */
@@ -25,6 +26,8 @@ struct sat_conf {
 	struct sat_conf *defaults, *next;	/* what was not given and falls back, a list */
 	const char **strings;			/* of SAT_STRINGS, NULL-ended */
 	bool judged;
+	bool bad;			/* complained of: something else stands for it, and no more is said */
+	bool unusable;			/* a group in which nothing can stand for what is wrong */
 	int verdict;
 };
 
@@ -39,8 +42,16 @@ struct conf {
 void *conf_alloc(struct conf *c, size_t size);		/* zeroes, until c goes; or NULL */
 char *conf_strdup(struct conf *c, const char *s);	/* the same */
 int conf_set_text(struct sat_conf *to, const char *s);	/* 0 or -ENOMEM */
-/* whitelist.guard.max-off, streams[0].do[1]; empty for the root. */
-void conf_path(const struct sat_conf *s, char *buf, size_t size);
+/* whitelist.guard.max-off, streams[0].do[1], and `name` in it if that is given; empty for the root. */
+void conf_path(const struct sat_conf *s, const char *name, char *buf, size_t size);
+/* A whole line of that, or of the text as such; at: for the order. */
+void conf_mistake(unsigned at, const char *fmt, ...) SAT_PRINTF(2);
+/* 0, or -EINVAL: reported. */
+int conf_judge_one(struct sat_conf *s, const struct sat_option *o);
+/* What was not given falls back: 0, -ENOMEM, or -EINVAL, reported. */
+int conf_fall_back(struct sat_conf *group, const struct sat_option *o);
+/* The same for what is wrong, or is missing (given NULL), so that the rest can be judged, too. */
+void conf_stand_in(struct sat_conf *group, const struct sat_option *o, const struct sat_conf *given);
 /* The option that judged the setting of that name in group, or NULL. */
 const struct sat_option *conf_option(const struct sat_conf *group, const char *name);
 /* What stands for a setting that was not given, or NULL. */

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf_node.h"
 #include "conf_text.h"
-#include "log.h"
 
 #define DEPTH_MAX	10
 #define SIZE_MAX_ALL	(16u << 20)
@@ -27,8 +27,9 @@ struct conf_text {
 	struct source *sources;
 	struct run *runs;
 	size_t n_runs;
-	unsigned *mistakes;
-	bool failed;
+	unsigned *cut;			/* lines of numbers that libconfig would cut */
+	size_t n_cut;
+	unsigned mistakes;		/* that leave nothing to parse */
 };
 
 struct scan {			/* one file, being read */
@@ -50,11 +51,10 @@ mistake(struct conf_text *t, const char *file, unsigned line, const char *fmt, .
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
 	if (line == 0)
-		log_line(LOG_ERR, NULL, "%s: %s", file, reason);
+		conf_mistake(t->lines, "%s: %s", file, reason);
 	else
-		log_line(LOG_ERR, NULL, "%s:%u: %s", file, line, reason);
-	++*t->mistakes;
-	t->failed = true;
+		conf_mistake(t->lines, "%s:%u: %s", file, line, reason);
+	t->mistakes++;
 }
 
 static const char *keep_name(struct conf_text *t, const char *name)
@@ -117,6 +117,20 @@ static size_t comment_length(const char *p)
 	return 0;
 }
 
+/* What libconfig makes of a number on this line is not what stands there. */
+static void note_cut(struct scan *s)
+{
+	struct conf_text *t = s->t;
+	unsigned *more = realloc(t->cut, (t->n_cut + 1) * sizeof(*more));
+
+	if (more == NULL) {
+		mistake(t, s->file, s->line, "%s", strerror(ENOMEM));
+		return;
+	}
+	t->cut = more;
+	t->cut[t->n_cut++] = t->lines;
+}
+
 /* A number: libconfig would cut it to 32 bits, unless it ends in L. */
 static size_t check_number(struct scan *s)
 {
@@ -134,9 +148,12 @@ static size_t check_number(struct scan *s)
 	v = strtoull(digits, NULL, hex ? 16 : 10);
 	most = (wide ? (unsigned long long)INT64_MAX : INT32_MAX) + (*s->p == '-');
 	if (errno == ERANGE || v > (unsigned long long)INT64_MAX + (*s->p == '-'))
-		mistake(s->t, s->file, s->line, "%.*s is too large an integer", len, s->p);
+		conf_mistake(s->t->lines, "%s:%u: %.*s is too large an integer", s->file, s->line, len, s->p);
 	else if (v > most)
-		mistake(s->t, s->file, s->line, "%.*s is over 2147483647: write %.*sL", len, s->p, len, s->p);
+		conf_mistake(s->t->lines, "%s:%u: %.*s is over 2147483647: write %.*sL", s->file, s->line,
+			     len, s->p, len, s->p);
+	if (v > most)
+		note_cut(s);
 	return all + strspn(digits + n, "L");
 }
 
@@ -170,11 +187,11 @@ static int include(struct scan *s)
 		return 0;
 	}
 	find_include(s, name + 1, n, path, sizeof(path));
-	before = *s->t->mistakes;
+	before = s->t->mistakes;
 	rc = s->depth < DEPTH_MAX ? scan_file(s->t, path, s->depth + 1) : -ELOOP;
 	if (rc == -ENOMEM)
 		return rc;
-	if (rc != 0 && *s->t->mistakes == before)
+	if (rc != 0 && s->t->mistakes == before)
 		mistake(s->t, s->file, s->line, "@include \"%.*s\": %s", (int)n, name + 1, strerror(-rc));
 	s->p = name + n + 2;
 	return begin_run(s->t, s->file, s->line);
@@ -265,44 +282,42 @@ static int scan_file(struct conf_text *t, const char *path, unsigned depth)
 /* NULL: it is not to be parsed. */
 static struct conf_text *end(struct conf_text *t, const char *name, int rc)
 {
-	if (rc != 0 && !t->failed)
+	if (rc != 0 && t->mistakes == 0)
 		mistake(t, name, 0, "%s", strerror(-rc));
 	if (rc == 0 && t->out.len == 0)		/* never NULL, even if empty */
 		sat_buf_add(&t->out, "\n", 1);
 	sat_buf_add(&t->out, "", 1);
-	if (t->out.full && !t->failed)
+	if (t->out.full && t->mistakes == 0)
 		mistake(t, name, 0, "%s", strerror(ENOMEM));
-	if (!t->failed)
+	if (t->mistakes == 0)
 		return t;
 	conf_text_free(t);
 	return NULL;
 }
 
-static struct conf_text *begin(const char *name, unsigned *mistakes)
+static struct conf_text *begin(const char *name)
 {
 	struct conf_text *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
-		log_line(LOG_ERR, NULL, "%s: %s", name, strerror(ENOMEM));
-		++*mistakes;
+		conf_mistake(0, "%s: %s", name, strerror(ENOMEM));
 		return NULL;
 	}
 	t->out.max = SIZE_MAX_ALL;
 	t->lines = 1;
-	t->mistakes = mistakes;
 	return t;
 }
 
-struct conf_text *conf_text_read(const char *path, unsigned *mistakes)
+struct conf_text *conf_text_read(const char *path)
 {
-	struct conf_text *t = begin(path, mistakes);
+	struct conf_text *t = begin(path);
 
 	return t != NULL ? end(t, path, scan_file(t, path, 0)) : NULL;
 }
 
-struct conf_text *conf_text_given(const char *string, const char *name, unsigned *mistakes)
+struct conf_text *conf_text_given(const char *string, const char *name)
 {
-	struct conf_text *t = begin(name, mistakes);
+	struct conf_text *t = begin(name);
 
 	return t != NULL ? end(t, name, scan_string(t, string, name, 0)) : NULL;
 }
@@ -318,6 +333,7 @@ void conf_text_free(struct conf_text *t)
 		free(s);
 	}
 	free(t->runs);
+	free(t->cut);
 	sat_buf_free(&t->out);
 	free(t);
 }
@@ -335,4 +351,12 @@ unsigned conf_text_line(const struct conf_text *t, unsigned line, const char **f
 		i--;
 	*file = t->runs[i].file;
 	return line >= t->runs[i].first ? t->runs[i].line + (line - t->runs[i].first) : t->runs[i].line;
+}
+
+bool conf_text_cut(const struct conf_text *t, unsigned line)
+{
+	for (size_t i = 0; i < t->n_cut; i++)
+		if (t->cut[i] == line)
+			return true;
+	return false;
 }

@@ -40,12 +40,12 @@ static const struct sat_conf *setting(const struct sat_conf *conf, const char *n
 	if (conf_option(conf, name) == NULL) {
 		char path[256];
 
-		conf_path(conf, path, sizeof(path));
+		conf_path(conf, NULL, path, sizeof(path));
 		fprintf(stderr, "satellite: a module asks for \"%s\" of \"%s\", which its table lacks\n", name, path);
 		abort();
 	}
 	s = conf_find(conf, name);
-	return s != NULL ? s : conf_default(conf, name);
+	return s != NULL && (!s->bad || s->strings != NULL) ? s : conf_default(conf, name);
 }
 
 bool sat_conf_has(const struct sat_conf *conf, const char *name)

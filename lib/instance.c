@@ -96,10 +96,11 @@ int instance_create(struct instance *i)
 	if (m->create != NULL)
 		rc = m->create(&i->self, i->self.conf, &i->self.state);
 	creating = outer;
-	if (rc != 0 && conf_mistakes() == before)
+	/* Beside other mistakes it may be what follows of one. */
+	if (rc != 0 && conf_mistakes() == before && (before == 0 || rc != -EINVAL))
 		sat_conf_error(i->self.conf, NULL, "%s", strerror(-rc));
 	i->stage = rc == 0 ? INSTANCE_CREATED : INSTANCE_CREATING;
-	i->failed = rc != 0;
+	i->self.failed = rc != 0;
 	return rc;
 }
 

@@ -40,7 +40,6 @@ struct instance {
 	struct conf *file;		/* where its settings live */
 	char *text;			/* its settings, canonically */
 	struct instance_tie *ties;
-	bool failed;			/* create() did, and said why */
 	bool served;			/* its routes and commands are in the table */
 	uint64_t retry;			/* uv_now() of the next start() */
 	void (*stopped)(struct instance *i);

@@ -21,6 +21,7 @@ struct sat_self {
 	_Atomic int64_t held[SELF_ACCOUNTS];	/* bytes, of each of enum sat_account */
 	struct work *work;
 	void *instance;				/* instance.c's side of it */
+	bool failed;				/* create() did, and said why: there is no state */
 };
 
 /* This process, set once at start by main(), before any module is created. */

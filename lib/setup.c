@@ -56,6 +56,7 @@ static void no_memory(struct setup *s)
 	s->no_memory = true;
 }
 
+/* NULL: reported; else there is one, which may have failed. */
 static struct instance *ensure(struct setup *s, const char *name, const struct sat_module *m,
 			       const struct sat_conf *where);
 
@@ -87,7 +88,7 @@ static bool same_ties(struct setup *s, const struct instance *i, const struct sa
 		}
 		m = loader_find(kind, tie->name, &why);
 		of = m != NULL ? ensure_module(s, m, group) : NULL;
-		if (of == NULL || (tie->link != NULL && store_of(tie->link) != &of->self))
+		if (of == NULL || of->self.failed || (tie->link != NULL && store_of(tie->link) != &of->self))
 			return false;
 	}
 	return true;
@@ -138,11 +139,12 @@ static struct instance *make(struct setup *s, const char *name, const struct sat
 		no_memory(s);
 		return NULL;
 	}
-	i->failed = !judged;
-	if (judged && !taken)
+	/* What is wrong in its group is as if not given: what create() finds is told in the same run. */
+	i->self.failed = !judged && !conf_usable(group);
+	if (!taken && !i->self.failed)
 		instance_create(i);
 	move_to_end(s, i);
-	return i->failed ? NULL : i;
+	return i;
 }
 
 static struct instance *ensure(struct setup *s, const char *name, const struct sat_module *m,
@@ -151,13 +153,15 @@ static struct instance *ensure(struct setup *s, const char *name, const struct s
 	struct instance *i = setup_find(s, name);
 	const struct sat_conf *group = top_get(s->top, name);
 
-	if (i != NULL && i->stage == INSTANCE_CREATING && !i->failed)
+	if (i != NULL && i->stage == INSTANCE_CREATING && !i->self.failed) {
 		sat_conf_error(where, NULL, "%s needs itself", name);
+		return NULL;
+	}
 	if (i != NULL)
-		return i->failed || i->stage == INSTANCE_CREATING ? NULL : i;
+		return i;
 	/* `checks` is a list at the top, and a module without options. */
 	if (group == NULL || top_own(name))
-		group = conf_empty(top_file(s->top), name);
+		group = conf_empty(top_file(s->top), name, where);
 	if (group == NULL) {
 		no_memory(s);
 		return NULL;
@@ -226,8 +230,9 @@ struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *con
 	if (wanted == NULL || building == NULL || instance_creating() != instance_of(self))
 		return NULL;
 	m = locate(LOADER_STORE, "store", wanted, conf, setting);
-	store = m != NULL ? ensure_module(building, m, conf) : NULL;
-	if (store == NULL)
+	store = m != NULL ? ensure_module(building, m, conf_find(conf, setting) != NULL ? conf_find(conf, setting) : conf)
+			  : NULL;
+	if (store == NULL || store->self.failed)
 		return NULL;
 	tie = instance_tie(instance_of(self), TIE_STORE, wanted);
 	if (tie != NULL)
@@ -242,11 +247,13 @@ struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *con
 int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *service)
 {
 	const struct sat_module *m;
+	struct instance *i;
 
 	if (building == NULL || instance_creating() != instance_of(self))
 		return -EINVAL;
 	m = locate(LOADER_SERVICE, "service", service, conf, NULL);
-	if (m == NULL || ensure_module(building, m, conf) == NULL)
+	i = m != NULL ? ensure_module(building, m, conf) : NULL;
+	if (i == NULL || i->self.failed)
 		return -EINVAL;
 	if (instance_tie(instance_of(self), TIE_SERVICE, service) != NULL)
 		return 0;
@@ -298,7 +305,7 @@ static void build_modules(struct setup *s, const struct setup_role *role)
 	for (size_t k = 0; list == NULL && role->modules[k] != NULL; k++)
 		build_module(s, role->modules[k], conf_root(top_file(s->top)));
 	for (size_t k = 0; names[k] != NULL; k++)
-		build_module(s, names[k], sat_conf_is_list(list) ? sat_conf_at(list, k) : list);
+		build_module(s, names[k], sat_conf_at(list, k));
 }
 
 /* The server, and events over it as they come, where there is a module for that. */

@@ -290,8 +290,11 @@ static int build_within(struct node *n, const struct place *at, const struct sat
 
 static int define_node(struct node *n, const struct place *at, const struct sat_conf *conf)
 {
+	struct sat_self *self = n->handle->self;
 	int rc;
 
+	if (!conf_usable(conf) || (self != NULL && self->failed))
+		return -EINVAL;
 	if (n->op->define == NULL) {
 		n->defined = true;
 		return 0;
@@ -300,7 +303,7 @@ static int define_node(struct node *n, const struct place *at, const struct sat_
 	defining.node = n;
 	defining.place = *at;
 	defining.failed = false;
-	rc = n->op->define(n->handle, n->handle->self != NULL ? n->handle->self->state : NULL, conf, &n->def);
+	rc = n->op->define(n->handle, self != NULL ? self->state : NULL, conf, &n->def);
 	n->defined = rc == 0;
 	if (n->within != NULL)
 		n->within->def = n->def;
@@ -341,7 +344,9 @@ static int build_node(struct streams *s, const struct place *at, const struct sa
 			rc = rc != 0 ? rc : more;
 		}
 	}
-	return rc != 0 ? rc : define_node(n, at, conf);
+	/* All below was looked at; so is, whatever came of that, the node itself. */
+	more = define_node(n, at, conf);
+	return rc != 0 ? rc : more;
 }
 
 /* ---- Names that stand for nodes ----------------------------------------- */
@@ -394,12 +399,30 @@ static int build_name(struct streams *s, const struct place *at, const char *nam
 	op = s->finder->find(s->finder->arg, name, where, &self);
 	if (op == NULL)
 		return -EINVAL;
-	none = conf_empty(s->file, name);
+	none = conf_empty(s->file, name, where);
 	if (none == NULL)
 		return -ENOMEM;
 	if (option_of(op, name) != NULL && option_of(op, name)->required)
 		return sat_conf_error(where, NULL, "%s needs an argument: { %s = …; }", name, name);
 	return build_node(s, at, op, self, none, path, out);
+}
+
+/* What stands below an operator that nobody knows: for its mistakes only. */
+static void build_below(struct streams *s, const struct place *at, const struct sat_conf *conf, const char *path)
+{
+	static const char *const names[] = { "do", "else" };
+	struct nodes lost = { 0 };
+	struct place in = *at;
+
+	in.path = path;
+	in.depth++;
+	for (size_t i = 0; i < 2; i++) {
+		const struct sat_conf *list = conf_find(conf, names[i]);
+
+		if (list != NULL)
+			build_list(s, &in, list, &lost);
+	}
+	free(lost.v);
 }
 
 static int build_group(struct streams *s, const struct place *at, const struct sat_conf *conf,
@@ -417,8 +440,10 @@ static int build_group(struct streams *s, const struct place *at, const struct s
 		if (strcmp(sat_conf_name(d->conf), sat_conf_name(first)) == 0)
 			return sat_conf_error(first, NULL, "a stream of `define` is named by a string");
 	op = s->finder->find(s->finder->arg, sat_conf_name(first), first, &self);
-	if (op == NULL)
+	if (op == NULL) {
+		build_below(s, at, conf, path);
 		return -EINVAL;
+	}
 	return build_node(s, at, op, self, conf, path, out);
 }
 
@@ -484,9 +509,10 @@ static int branch_with(struct sat_node *handle, const struct sat_conf *conf, siz
 	snprintf(name, sizeof(name), "%s[%zu]", parent_of(handle->node)->op->name, clause);
 	rc = build_branch(handle->node, (uint32_t)branch, &at, conf, name);
 	defining = aside;
+	/* It was reported, and fails the node: its other clauses are looked at all the same. */
 	if (rc != 0)
 		defining.failed = true;
-	return rc != 0 ? rc : branch;
+	return rc == -ENOMEM ? rc : branch;
 }
 
 int sat_branch(struct sat_node *node, const struct sat_conf *nodes)
@@ -534,7 +560,7 @@ int sat_branch_pipe(struct sat_node *node, const struct sat_conf *stages, const 
 			break;
 		}
 		stage = &parent_of(node->node)->branches[branch];
-		if (!m.named && target.n != 0)
+		if (!m.named && target.n != 0 && !defining.failed)
 			rc = chain_stage(stage, &target, node->node->set, sat_conf_at(stages, i));
 		free(target.v);
 		target = (struct nodes){ 0 };

@@ -90,6 +90,20 @@ bool top_own(const char *name)
 	return false;
 }
 
+/* Whether `modules` names it, so that what is wrong is that it is no group. */
+static bool listed(const struct sat_conf *root, const char *name)
+{
+	const struct sat_conf *list = conf_find(root, "modules");
+
+	for (size_t i = 0; list != NULL && i < sat_conf_count(list); i++) {
+		struct sat_value v = sat_conf_value(sat_conf_at(list, i));
+
+		if (v.kind == SAT_TEXT && strcmp(v.text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Any group may be a module's: setup will see. */
 static int allow_groups(struct top *t)
 {
@@ -105,7 +119,7 @@ static int allow_groups(struct top *t)
 		const struct sat_conf *s = sat_conf_at(t->root, i);
 		struct sat_option *o = &t->groups[t->n_groups];
 
-		if (!sat_conf_is_group(s) || top_own(sat_conf_name(s)))
+		if (top_own(sat_conf_name(s)) || !(sat_conf_is_group(s) || listed(t->root, sat_conf_name(s))))
 			continue;
 		*o = (struct sat_option){ .size = sizeof(*o), .name = sat_conf_name(s), .type = SAT_ANY };
 		t->options[N_OPTIONS + t->n_groups++] = o;
@@ -130,8 +144,8 @@ static void one_of(const struct top *t, const char *name, const char *a, const c
 {
 	const char *s = sat_conf_string(t->root, name);
 
-	if (s != NULL && strcmp(s, a) != 0 && strcmp(s, b) != 0 && (c == NULL || strcmp(s, c) != 0))
-		sat_conf_error(t->root, name, "\"%s\" is not %s or %s", s, a, b);
+	if (s != NULL && strcmp(s, a) != 0 && strcmp(s, b) != 0 && strcmp(s, c) != 0)
+		sat_conf_error(t->root, name, "\"%s\" is none of %s, %s, %s", s, a, b, c);
 }
 
 static void judge_origins(const struct top *t)
@@ -143,13 +157,15 @@ static void judge_origins(const struct top *t)
 		list = sat_conf_strings(http, "origins", NULL);
 	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
 		if (!origin_valid(list[i]))
-			sat_conf_error(http, "origins", "\"%s\" is not like \"http://HOST:PORT\"", list[i]);
+			sat_conf_error(sat_conf_at(sat_conf_get(http, "origins"), i), NULL, "\"%s\" is not like \"http://HOST:PORT\"",
+				       list[i]);
 }
 
 static void judge_values(const struct top *t)
 {
 	const char *host = sat_conf_string(t->root, "host");
 	const char *dir = sat_conf_string(t->root, "state-dir");
+	const char *record = sat_conf_string(t->root, "record");
 	const struct sat_conf *log = sat_conf_get(t->root, "log");
 
 	one_of(t, "role", "master", "slave", "agent");
@@ -159,6 +175,8 @@ static void judge_values(const struct top *t)
 		sat_conf_error(t->root, "host", "is not a host name");
 	if (dir != NULL && *dir == '\0')
 		sat_conf_error(t->root, "state-dir", "is empty");
+	if (record != NULL && *record == '\0')
+		sat_conf_error(t->root, "record", "is empty: it is the file to write to");
 	if (log != NULL && sat_conf_is_group(log) && sat_conf_string(log, "level") != NULL &&
 	    level_of(sat_conf_string(log, "level")) < 0)
 		sat_conf_error(log, "level", "\"%s\" is not error, warning, notice, info or debug",
@@ -299,7 +317,7 @@ static const struct sat_conf *group_or_empty(const struct top *t, const char *na
 	const struct sat_conf *group = sat_conf_get(t->root, name);
 
 	if (group == NULL) {
-		group = conf_empty(t->file, name);
+		group = conf_empty(t->file, name, NULL);
 		if (group != NULL && conf_judge(group, options, NULL) != 0)
 			group = NULL;
 	}
@@ -430,7 +448,7 @@ static const struct sat_conf *top_group(const char *name, const struct sat_optio
 	if (!top_known(in_use, group))
 		in_use->known[in_use->n_known++] = group;
 	*rc = conf_judge(group, options, NULL);
-	return *rc == 0 ? group : NULL;
+	return conf_usable(group) ? group : NULL;
 }
 
 const struct sat_conf *sat_top_group(struct sat_self *self, const char *name,
@@ -439,6 +457,8 @@ const struct sat_conf *sat_top_group(struct sat_self *self, const char *name,
 	const struct sat_conf *group = top_group(name, options, rc);
 	char *text;
 
+	if (group != NULL && *rc != 0)
+		*rc = 0;	/* reported; whoever reads it looks for more */
 	if (*rc != 0 || instance_creating() != instance_of(self))
 		return group;
 	text = group != NULL ? instance_text(group) : NULL;

@@ -47,6 +47,7 @@ static void undefine(void *def)
 static int texts_of(const struct sat_conf *list, struct sat_value *out)
 {
 	const char **texts = calloc(sat_conf_count(list) + 1, sizeof(*texts));
+	int rc = 0;
 
 	if (texts == NULL)
 		return -ENOMEM;
@@ -55,10 +56,10 @@ static int texts_of(const struct sat_conf *list, struct sat_value *out)
 		struct sat_value v = sat_conf_value(sat_conf_at(list, out->n));
 
 		if (v.kind != SAT_TEXT)
-			return sat_conf_error(sat_conf_at(list, out->n), NULL, "a string is wanted");
+			rc = sat_conf_error(sat_conf_at(list, out->n), NULL, "a string is wanted");
 		texts[out->n] = v.text;
 	}
-	return 0;
+	return rc;
 }
 
 /* Whether a field can have such a value; says what it wants. */

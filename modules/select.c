@@ -158,6 +158,7 @@ static int splitp_define(struct sat_node *node, void *module, const struct sat_c
 	const struct sat_conf *list = sat_conf_get(conf, "splitp");
 	struct comparison how = { 0 };
 	struct sat_value name, field;
+	int rc = 0;
 
 	(void)module;
 	if (sat_conf_count(list) < 3)
@@ -167,11 +168,11 @@ static int splitp_define(struct sat_node *node, void *module, const struct sat_c
 	if (name.kind == SAT_TEXT)
 		how.sign = sign_of(name.text);
 	if (how.sign == NULL)
-		return sat_conf_error(sat_conf_at(list, 0), NULL, "<, >, <=, >=, =, not= or re-find is wanted");
+		rc = sat_conf_error(sat_conf_at(list, 0), NULL, "<, >, <=, >=, =, not= or re-find is wanted");
 	if (field.kind != SAT_TEXT || *field.text == '\0' || strpbrk(field.text, " \t\n()\"'") != NULL)
-		return sat_conf_error(sat_conf_at(list, 1), NULL, "a field is wanted");
+		rc = sat_conf_error(sat_conf_at(list, 1), NULL, "a field is wanted");
 	how.field = field.text;
-	return clauses(node, list, 2, &how, def);
+	return rc != 0 ? rc : clauses(node, list, 2, &how, def);
 }
 
 static bool comparable(const struct split *s, const struct sat_event *ev)

@@ -36,6 +36,7 @@ static int texts_of(const struct sat_conf *list, struct sat_value *out)
 {
 	size_t n = sat_conf_count(list);
 	const char **texts = calloc(n + 1, sizeof(*texts));
+	int rc = 0;
 
 	*out = (struct sat_value){ .kind = SAT_TEXTS, .n = 0, .texts = texts };
 	if (texts == NULL) {
@@ -45,14 +46,16 @@ static int texts_of(const struct sat_conf *list, struct sat_value *out)
 	for (size_t i = 0; i < n; i++) {
 		struct sat_value v = sat_conf_value(sat_conf_at(list, i));
 
-		if (v.kind != SAT_TEXT)
-			return sat_conf_error(sat_conf_at(list, i), NULL, "a string is wanted");
-		texts[i] = strdup(v.text);
-		if (texts[i] == NULL)
+		if (v.kind != SAT_TEXT) {
+			rc = sat_conf_error(sat_conf_at(list, i), NULL, "a string is wanted");
+			continue;
+		}
+		texts[out->n] = strdup(v.text);
+		if (texts[out->n] == NULL)
 			return -ENOMEM;
 		out->n++;
 	}
-	return 0;
+	return rc;
 }
 
 /* Whether a field can have such a value; says what it wants. */

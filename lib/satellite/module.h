@@ -230,7 +230,7 @@ SAT_API const char *sat_conf_name(const struct sat_conf *conf);	/* NULL: in a li
 SAT_API bool sat_conf_is_list(const struct sat_conf *conf);
 SAT_API bool sat_conf_is_group(const struct sat_conf *conf);
 SAT_API size_t sat_conf_count(const struct sat_conf *conf);	/* of a list or group */
-SAT_API const struct sat_conf *sat_conf_at(const struct sat_conf *conf, size_t i);
+SAT_API const struct sat_conf *sat_conf_at(const struct sat_conf *conf, size_t i);	/* a scalar's first is itself */
 SAT_API struct sat_value sat_conf_value(const struct sat_conf *conf);	/* SAT_NIL: list or group */
 
 /* Report "file:line: setting: reason"; name NULL: conf itself.  Returns
@@ -300,7 +300,8 @@ struct sat_op {
 };
 
 /* In define(): build the streams of a clause.  The number of the branch (2 and
- * up: `do` is 0, `else` is 1), or -EINVAL, reported. */
+ * up: `do` is 0, `else` is 1), or -errno.  What is wrong in it is reported, and
+ * fails the node whatever define() says: go on with the next clause. */
 SAT_API int sat_branch(struct sat_node *node, const struct sat_conf *nodes);
 /*
  * In define(): a branch of `stages`, each of which passes to the next where it
@@ -878,7 +879,9 @@ struct sat_module {
 	const struct sat_option *const *options;	/* of its group; NULL: none */
 	/*
 	 * create  allocate and judge conf; touch nothing outside.  Failing, leave
-	 *         nothing behind.  NULL: no state.
+	 *         nothing behind.  NULL: no state.  Settings that the options forbid
+	 *         were reported, and are as if not given (a required one is of its
+	 *         type): so all mistakes show in one run, and it never comes to open.
 	 * open    take what a reload must know to be free: sat_listen().
 	 * start   go.  Failing, give back what it took, but for what it subscribed
 	 *         to; it is called again every 10 s, with a log line.

@@ -118,8 +118,8 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	c->self = all->self;
 	rc = judge_command(c, conf);
 	more = judge_parse(c, conf);
-	rc = rc != 0 ? rc : more;
-	more = judge_limits(c, conf);
+	if (more == 0)
+		more = judge_limits(c, conf);
 	rc = rc != 0 ? rc : more;
 	c->env = words_env(envs, 2, &more);
 	rc = rc != 0 ? rc : more;

@@ -140,16 +140,16 @@ static void destroy(void *state)
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct forward *all = calloc(1, sizeof(*all));
-	int rc;
+	int rc, more;
 
 	if (all == NULL)
 		return -ENOMEM;
 	all->self = self;
 	read_settings(&all->how, conf);
 	rc = use_tls(all, sat_conf_get(conf, "tls"));
-	if (rc == 0)
-		all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
-					 &rc);
+	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
+				 &more);
+	rc = rc != 0 ? rc : more;
 	if (rc == 0)
 		*state = all;
 	else

@@ -9,24 +9,25 @@
 #define DRAIN	(5 * SAT_SECOND / 2)	/* of the 5 s that the process has to end */
 #define NO_TTL	60.0			/* the index takes this where an event has none */
 
-/* Append a peer for this name; -EINVAL: reported. */
-static int add(struct sender *s, const char *name, const struct sat_conf *conf, const char *setting)
+/* Append a peer for this name, which stands `at`; -EINVAL: reported. */
+static int add(struct sender *s, const char *name, const struct sat_conf *at)
 {
 	const char *why;
 	struct peer *p = peer_new(s, name, &why);
 
 	if (p == NULL)
-		return why != NULL ? sat_conf_error(conf, setting, "\"%s\" %s", name, why) : -ENOMEM;
+		return why != NULL ? sat_conf_error(at, NULL, "\"%s\" %s", name, why) : -ENOMEM;
 	s->peers[s->n++] = p;
 	for (size_t i = 0; i + 1 < s->n; i++)
 		if (strcmp(peer_name(s->peers[i]), peer_name(p)) == 0)
-			return sat_conf_error(conf, setting, "\"%s\" stands there twice", name);
+			return sat_conf_error(at, NULL, "\"%s\" stands there twice", name);
 	return 0;
 }
 
 struct sender *sender_new(struct sat_self *self, const struct settings *how, const char *const *masters,
 			  const struct sat_conf *conf, const char *name, int *rc)
 {
+	const struct sat_conf *list = conf != NULL ? sat_conf_get(conf, name) : NULL;
 	struct sender *s = calloc(1, sizeof(*s));
 	size_t n = 0;
 
@@ -42,7 +43,7 @@ struct sender *sender_new(struct sat_self *self, const struct settings *how, con
 		goto fail;
 	*rc = n > 0 ? 0 : sat_conf_error(conf, name, "names no master");
 	for (size_t i = 0; i < n && *rc != -ENOMEM; i++) {
-		int one = add(s, masters[i], conf, name);
+		int one = add(s, masters[i], list != NULL ? sat_conf_at(list, i) : NULL);
 
 		*rc = one != 0 ? one : *rc;
 	}

@@ -93,13 +93,13 @@ static void listen_at(struct door *d, const char *host, int port, bool tls)
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct door *d = calloc(1, sizeof(*d));
-	int rc;
+	int rc, more;
 
 	if (d == NULL)
 		return -ENOMEM;
 	rc = udp_create(self, conf, &d->said, &d->udp);
-	if (rc == 0)
-		rc = tls_create(self, conf, &d->tls);
+	more = tls_create(self, conf, &d->tls);
+	rc = rc != 0 ? rc : more;
 	if (rc != 0) {
 		destroy(d);
 		return rc;

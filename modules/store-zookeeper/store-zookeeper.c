@@ -65,8 +65,10 @@ static int parse_acl(struct ACL *acl, const char *text)
 
 static int read_acl(struct zk *zk, const struct sat_conf *conf)
 {
+	const struct sat_conf *list = sat_conf_get(conf, "acl");
 	size_t n;
 	const char *const *texts = sat_conf_strings(conf, "acl", &n);
+	int rc = 0;
 
 	if (n == 0)
 		return sat_conf_error(conf, "acl", "must not be empty");
@@ -74,15 +76,14 @@ static int read_acl(struct zk *zk, const struct sat_conf *conf)
 	if (zk->acl.data == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		int rc = parse_acl(&zk->acl.data[zk->acl.count++], texts[i]);
+		int one = parse_acl(&zk->acl.data[zk->acl.count++], texts[i]);
 
-		if (rc == -EINVAL)
-			return sat_conf_error(conf, "acl", "\"%s\" is not SCHEME:ID:PERMISSIONS, "
-					      "such as \"auth::cdrwa\" or \"world:anyone:r\"", texts[i]);
-		if (rc != 0)
-			return rc;
+		if (one == -EINVAL)
+			sat_conf_error(sat_conf_at(list, i), NULL, "\"%s\" is not SCHEME:ID:PERMISSIONS, "
+				       "such as \"auth::cdrwa\" or \"world:anyone:r\"", texts[i]);
+		rc = rc != 0 ? rc : one;
 	}
-	return 0;
+	return rc;
 }
 
 static int read_auth(struct zk *zk, const struct sat_conf *conf)
@@ -113,7 +114,7 @@ static bool legal_root(const char *root)
 
 static int read_settings(struct zk *zk, const struct sat_conf *conf)
 {
-	int rc;
+	int rc = 0, more;
 
 	zk->hosts = strdup(sat_conf_string(conf, "hosts"));
 	zk->root = strdup(sat_conf_string(conf, "root"));
@@ -121,11 +122,13 @@ static int read_settings(struct zk *zk, const struct sat_conf *conf)
 	if (zk->hosts == NULL || zk->root == NULL)
 		return -ENOMEM;
 	if (zk->hosts[0] == '\0')
-		return sat_conf_error(conf, "hosts", "must name a server: \"zk1:2181,zk2:2181\"");
+		rc = sat_conf_error(conf, "hosts", "must name a server: \"zk1:2181,zk2:2181\"");
 	if (!legal_root(zk->root))
-		return sat_conf_error(conf, "root", "must be the path of a node, such as \"/satellite\"");
-	rc = read_auth(zk, conf);
-	return rc == 0 ? read_acl(zk, conf) : rc;
+		rc = sat_conf_error(conf, "root", "must be the path of a node, such as \"/satellite\"");
+	more = read_auth(zk, conf);
+	rc = rc != 0 ? rc : more;
+	more = read_acl(zk, conf);
+	return rc != 0 ? rc : more;
 }
 
 static void free_settings(struct zk *zk)

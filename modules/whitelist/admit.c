@@ -260,7 +260,10 @@ int admit_judge(struct whitelist *wl, const struct sat_conf *conf)
 	wl->reach_time = sat_conf_time(conf, "reach-timeout");
 	if (ports != NULL && !sat_conf_is_list(ports))
 		return port_judge(wl, ports);
-	for (size_t i = 0; ports != NULL && rc == 0 && i < sat_conf_count(ports); i++)
-		rc = port_judge(wl, sat_conf_at(ports, i));
+	for (size_t i = 0; ports != NULL && i < sat_conf_count(ports); i++) {
+		int one = port_judge(wl, sat_conf_at(ports, i));
+
+		rc = rc != 0 ? rc : one;
+	}
 	return rc;
 }

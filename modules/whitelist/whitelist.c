@@ -190,10 +190,9 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	commit_start(wl);
 	wishes_start(wl);
 	rc = settings(wl, conf);
-	if (rc == 0) {
-		wl->link = sat_store_use(self, conf, "store");
-		rc = wl->link == NULL ? -EINVAL : 0;
-	}
+	wl->link = sat_store_use(self, conf, "store");
+	if (rc == 0 && wl->link == NULL)
+		rc = -EINVAL;
 	if (rc != 0)
 		destroy(wl);
 	else

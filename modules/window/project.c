@@ -28,6 +28,7 @@ static void undefine(void *def)
 
 static int define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
+	const struct sat_conf *list = sat_conf_get(conf, "project");
 	size_t n;
 	const char *const *texts = sat_conf_strings(conf, "project", &n);
 	struct project *p = calloc(1, sizeof(*p) + n * sizeof(p->queries[0]));
@@ -40,10 +41,10 @@ static int define(struct sat_node *node, void *module, const struct sat_conf *co
 		return -ENOMEM;
 	if (n == 0)
 		rc = sat_conf_error(conf, "project", "names no predicate");
-	for (; p->n < n && rc == 0; p->n++) {
+	for (; p->n < n; p->n++) {
 		p->queries[p->n] = sat_query_parse(texts[p->n], error, sizeof(error));
 		if (p->queries[p->n] == NULL)
-			rc = sat_conf_error(conf, "project", "\"%s\": %s", texts[p->n], error);
+			rc = sat_conf_error(sat_conf_at(list, p->n), NULL, "%s", error);
 	}
 	if (rc != 0)
 		undefine(p);

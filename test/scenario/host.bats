@@ -85,6 +85,77 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 	[ ! -e "$T/bad" ]
 }
 
+@test "--check tells all that is wrong in one run: of every kind, in the order of the lines, each once" {
+	cat >"$T/streams.cfg" <<-'EOF'
+		streams = ( "index", "no-such-op",
+		  { wehre = "true"; do = ( { throttle = 1; dtt = 5; } ); },
+		  { where = "metric >"; do = ( { by = ( ); do = ( { rollup = "x"; dt = 60; } ); } ); },
+		  { split = ( ( "service ~= '('", "index" ), ( "metric >", ( "nothing" ) ) ); },
+		  { pipe = ( { where = "state ="; do = ( "-" ); },
+		             { coalesce = "x"; do = ( "-" ); } ); },
+		  { by = "host"; do = ( { log = "loud"; }, { off-host = 5; ttl = 9; } ); } );
+	EOF
+	cat >"$T/all.cfg" <<-EOF
+		host = "m1"; state-dir = "$T/bad"; frobnicate = 1; record = "";
+		http = { port = 70000; };
+		modules = ( "riemann", "no-such", "mesos-master", "whitelist", "forward" );
+		riemann = { port = "5555"; udp = "yes"; frame-limit = 5000000000; };
+		@include "streams.cfg"
+		mesos-master = { url = "ftp://x"; interval = "often"; user = "me"; };
+		whitelist = { store = "zookeeper"; new-agents = "maybe"; silent = "long";
+		              reachable = ( 22, 99999, 0 );
+		              guard = { mode = "strict"; max-off = 1.5; }; };
+		forward = { masters = ( "m1", "m2:70000", 5 ); };
+		checks = ( { check = "free-memory"; interval = "x"; },
+		           { command = ""; parse = "nagos"; interval = 0; service = "s"; },
+		           { check = "file-exists"; path = "x"; tll = 9; } );
+	EOF
+	run "$SATELLITE" --check --config "$T/all.cfg"
+	[ "$status" = 1 ]
+	diff - <(sed "s|$T/||" <<<"$output") <<-'EOF'
+		all.cfg: role: is not given, here or as --role=master|slave
+		all.cfg:1: frobnicate: is unknown
+		all.cfg:1: record: is empty: it is the file to write to
+		all.cfg:2: http.port: must be from 1 to 65535
+		all.cfg:3: modules[1]: no module has the name "no-such"
+		all.cfg:4: 5000000000 is over 2147483647: write 5000000000L
+		all.cfg:4: riemann.port: must be an integer
+		all.cfg:4: riemann.udp: is a port, or true or false
+		streams.cfg:1: streams[1]: no module has the operator "no-such-op"
+		streams.cfg:2: streams[2].wehre: no module has the operator "wehre"
+		streams.cfg:2: streams[2].do[0].dtt: is unknown; did you mean "dt"?
+		streams.cfg:3: streams[3].where: at character 9: expected a number, not the end
+		streams.cfg:3: streams[3].do[0].do[0].rollup: must be an integer
+		streams.cfg:3: streams[3].do[0].by: names no field
+		streams.cfg:4: streams[4].split[0][0]: at character 12: regular expression, at 1: missing closing parenthesis
+		streams.cfg:4: streams[4].split[1][0]: at character 9: expected a number, not the end
+		streams.cfg:4: streams[4].split[1][1][0]: no module has the operator "nothing"
+		streams.cfg:5: streams[5].pipe[0].where: at character 8: expected a field or a value, not the end
+		streams.cfg:6: streams[5].pipe[1].coalesce: must be a number of seconds
+		streams.cfg:7: streams[6].do[0].log: "loud" is none of debug, info, notice, warning, error, critical
+		streams.cfg:7: streams[6].do[1].off-host: must be a string
+		all.cfg:6: mesos-master.interval: must be a number of seconds
+		all.cfg:6: mesos-master.url: is not http://HOST:PORT or https://HOST:PORT
+		all.cfg:6: mesos-master.user: needs password beside it
+		all.cfg:7: whitelist.silent: must be a number of seconds
+		all.cfg:7: whitelist.new-agents: "maybe" is none of on, off, tests
+		all.cfg:7: store-zookeeper.hosts: is missing
+		all.cfg:8: whitelist.reachable[1]: is not a port from 1 to 65535
+		all.cfg:8: whitelist.reachable[2]: is not a port from 1 to 65535
+		all.cfg:9: whitelist.guard.max-off: must be from 0 to 1
+		all.cfg:9: whitelist.guard.mode: "strict" is none of enforce, observe, off
+		all.cfg:10: forward.masters[2]: must be a string
+		all.cfg:10: forward.masters[1]: "m2:70000" has no port from 1 to 65535
+		all.cfg:11: checks[0].interval: must be a number of seconds
+		all.cfg:12: checks[1].interval: must be from 0.1 to 2678400
+		all.cfg:12: checks[1].command: names no program
+		all.cfg:12: checks[1].parse: "nagos" is none of exit, nagios, number, json
+		all.cfg:13: checks[2].tll: is unknown; did you mean "ttl"?
+		all.cfg:13: checks[2].path: "x" is not absolute
+	EOF
+	[ ! -e "$T/bad" ]
+}
+
 @test "--check of a setting of another type says so, whatever is built from it" {
 	for setting in service-prefix state-dir host leader record define checks streams; do
 		for value in 5 true '( 5 )' '( { } )' '{ a = 5; }'; do

@@ -16,7 +16,7 @@
 #include "unit/fault.h"
 
 static char dir[] = "/tmp/satellite-conf-XXXXXX";
-static char log_path[64], said[16384];
+static char log_path[64], said[1 << 17];
 
 static const char *in_dir(const char *file)
 {
@@ -175,6 +175,100 @@ static void every_mistake_is_said_in_one_run(void **unused)
 	conf_unref(c);
 }
 
+/* What is wrong falls back, or stands as something of its type, and is complained of once. */
+static void what_is_wrong_is_replaced(void **unused)
+{
+	const struct sat_conf *r;
+	struct sat_query *q;
+	struct conf *c;
+	size_t n;
+
+	(void)unused;
+	assert_int_equal(judge("name = 5;\ncount = 10;\nleast = 0;\nmasters = ( \"a\", 5 );\nonly = 5;\nextra = 5;\n", &c),
+			 -EINVAL);
+	r = conf_root(c);
+	assert_true(conf_usable(r));
+	assert_string_equal(sat_conf_string(r, "name"), "a name");
+	assert_int_equal(sat_conf_integer(r, "count"), 7);
+	assert_int_equal(sat_conf_integer(r, "least"), 1);
+	assert_string_equal(sat_conf_strings(r, "masters", &n)[0], "a");
+	assert_int_equal(n, 2);
+	assert_string_equal(sat_conf_string(r, "path"), "");
+	assert_false(sat_conf_has(r, "extra"));
+	q = sat_conf_query(r, "only");
+	assert_null(q);
+	assert_int_equal(conf_mistakes(), 7);
+	sat_conf_error(r, "name", "is told again");
+	sat_conf_error(r, "path", "is told again");
+	sat_conf_error(sat_conf_at(sat_conf_get(r, "masters"), 1), NULL, "is told again");
+	assert_int_equal(conf_mistakes(), 7);
+	sat_conf_error(sat_conf_at(sat_conf_get(r, "masters"), 0), NULL, "is told");
+	assert_int_equal(conf_mistakes(), 8);
+	conf_unref(c);
+}
+
+static const struct sat_option *const wants_streams[] = {
+	SAT_OPTION("streams", SAT_NODES, .required = true),
+	NULL
+};
+
+static void nothing_stands_for_streams(void **unused)
+{
+	struct conf *c = conf_text("a = { }; b = { streams = 5; }; c = { streams = ( ); };", "t.cfg");
+
+	(void)unused;
+	for (size_t i = 0; i < 3; i++) {
+		conf_judge(sat_conf_at(conf_root(c), i), wants_streams, NULL);
+		assert_int_equal(conf_usable(sat_conf_at(conf_root(c), i)), i == 2);
+	}
+	conf_unref(c);
+}
+
+static void mistakes_are_told_in_the_order_of_the_lines(void **unused)
+{
+	struct conf *c = conf_text("a = 1;\nb = 2;\nc = 3;\n", "t.cfg");
+	const struct sat_conf *r = conf_root(c);
+
+	(void)unused;
+	logged();
+	conf_collect();
+	sat_conf_error(r, "c", "third");
+	sat_conf_error(r, "a", "first");
+	sat_conf_error(r, "b", "second");
+	sat_conf_error(r, "a", "first, too");
+	sat_conf_error(r, "b", "second");
+	sat_conf_error(r, NULL, "all");
+	assert_string_equal(logged(), "");
+	conf_tell();
+	logged();
+	for (const char *p = said, *words[] = { "t.cfg: all\n", "1: a: first\n", "1: a: first, too\n", "2: b: second\n",
+						 "3: c: third\n", NULL }, **w = words; ; w++) {
+		if (*w == NULL) {
+			assert_string_equal(p, "");
+			break;
+		}
+		p = strstr(p, *w);
+		assert_non_null(p);
+		p += strlen(*w);
+	}
+	conf_collect();
+	for (unsigned i = 0; i < 1007; i++)
+		sat_conf_error(r, "a", "wrong in way %u", i);
+	conf_tell();
+	logged();
+	assert_said("wrong in way 999\n");
+	assert_said("and 7 more");
+	conf_collect();
+	fault_arm(1);
+	sat_conf_error(r, "a", "lost");
+	fault_arm(0);
+	assert_int_equal(conf_mistakes(), 1);
+	conf_tell();
+	logged();
+	assert_said("and 1 more");
+	conf_unref(c);
+}
+
 static void a_group_is_judged_once(void **unused)
 {
 	struct conf *c;
@@ -226,13 +320,15 @@ static void integers_that_wrap_are_refused(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		conf_forgive();
 		c = conf_text(cases[i].text, "t.cfg");
-		if ((c != NULL) != cases[i].fine)
+		if ((conf_mistakes() == 0) != cases[i].fine)
 			fail_msg("%s", cases[i].text);
 		conf_unref(c);
 	}
 	logged();
-	assert_null(conf_text("\n\na = 3000000000;", "t.cfg"));
+	c = conf_text("\n\na = 3000000000;", "t.cfg");
+	conf_unref(c);
 	logged();
 	assert_said("t.cfg:3: 3000000000 is over 2147483647: write 3000000000L");
 }
@@ -288,7 +384,7 @@ static void mistakes_in_includes_name_their_file(void **unused)
 	write_file("main.cfg", "a = 1;\n@include \"broken.cfg\"\n");
 	write_file("broken.cfg", "\n\nb = 3000000000;\n");
 	logged();
-	assert_null(conf_read(in_dir("main.cfg")));
+	conf_unref(conf_read(in_dir("main.cfg")));
 	logged();
 	assert_said("/broken.cfg:3: 3000000000 is over");
 	write_file("broken.cfg", "\nb = ;\n");
@@ -375,7 +471,7 @@ static void an_empty_group_can_be_judged(void **unused)
 
 	(void)unused;
 	assert_non_null(c);
-	g = conf_empty(c, "whitelist");
+	g = conf_empty(c, "whitelist", NULL);
 	assert_int_equal(conf_judge(g, guard, NULL), 0);
 	assert_int_equal(sat_conf_integer(g, "min-on"), 2);
 	assert_string_equal(sat_conf_name(g), "whitelist");
@@ -420,7 +516,7 @@ static void every_failure_is_survived(void **unused)
 		c = conf_read(in_dir("main.cfg"));
 		rc = c != NULL ? conf_judge(conf_root(c), table, more) : -ENOMEM;
 		if (c != NULL)
-			conf_empty(c, "x");
+			conf_empty(c, "x", NULL);
 		if (rc != 0)
 			assert_true(fault_fired());
 		assert_int_equal(rc != 0, conf_mistakes() > 0);
@@ -455,6 +551,9 @@ int main(void)
 		cmocka_unit_test(what_is_given_is_read),
 		cmocka_unit_test(what_is_not_given_falls_back),
 		cmocka_unit_test(every_mistake_is_said_in_one_run),
+		cmocka_unit_test(what_is_wrong_is_replaced),
+		cmocka_unit_test(nothing_stands_for_streams),
+		cmocka_unit_test(mistakes_are_told_in_the_order_of_the_lines),
 		cmocka_unit_test(a_group_is_judged_once),
 		cmocka_unit_test(a_module_reports_at_its_setting),
 		cmocka_unit_test(integers_that_wrap_are_refused),

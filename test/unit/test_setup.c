@@ -123,7 +123,7 @@ static void mistakes_are_all_reported(void **unused)
 		{ "frob = { x = 1; };", 1 },
 		{ "riemann = { prot = 1; };", 1 },		/* judged, though it starts nothing */
 		{ "modules = ( \"no-such\", \"nor-this\" ); leader = \"me\";", 3 },
-		{ "modules = ( \"riemann\" ); riemann = 5;", 2 },	/* unknown, and no group */
+		{ "modules = ( \"riemann\" ); riemann = 5;", 1 },	/* no group */
 		{ "modules = ( \"door\" ); door = { module = 5; };", 1 },
 		{ "http = 5;", 1 },
 		{ "http = { port = 0; };", 1 },
