@@ -92,6 +92,21 @@ static size_t character(const unsigned char *s, size_t n)
 	return len;
 }
 
+void buf_mend(char *s, size_t n)
+{
+	unsigned char *p = (unsigned char *)s, *end = p + n;
+
+	while (p < end) {
+		size_t len = character(p, (size_t)(end - p));
+
+		if (len == 0 && end - p >= 3 && p[0] == 0xed && p[1] > 0x9f && (p[2] & 0xc0) == 0x80)
+			memcpy(p, "\xef\xbf\xbd", len = 3);
+		else if (len == 0)
+			*p = '?', len = 1;
+		p += len;
+	}
+}
+
 static void escape(struct sat_buf *b, unsigned char c)
 {
 	static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";

@@ -9,6 +9,12 @@
 char *buf_room(struct sat_buf *b, size_t n);
 void buf_quote(struct sat_buf *b, const char *s, size_t n);	/* as a JSON string; s may hold NULs */
 
+/*
+ * Make the n bytes at s UTF-8 where they are: half a surrogate pair becomes
+ * U+FFFD, any other byte that is part of no character '?'.  Any thread.
+ */
+void buf_mend(char *s, size_t n);
+
 static inline void buf_text(struct sat_buf *b, const char *s) { sat_buf_add(b, s, __builtin_strlen(s)); }
 
 #endif

@@ -17,6 +17,16 @@ struct parser {
 	struct json *open[DEPTH + 1], *last[DEPTH + 1];
 };
 
+/* yajl lets pass what is no UTF-8: overlong forms, half a surrogate pair. */
+static const char *copied(struct parser *p, const char *s, size_t len)
+{
+	char *text = arena_text(p->arena, s, len);
+
+	if (text != NULL)
+		buf_mend(text, len);
+	return text;
+}
+
 static struct json *add(struct parser *p, unsigned level, enum json_kind kind, const char *key)
 {
 	struct json *v = arena_get(p->arena, sizeof(*v)), *in = p->open[level];
@@ -25,7 +35,7 @@ static struct json *add(struct parser *p, unsigned level, enum json_kind kind, c
 		return NULL;
 	v->kind = kind;
 	if (in->kind == JSON_OBJECT) {
-		v->key = arena_text(p->arena, key, strlen(key));
+		v->key = copied(p, key, strlen(key));
 		if (v->key == NULL)
 			return NULL;
 	}
@@ -57,7 +67,7 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	struct json *v = add(p, level, found->truth ? JSON_TRUE : kinds[found->kind], key);
 
 	if (v != NULL && found->text != NULL) {
-		v->text = arena_text(p->arena, found->text, found->len);
+		v->text = copied(p, found->text, found->len);
 		v->len = found->len;
 	}
 	return v == NULL || (found->text != NULL && v->text == NULL) ? -ENOMEM : 0;

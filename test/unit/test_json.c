@@ -196,6 +196,22 @@ static void what_is_not_utf8_is_replaced(void **unused)
 	sat_buf_free(&b);
 }
 
+/* Two names that would be one when they are written are one from the beginning. */
+static void what_is_read_is_utf8(void **unused)
+{
+	static const char text[] = "{\"a\\ude00\":\"x\",\"a\\udd00\":\"y\\udc00!\",\"b\xe0\x80\x80\":\"gr\xc3\xbc\xc3\x9f\"}";
+	const struct sat_event *ev = sat_event_parse(text, strlen(text), (char[100]){ "" }, 100);
+
+	(void)unused;
+	assert_non_null(ev);
+	assert_int_equal(ev->n_attrs, 2);
+	assert_string_equal(ev->attrs[0].key, "a\xef\xbf\xbd");
+	assert_string_equal(ev->attrs[0].value, "y\xef\xbf\xbd!");
+	assert_string_equal(ev->attrs[1].key, "b???");
+	assert_string_equal(ev->attrs[1].value, "gr\xc3\xbc\xc3\x9f");
+	sat_drop(ev);
+}
+
 static void a_buffer_has_a_maximum(void **unused)
 {
 	struct sat_buf b = { .max = 1000 };
@@ -256,6 +272,7 @@ int main(void)
 		cmocka_unit_test(a_document_comes_out_as_it_went_in),
 		cmocka_unit_test(numbers_read_back),
 		cmocka_unit_test(what_is_not_utf8_is_replaced),
+		cmocka_unit_test(what_is_read_is_utf8),
 		cmocka_unit_test(a_buffer_has_a_maximum),
 		cmocka_unit_test(every_failure_is_survived),
 	};
