@@ -41,6 +41,9 @@ free_port() {
 	echo $p | tee -a "$T/.ports"
 }
 
+# sanitized: its memory and speed say nothing then.
+sanitized() { [[ $BUILD == *-[at]san ]]; }
+
 # start NAME ARGS...: a satellite in the background, logging to $T/NAME.log; PID is its pid.
 start() {
 	local name=$1
@@ -75,5 +78,5 @@ stops() {
 	ends "$@"
 }
 
-get() { curl -sS --max-time 10 "$@"; }
-status_of() { curl -s --max-time 10 -o /dev/null -w '%{http_code}' "$@" || true; }
+get() { curl -sS --max-time 30 "$@"; }
+status_of() { curl -s --max-time 30 -o /dev/null -w '%{http_code}' "$@" || true; }

@@ -42,8 +42,8 @@ port() {
 	awk -v what="$1" -v name="$2" '$1 == what && $2 == name { print "http://" $3 }' "$T/ports"
 }
 
-get() { curl -sS --max-time 10 "$@"; }
-status() { curl -s --max-time "${LIMIT:-10}" -o /dev/null -w '%{http_code}' "$@" || true; }
+get() { curl -sS --max-time 60 "$@"; }
+status() { curl -s --max-time "${LIMIT:-30}" -o /dev/null -w '%{http_code}' "$@" || true; }
 post() { curl -sSf --max-time 10 -o /dev/null -X POST -d "$2" "$C/sim/$1"; }
 call() { get -H 'Content-Type: application/json' -d "{\"type\":\"$2\"}" "$1/api/v1"; }
 # is JSON EXPRESSION: jq says true.
