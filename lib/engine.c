@@ -99,7 +99,7 @@ int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host)
 	copy->hops = hops;
 	if (!(copy->pub.has & SAT_HAS_TIME) && host != NULL) {
 		copy->pub.time = clock_wall();
-		copy->pub.has |= SAT_HAS_TIME;
+		copy->pub.has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	}
 	return append(copy);
 }
@@ -455,7 +455,7 @@ static int push_all(struct wire_msg *m)
 			index_expect(ev, m->n - i < INDEX_AHEAD ? m->n - i : INDEX_AHEAD);
 		if (!(ev->pub.has & SAT_HAS_TIME)) {
 			ev->pub.time = now;
-			ev->pub.has |= SAT_HAS_TIME;
+			ev->pub.has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 		}
 		if (record_on)
 			recorder_event(&ev->pub);
@@ -501,9 +501,10 @@ int sat_push(struct sat_self *self, const struct sat_event *from, char *error, s
 	run_before();
 	ev = event_loan(&message, from);
 	if (ev != NULL) {
-		if (!(ev->pub.has & SAT_HAS_TIME))
+		if (!(ev->pub.has & SAT_HAS_TIME)) {
 			ev->pub.time = clock_wall();
-		ev->pub.has |= SAT_HAS_TIME;
+			ev->pub.has |= SAT_HAS_TIME | SAT_HAS_STAMP;
+		}
 		self_add(SELF_EVENTS, 1);
 		if (record_on)
 			recorder_event(&ev->pub);

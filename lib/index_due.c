@@ -91,7 +91,7 @@ static struct event *expired_event(const struct sat_event *was, struct arena *a)
 	}
 	p->state = "expired";
 	p->time = clock_wall();
-	p->has |= SAT_HAS_TIME;
+	p->has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	return ev;
 }
 

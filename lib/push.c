@@ -72,7 +72,7 @@ static struct event *exception(const struct sat_item *item, int rc, const char *
 	ev->pub.tags = tags;
 	ev->pub.n_tags = tags[1] != NULL ? 2 : 1;
 	ev->pub.time = clock_wall();
-	ev->pub.has = SAT_HAS_TIME | SAT_HAS_TAGS;
+	ev->pub.has = SAT_HAS_TIME | SAT_HAS_STAMP | SAT_HAS_TAGS;
 	return ev;
 }
 
@@ -425,7 +425,7 @@ static int set_seconds(struct sat_event *ev, uint32_t field, const struct sat_va
 	uint32_t bit = field == FIELD_TIME ? SAT_HAS_TIME : SAT_HAS_TTL;
 	double d = v->kind == SAT_INT ? (double)v->i : v->d;
 
-	ev->has &= ~bit;
+	ev->has &= ~(field == FIELD_TIME ? bit | SAT_HAS_STAMP : bit);
 	if (v->kind == SAT_NIL)
 		return 0;
 	if (v->kind != SAT_INT && v->kind != SAT_DOUBLE)

@@ -88,7 +88,7 @@ static struct sat_event *verdict(const struct sat_at *at, const struct rule *r, 
 	ev->state = bad ? "critical" : "ok";
 	ev->description = "Whether the host represents a black hole for tasks.";
 	ev->time = (sat_wall() + SAT_SECOND / 2) / SAT_SECOND * SAT_SECOND;
-	ev->has = SAT_HAS_TIME;
+	ev->has = SAT_HAS_TIME | SAT_HAS_STAMP;
 	if (of != NULL && (of->has & SAT_HAS_TTL)) {
 		ev->ttl = of->ttl;
 		ev->has |= SAT_HAS_TTL;

@@ -25,7 +25,7 @@ static int expire(const struct sat_at *at, int branch, const struct sat_event *o
 	ev->service = of->service;
 	ev->state = "expired";
 	ev->time = sat_wall();
-	ev->has = SAT_HAS_TIME;
+	ev->has = SAT_HAS_TIME | SAT_HAS_STAMP;
 	sat_pass_event(at, branch, ev);
 	return 0;
 }

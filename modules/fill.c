@@ -176,7 +176,7 @@ static void timer(const struct sat_at *at, void *def, void *state, struct sat_ti
 	for (uint32_t i = 0; i < f->n; i++)
 		sat_set(at, ev, &f->v[i].field, &f->v[i].value);
 	ev->time = sat_wall();
-	ev->has |= SAT_HAS_TIME;
+	ev->has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	sat_pass_event(at, 0, ev);
 }
 

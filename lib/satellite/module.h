@@ -66,6 +66,7 @@ enum sat_has {			/* which members mean something; others are nil */
 	SAT_HAS_INT	= 4,	/* metric.i; never together with SAT_HAS_DOUBLE */
 	SAT_HAS_DOUBLE	= 8,	/* metric.d */
 	SAT_HAS_TAGS	= 16,	/* set with no tags: an empty list, not nil */
+	SAT_HAS_STAMP	= 32,	/* its time was made up here, and is another on another master */
 };
 #define SAT_HAS_METRIC	((uint32_t)(SAT_HAS_INT | SAT_HAS_DOUBLE))
 

@@ -185,6 +185,7 @@ static void tick(const struct sat_at *at, void *def, void *state, struct sat_tim
 	if (ev == NULL)
 		return;
 	ev->time = sat_wall();
+	ev->has |= SAT_HAS_STAMP;
 	pass_slope(at, d->branch, ev, &a);
 }
 

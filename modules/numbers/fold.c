@@ -282,7 +282,7 @@ static int fold_count(const struct sat_at *at, const struct fold *f, const struc
 	none = sat_edit(at, NULL);
 	if (none == NULL)
 		return -ENOMEM;
-	none->has |= SAT_HAS_TIME;
+	none->has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	none->time = (sat_wall() + SAT_SECOND / 2) / SAT_SECOND * SAT_SECOND;
 	return out_metric(at, out, none, &a);
 }

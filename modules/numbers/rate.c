@@ -135,7 +135,7 @@ static void rate_tick(const struct sat_at *at, void *def, void *state, struct sa
 	r->sum = number_int(0);
 	r->ttl -= number_real(&i->seconds);
 	number_put(ev, &rate);
-	ev->has |= SAT_HAS_TIME;
+	ev->has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	ev->time = sat_wall();
 	ev->ttl = r->ttl;
 	sat_pass_event(at, 0, ev);
@@ -241,7 +241,7 @@ static void constant_tick(const struct sat_at *at, void *def, void *state, struc
 	ev = sat_edit(at, c->last);
 	if (ev == NULL)
 		return;
-	ev->has |= SAT_HAS_TIME;
+	ev->has |= SAT_HAS_TIME | SAT_HAS_STAMP;
 	ev->time = sat_wall();
 	sat_pass_event(at, 0, ev);
 }

@@ -78,7 +78,7 @@ static const struct sat_event *expire(const struct sat_at *at, const struct sat_
 	gone->service = ev->service;
 	gone->state = "expired";
 	gone->time = sat_wall();
-	gone->has = SAT_HAS_TIME;
+	gone->has = SAT_HAS_TIME | SAT_HAS_STAMP;
 	return gone;
 }
 
