@@ -63,9 +63,10 @@ static bool is_believed(const struct mesos *m, int64_t now)
 
 static void settle_leader(struct mesos *m, int64_t now)
 {
-	bool leads = m->elected == 1 && is_believed(m, now);
+	bool believed = is_believed(m, now), leads = m->elected == 1 && believed;
 
-	sat_mesos_leads(m->self, leads);
+	if (believed || m->leads == 1)
+		sat_mesos_leads(m->self, leads);
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
 		return;
 	if (m->leads >= 0 || leads)
