@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "account.h"
+#include "alert.h"
 #include "cli.h"
 #include "client.h"
 #include "clock.h"
@@ -160,6 +161,8 @@ static int begin(void)
 	if (rc == 0)
 		rc = lead_init(LEAD_MESOS);
 	if (rc == 0)
+		rc = alerts_init();
+	if (rc == 0)
 		rc = life_init();
 	return rc;
 }
@@ -169,6 +172,7 @@ static int finish(int status)
 {
 	http_end();
 	engine_stop();
+	alerts_end();
 	lead_end();
 	work_end();
 	recorder_end();

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert.h"
 #include "clock.h"
 #include "node.h"
 
@@ -249,6 +250,8 @@ void streams_adopt(struct streams *next, struct streams *prev)
 		next->root->last = next->root->until = clock_steady();
 	if (prev != NULL) {
 		keep_running(&t);
+		for (size_t i = 0; i < t.n; i++)
+			alerts_adopt(t.v[i].new, t.v[i].old);
 		forget_moved(&t);
 	}
 	open_new(&t, next);

@@ -45,6 +45,7 @@ static struct {
 	unsigned marks;
 	int64_t sent, confirmed;	/* clock_boot() of the commit under way; of the last that was made */
 	int64_t patience;		/* clock_boot(): no take-over before, after we were deposed */
+	unsigned quiet;			/* ticks since anybody's beat was seen: a process that was stopped had none */
 } claim;
 
 static bool mine(void)
@@ -65,6 +66,11 @@ uint64_t claim_epoch(void)
 bool claim_used(void)
 {
 	return claim.store != NULL;
+}
+
+bool claim_quiet(void)
+{
+	return claim.store != NULL && claim.quiet >= (SILENCE + CLAIM_LEASE) / (BEAT_MS * SAT_MS);
 }
 
 bool claim_lies_in(const struct sat_self *store)
@@ -137,6 +143,7 @@ static void put(void *arg, const char *key, const void *value, size_t len, int64
 		claim.beat.resigned = len == 0;
 		claim.beat.version = version;
 		claim.beat.seen = clock_boot();
+		claim.quiet = 0;
 	}
 	if (claim.synced && !mine())
 		turn();
@@ -157,6 +164,7 @@ static void synced(void *arg)
 {
 	(void)arg;
 	claim.synced = true;
+	claim.quiet = 0;
 	claim.beat.seen = clock_boot();
 	turn();
 }
@@ -288,6 +296,7 @@ static void attach(void)
 static void tick(uv_timer_t *timer)
 {
 	(void)timer;
+	claim.quiet++;
 	if (!claim.mirrored)
 		attach();
 	turn();
@@ -344,6 +353,7 @@ void claim_use(struct sat_self *store)
 	memset(&claim.beat, 0, sizeof(claim.beat));
 	claim.mirrored = claim.complained = claim.synced = claim.busy = false;
 	claim.patience = 0;
+	claim.quiet = 0;
 	if (store != NULL)
 		attach();
 	if (store != NULL && !claim.ticks && uv_timer_init(self_process.loop, &claim.timer) == 0) {

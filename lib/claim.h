@@ -28,6 +28,8 @@ int64_t claim_until(void);		/* clock_boot(); 0: not ours */
 uint64_t claim_epoch(void);		/* as long as it is ours */
 /* What a deposed holder's commit fails at. */
 void claim_fence(struct sat_change *check);
+/* Nobody was heard of for longer than a lease and a take-over last: the store is away, or takes nothing. */
+bool claim_quiet(void);
 /* Who holds it, as far as is known: his sat_host(); NULL: nobody has. */
 const char *claim_holder(void);
 

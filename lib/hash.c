@@ -92,3 +92,15 @@ uint64_t sat_hash(uint64_t h, const char *text)
 
 	return finish(k, mix_text(k, h ^ k[1], text, text != NULL ? strlen(text) : 0));
 }
+
+const uint64_t hash_basis[2] = { 0xcbf29ce484222325u, 0x84222325cbf29ce4u };
+
+void hash_lasting(uint64_t key[2], const void *p, size_t n)
+{
+	const unsigned char *c = p;
+
+	for (size_t i = 0; i < n; i++) {
+		key[0] = (key[0] ^ c[i]) * 0x100000001b3u;
+		key[1] = (key[1] ^ c[i] ^ 0x5a) * 0x00000100000001b3u + 0x9e3779b9u;
+	}
+}

@@ -28,6 +28,7 @@ static struct {
 	enum lead_mode mode;
 	bool acts;			/* as it was last told to listeners */
 	int64_t confirmed;		/* clock_boot(); 0: never, or denied since */
+	int64_t told;			/* when that was last said, either way */
 	uint64_t epoch;
 	struct listener *listeners;
 	uv_timer_t timer;
@@ -53,6 +54,12 @@ static bool leased(void)
 static bool named(void)
 {
 	return lead.mode != LEAD_MESOS || (lead.confirmed != 0 && clock_boot() < lead.confirmed + LEASE);
+}
+
+/* Whether somebody knows who leads. */
+static bool told(void)
+{
+	return lead.told != 0 && clock_boot() < lead.told + LEASE;
 }
 
 /* Without a store that says so: wall seconds, so that the epochs of one process after another grow. */
@@ -136,7 +143,8 @@ void sat_mesos_leads(struct sat_self *self, bool leads)
 	(void)self;
 	/* A lease that ran out unseen has ended first. */
 	tell(lead.acts && leased());
-	lead.confirmed = leads ? clock_boot() : 0;
+	lead.told = clock_boot();
+	lead.confirmed = leads ? lead.told : 0;
 	judge();
 }
 
@@ -148,6 +156,16 @@ bool sat_acting(void)
 uint64_t sat_epoch(void)
 {
 	return sat_acting() ? lead.epoch : 0;
+}
+
+/* While the store is away nobody can act, but somebody should be heard. */
+enum lead_alerts lead_alerts(void)
+{
+	if (!claim_used())
+		return sat_acting() ? LEAD_SEND : LEAD_KEEP;
+	if (sat_acting())
+		return LEAD_LOG;
+	return claim_quiet() && (named() || !told()) ? LEAD_SEND : LEAD_KEEP;
 }
 
 int sat_on_acting(struct sat_self *self, void (*changed)(void *state, bool acting))
@@ -187,6 +205,6 @@ void lead_end(void)
 		uv_close((uv_handle_t *)&lead.timer, NULL);
 	lead.has_timer = false;
 	lead.acts = false;
-	lead.confirmed = 0;
+	lead.confirmed = lead.told = 0;
 	lead.mode = LEAD_MESOS;
 }

@@ -13,6 +13,10 @@ enum lead_mode { LEAD_ALWAYS, LEAD_MESOS, LEAD_STORE };
 int lead_init(enum lead_mode mode);
 /* After a reload, and at the end, then with NULL: store: the one that masters share, or NULL. */
 void lead_mode(enum lead_mode mode, struct sat_self *store);
+/* What is to become of alerts: kept until another has sent them or is gone, sent once the
+ * log in the store says that we do, or sent. */
+enum lead_alerts { LEAD_KEEP, LEAD_LOG, LEAD_SEND };
+enum lead_alerts lead_alerts(void);
 void lead_forget(struct sat_self *self);	/* an instance goes: no more calls */
 void lead_end(void);
 

@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "client.h"
+#include "delivery.h"
 #include "engine.h"
 #include "life.h"
 #include "log.h"
@@ -157,6 +158,7 @@ static void enter(struct setup *s, enum phase phase)
 		if (s->last) {
 			life.quiet();
 			lead_mode(LEAD_STORE, NULL);
+			delivery_use(NULL);
 			origin_allow(NULL);
 			engine_swap(NULL);
 		}
@@ -292,6 +294,7 @@ void life_swap(struct setup *s)
 	start(s);
 	run_streams(s);
 	lead_mode(s->leader, setup_shared_store(s));
+	delivery_use(setup_shared_store(s));
 	checks_adopt(s->checks, old != NULL ? old->checks : NULL);
 	if (old != NULL)
 		enter(old, PHASE_CHECKS);

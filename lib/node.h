@@ -44,6 +44,7 @@ struct node {
 	uint32_t index, offset;		/* in its scope: number, and bytes into a fork's block */
 	uint64_t key[2], settings[2];	/* settings: a hash of its own parameters */
 	struct conf *file;		/* where its settings are; def may point into it */
+	struct outbox *outbox;		/* of a SAT_ALERTS operator that has alerted; alert.c's */
 	bool defined, started;
 	bool piped;			/* its last stage passes to what `do` was when it was built */
 	int64_t errors;

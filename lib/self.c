@@ -47,6 +47,14 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_MEMORY_RINGS] = COUNTER("memory-rings", .gauge = true, .help = "bytes for readers that events are pushed to"),
 	[SELF_MEMORY_EVENTS] = COUNTER("memory-events", .gauge = true, .help = "bytes of events that are kept, and of the index"),
 	[SELF_MEMORY_FORKS] = COUNTER("memory-forks", .gauge = true, .help = "bytes of forks"),
+	[SELF_ALERTS_SENT] = COUNTER("alerts-sent", .help = "alerts that this master sent"),
+	[SELF_ALERTS_FAILED] = COUNTER("alerts-failed", .help = "alerts that an output gave up"),
+	[SELF_ALERTS_KNOWN] = COUNTER("alerts-known", .help = "alerts that another master had sent"),
+	[SELF_ALERTS_DROPPED] = COUNTER("alerts-dropped", .help = "alerts dropped because too many were kept"),
+	[SELF_ALERTS_EXPIRED] = COUNTER("alerts-expired",
+		.help = "alerts kept for two minutes, of which nobody said that he had sent them"),
+	[SELF_ALERTS_UNLOGGED] = COUNTER("alerts-unlogged", .help = "alerts that the log in the store lacks"),
+	[SELF_ALERTS_KEPT] = COUNTER("alerts-kept", .gauge = true, .help = "alerts that wait to be sent, or to be known as sent"),
 };
 
 void self_add(enum self_count which, int64_t more)

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert.h"
 #include "clock.h"
+#include "hash.h"
 #include "node.h"
 
 enum { NESTING = 64, NODES = 100000 };
@@ -80,17 +82,6 @@ static struct scope *scope_make(struct streams *s, struct scope *parent, struct 
 	return scope;
 }
 
-/* A key that outlives the process, so without the hash's seed: FNV-1a, twice. */
-static void key_mix(uint64_t key[2], const void *p, size_t n)
-{
-	const unsigned char *c = p;
-
-	for (size_t i = 0; i < n; i++) {
-		key[0] = (key[0] ^ c[i]) * 0x100000001b3u;
-		key[1] = (key[1] ^ c[i] ^ 0x5a) * 0x00000100000001b3u + 0x9e3779b9u;
-	}
-}
-
 static const struct sat_option *option_of(const struct sat_op *op, const char *name)
 {
 	for (const struct sat_option *const *o = op->options; o != NULL && *o != NULL; o++)
@@ -130,9 +121,9 @@ static int key_of_id(const struct streams *s, struct node *n, const struct sat_c
 {
 	const char *name = sat_conf_value(id).text;
 
-	key_mix(n->key, "id", 3);
-	key_mix(n->key, n->op->name, strlen(n->op->name) + 1);
-	key_mix(n->key, name, strlen(name));
+	hash_lasting(n->key, "id", 3);
+	hash_lasting(n->key, n->op->name, strlen(n->op->name) + 1);
+	hash_lasting(n->key, name, strlen(name));
 	if (siblings_alike(s, n->key) != 0)
 		return sat_conf_error(id, NULL, "another node has the id \"%s\"", name);
 	return 0;
@@ -143,28 +134,27 @@ static void key_of_place(const struct streams *s, struct node *n, const struct p
 {
 	uint64_t plain[2];
 
-	key_mix(n->key, at->key, sizeof(at->key));
-	key_mix(n->key, &at->branch, sizeof(at->branch));
-	key_mix(n->key, n->op->name, strlen(n->op->name) + 1);
-	key_mix(n->key, n->settings, sizeof(n->settings));
+	hash_lasting(n->key, at->key, sizeof(at->key));
+	hash_lasting(n->key, &at->branch, sizeof(at->branch));
+	hash_lasting(n->key, n->op->name, strlen(n->op->name) + 1);
+	hash_lasting(n->key, n->settings, sizeof(n->settings));
 	memcpy(plain, n->key, sizeof(plain));
 	for (uint32_t twin = 1; siblings_alike(s, n->key) != 0; twin++) {
 		memcpy(n->key, plain, sizeof(plain));
-		key_mix(n->key, &twin, sizeof(twin));
+		hash_lasting(n->key, &twin, sizeof(twin));
 	}
 }
 
 static int node_key(const struct streams *s, struct node *n, const struct place *at,
 		    const struct sat_conf *conf)
 {
-	static const uint64_t basis[2] = { 0xcbf29ce484222325u, 0x84222325cbf29ce4u };
 	const struct sat_conf *id = conf_find(conf, "id");
 	struct sat_buf text = { .max = 1 << 20 };
 	int rc = canonical(n->op, conf, &text);
 
-	memcpy(n->key, basis, sizeof(basis));
-	memcpy(n->settings, basis, sizeof(basis));
-	key_mix(n->settings, text.p != NULL ? text.p : "", text.len);
+	memcpy(n->key, hash_basis, sizeof(hash_basis));
+	memcpy(n->settings, hash_basis, sizeof(hash_basis));
+	hash_lasting(n->settings, text.p != NULL ? text.p : "", text.len);
 	sat_buf_free(&text);
 	if (rc != 0)
 		return sat_conf_error(conf, NULL, "no memory, or settings over 1 MiB");
@@ -370,7 +360,7 @@ static int use_define(struct streams *s, struct define *d, unsigned depth, const
 		return sat_conf_error(where, NULL, "the stream \"%s\" would run into itself", sat_conf_name(d->conf));
 	if (d->how == DEFINE_NEW) {
 		snprintf(path, sizeof(path), "define.%s", sat_conf_name(d->conf));
-		key_mix(at.key, path, strlen(path));
+		hash_lasting(at.key, path, strlen(path));
 		d->how = DEFINE_BUILDING;
 		rc = build_list(s, &at, d->conf, &d->nodes);
 		d->how = DEFINE_BUILT;
@@ -661,6 +651,8 @@ void streams_forget(struct streams *s)
 	if (s->root != NULL)
 		fork_free(s->root);
 	s->root = NULL;
+	for (uint32_t i = 0; i < s->all.n; i++)
+		alerts_forget(s->all.v[i]);
 }
 
 void streams_free(struct streams *s)

@@ -17,10 +17,12 @@ static const struct { const char *name; int level; } levels[] = {
 static const struct sat_option *const log_options[] = {
 	SAT_OPTION("log", SAT_STRING, .fallback = "info",
 		   .help = "debug, info, notice, warning, error or critical"),
+	SAT_OPTION("alert", SAT_BOOLEAN, .fallback = "false",
+		   .help = "not on every master, but as an alert, with its id"),
 	NULL
 };
 
-struct log { struct sat_self *self; int level; };
+struct log { struct sat_self *self; int level; bool alert; };
 
 static int log_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
@@ -35,6 +37,7 @@ static int log_define(struct sat_node *node, void *module, const struct sat_conf
 				return -ENOMEM;
 			l->self = sat_node_self(node);
 			l->level = levels[i].level;
+			l->alert = sat_conf_boolean(conf, "alert");
 			*def = l;
 			return 0;
 		}
@@ -55,26 +58,44 @@ static void line(struct sat_buf *b, const struct sat_event *ev)
 		sat_buf_printf(b, ": %.500s", ev->description);
 }
 
+static void log_event(const struct log *l, const struct sat_event *ev, const char *id)
+{
+	struct sat_buf b = { .max = 4096 };
+
+	line(&b, ev);
+	sat_log(l->self, l->level, "%.*s%s%s%s", (int)b.len, b.p != NULL ? b.p : "", id != NULL ? " [alert " : "",
+		id != NULL ? id : "", id != NULL ? "]" : "");
+	sat_buf_free(&b);
+}
+
+/* Each event of a list is an alert of its own. */
 static int log_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	const struct log *l = def;
+	int rc = 0;
 
 	(void)state;
 	if (sat_shown(at, "log", NULL, item))
 		return 0;
 	for (uint32_t i = 0; i < item->n; i++) {
-		struct sat_buf b = { .max = 4096 };
+		int more = l->alert ? sat_alert(at, &(struct sat_item){ &item->evs[i], 1, false }, NULL) : 0;
 
-		line(&b, item->evs[i]);
-		sat_log(l->self, l->level, "%.*s", (int)b.len, b.p != NULL ? b.p : "");
-		sat_buf_free(&b);
+		if (!l->alert)
+			log_event(l, item->evs[i], NULL);
+		rc = rc != 0 ? rc : more;
 	}
+	return rc;
+}
+
+static int log_send(void *def, const struct sat_alert *alert)
+{
+	log_event(def, alert->item->evs[0], alert->id);
 	return 0;
 }
 
 static const struct sat_op log_op = {
 	.size = sizeof(log_op), .name = "log", .summary = "write events to the log", .options = log_options,
-	.define = log_define, .undefine = free, .item = log_item,
+	.flags = SAT_ALERTS, .define = log_define, .undefine = free, .item = log_item, .send = log_send,
 };
 
 /* ---- print -------------------------------------------------------------- */

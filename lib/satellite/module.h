@@ -52,6 +52,8 @@ struct sat_request;	/* one HTTP request or command, alive until answered */
 struct sat_probe;	/* one entry of `checks` */
 struct sat_link;	/* one instance's use of a store */
 struct sat_asked;	/* a query of a message, not answered yet */
+struct sat_delivery;	/* an alert on its way, from send() to sat_alert_done() */
+struct sat_alert;
 struct sat_writer;	/* where save() puts an operator's state */
 struct sat_reader;	/* where load() gets it from */
 struct uv_loop_s;
@@ -256,7 +258,7 @@ struct sat_timer {
 
 enum sat_op_flags {
 	SAT_ACTS	= 1,	/* its items reach item() on the acting master only */
-	SAT_ALERTS	= 2,	/* and stand in the delivery log */
+	SAT_ALERTS	= 2,	/* what it alerts of by sat_alert() goes out by send(), from one master */
 	SAT_FORKS	= 4,	/* its children live in forks: sat_pass_fork() */
 	SAT_CATCHES	= 8,	/* errors below branch 0 come as events on branch 1 */
 	SAT_JUDGES	= 16,	/* its def is a sat_query: an event that matches goes to branch 0, others to 1, as
@@ -298,6 +300,9 @@ struct sat_op {
 	/* Of a SAT_FORKS operator: stands between it and its children, with the
 	 * same def and a state in each fork.  It has no define() of its own. */
 	const struct sat_op *within;
+	/* Of a SAT_ALERTS operator: 0, it is sent; -EINPROGRESS, sat_alert_done() is to say;
+	 * else it failed. */
+	int (*send)(void *def, const struct sat_alert *alert);
 };
 
 /* In define(): build the streams of a clause.  The number of the branch (2 and
@@ -349,6 +354,35 @@ SAT_API int sat_fail(const struct sat_at *at, int rc, const char *fmt, ...) SAT_
 SAT_API bool sat_shown(const struct sat_at *at, const char *does, const char *tap,
 		       const struct sat_item *item);
 SAT_API const char *sat_at_path(const struct sat_at *at);	/* as sat_node_path() */
+
+/*
+ * Alerts go out at least once: from the master that acts, and where it may not have
+ * sent one, once more from the next, under the same id.  Streams run on all masters; so
+ * item() hands over what is to be sent, and the host calls send(), at once or later: on
+ * the acting master when the log in the store that masters share says that it sends, on
+ * another if it has come to act, and the log does not say that it was sent.  Where no
+ * store is shared, or it is away, without a log: from who acts, or would if he could.
+ *
+ * What one master's alert has in common with another's is the node, the fork, and a key.
+ * NULL: the host, service, state and time of its events.  The sender gives all masters
+ * the same time, to the microsecond.  A time that was made up here (SAT_HAS_STAMP: it
+ * expired, or came without one) differs between them, and counts by the minute, give or
+ * take one.  An operator that knows better says a key of its own: of what happened, not
+ * of what one master saw of it (no metric of a window, no count).
+ * Own streams may send one key as often as they like.
+ */
+struct sat_alert {
+	uint32_t size;
+	const char *id;			/* 32 hexadecimal digits, the same on each master and each time */
+	const char *path;		/* of the node, for people */
+	const struct sat_item *item;	/* until it is sent */
+	struct sat_delivery *delivery;	/* for sat_alert_done() */
+};
+/* From item().  -errno: it will not be sent; return that. */
+SAT_API int sat_alert(const struct sat_at *at, const struct sat_item *item, const char *key);
+/* After -EINPROGRESS of send(), exactly once, before sat_node_stopped(): 0, it is sent; -errno, it
+ * was given up after what tries the output makes: the next master to act tries, too. */
+SAT_API void sat_alert_done(struct sat_delivery *delivery, int rc);
 
 SAT_API void sat_timer_set(const struct sat_at *at, struct sat_timer *timer, int64_t due);
 SAT_API void sat_timer_stop(struct sat_timer *timer);
@@ -492,7 +526,7 @@ SAT_API uint64_t sat_epoch(void);
 /* acting() is called when that changes. */
 SAT_API int sat_on_acting(struct sat_self *self, void (*changed)(void *state, bool acting));
 /* Said by who watches Mesos: whether the local master leads; repeat it at
- * least every second.  Counts where leader = "mesos". */
+ * least every second, and say nothing while that is not known.  Counts where leader = "mesos". */
 SAT_API void sat_mesos_leads(struct sat_self *self, bool leads);
 
 /* ---- The store: a mirrored map ------------------------------------------ */

@@ -20,6 +20,7 @@
 #include <uv.h>
 #include <cmocka.h>
 
+#include "alert.h"
 #include "clock.h"
 #include "engine.h"
 #include "http.h"
@@ -93,6 +94,7 @@ static inline void host_up(void)
 	assert_int_equal(work_init(&host_loop), 0);
 	assert_int_equal(http_init(), 0);
 	assert_int_equal(lead_init(LEAD_ALWAYS), 0);
+	assert_int_equal(alerts_init(), 0);
 	assert_int_equal(life_init(), 0);
 	conf_forgive();
 }
@@ -190,6 +192,7 @@ static inline bool host_down(void)
 	fired = fault_fired();
 	fault_arm(0);
 	engine_stop();
+	alerts_end();
 	lead_end();
 	work_end();
 	uv_run(&host_loop, UV_RUN_DEFAULT);
