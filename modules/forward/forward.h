@@ -12,6 +12,8 @@
 
 #define DEPTH	4u		/* messages under way to a peer, not yet acknowledged */
 
+#define QUEUE_OWN	65536u	/* bytes that each may hold, whatever the queues of others do */
+
 /* queue.c: events that wait, and those that are under way, which stand in front. */
 struct entry {
 	const struct sat_event *ev;	/* ours; NULL: its ttl passed before it was sent */
@@ -22,6 +24,8 @@ struct queue {
 	struct entry *ring;
 	size_t size, first, n;		/* size: a power of two, growing up to max */
 	size_t max, bytes, max_bytes;
+	struct sat_self *self;		/* whose share of memory-max it is; NULL: nobody's */
+	size_t reserved;		/* of bytes, those beyond QUEUE_OWN */
 	size_t under_way;		/* of n */
 	size_t batches[DEPTH];		/* how many of these each message carries */
 	unsigned n_batches;

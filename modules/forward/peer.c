@@ -646,6 +646,7 @@ struct peer *peer_new(struct sender *s, const char *name, const char **why)
 	p->in.max = ROOM;
 	p->queue.max = s->how.queue;
 	p->queue.max_bytes = QUEUE_BYTES;
+	p->queue.self = s->self;
 	p->backoff = SOONEST;
 	return p;
 }

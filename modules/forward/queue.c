@@ -44,6 +44,33 @@ static bool grow(struct queue *q)
 	return true;
 }
 
+/* Whether `bytes` more may wait. */
+static bool reserve(struct queue *q, size_t bytes)
+{
+	size_t want = q->bytes + bytes > QUEUE_OWN ? q->bytes + bytes - QUEUE_OWN : 0;
+
+	if (want > q->reserved) {
+		if (q->self != NULL && sat_reserve(q->self, SAT_QUEUES, want - q->reserved) != 0)
+			return false;
+		q->reserved = want;
+	}
+	q->bytes += bytes;
+	return true;
+}
+
+static void give_back(struct queue *q, size_t bytes)
+{
+	size_t want;
+
+	q->bytes -= bytes;
+	want = q->bytes > QUEUE_OWN ? q->bytes - QUEUE_OWN : 0;
+	if (want >= q->reserved)
+		return;
+	if (q->self != NULL)
+		sat_release(q->self, SAT_QUEUES, q->reserved - want);
+	q->reserved = want;
+}
+
 /* Take the first entry out; true if it held an event. */
 static bool pop(struct queue *q)
 {
@@ -51,7 +78,7 @@ static bool pop(struct queue *q)
 	bool held = e->ev != NULL;
 
 	sat_drop(e->ev);
-	q->bytes -= e->bytes;
+	give_back(q, e->bytes);
 	*e = (struct entry){ 0 };
 	q->first++;
 	q->n--;
@@ -85,8 +112,12 @@ size_t queue_put(struct queue *q, const struct sat_event *ev, int64_t until)
 			goto refuse;
 		gone += pop_oldest(q);
 	}
+	while (!reserve(q, bytes)) {
+		if (q->n == 0)
+			goto refuse;
+		gone += pop_oldest(q);
+	}
 	*at(q, q->n++) = (struct entry){ .ev = ev, .bytes = bytes, .until = until };
-	q->bytes += bytes;
 	return gone;
 refuse:
 	sat_drop(ev);
@@ -97,7 +128,7 @@ refuse:
 static void expire(struct queue *q, struct entry *e)
 {
 	sat_drop(e->ev);
-	q->bytes -= e->bytes;
+	give_back(q, e->bytes);
 	e->ev = NULL;
 	e->bytes = 0;
 }

@@ -28,7 +28,7 @@ struct watch {
 	const struct sat_event **evs;	/* the snapshot, from `at` on */
 	size_t n, size, at;
 	struct sat_buf wait;		/* updates, each with its length in front, from `first` on */
-	size_t first;
+	size_t first, reserved;		/* reserved: bytes of memory-max for what waits */
 };
 
 /* ---- One event as text ---- */
@@ -81,17 +81,24 @@ static void drop_snapshot(struct watch *w)
 {
 	for (; w->at < w->n; w->at++)
 		sat_drop(w->evs[w->at]);
+	sat_release(w->push->self, SAT_RINGS, w->size * sizeof(*w->evs));
 	free(w->evs);
 	w->evs = NULL;
 	w->n = w->at = w->size = 0;
+}
+
+static void drop_waiting(struct watch *w)
+{
+	sat_release(w->push->self, SAT_RINGS, w->reserved);
+	sat_buf_free(&w->wait);
+	w->first = w->reserved = 0;
 }
 
 static void end(struct watch *w)
 {
 	w->over = true;
 	drop_snapshot(w);
-	sat_buf_free(&w->wait);
-	w->first = 0;
+	drop_waiting(w);
 	sat_stream_end(w->req);
 }
 
@@ -119,6 +126,8 @@ static bool give_waiting(struct watch *w)
 	if (!hand(w, w->wait.p + w->first + sizeof(n), n))
 		return false;
 	w->first += sizeof(n) + n;
+	sat_release(w->push->self, SAT_RINGS, sizeof(n) + n);
+	w->reserved -= sizeof(n) + n;
 	if (w->first == w->wait.len)
 		w->first = w->wait.len = 0;
 	return true;
@@ -179,8 +188,10 @@ static void close_up(struct watch *w)
 static void let_wait(struct watch *w, const struct sat_buf *text)
 {
 	struct push *p = w->push;
+	size_t n = sizeof(text->len) + text->len;
 
-	if (w->wait.len - w->first + text->len + sizeof(text->len) <= p->queue_max) {
+	if (w->wait.len - w->first + n <= p->queue_max && sat_reserve(p->self, SAT_RINGS, n) == 0) {
+		w->reserved += n;
 		close_up(w);
 		sat_buf_add(&w->wait, &text->len, sizeof(text->len));
 		sat_buf_add(&w->wait, text->p, text->len);
@@ -244,10 +255,15 @@ static int found(void *arg, const struct sat_event *ev)
 
 	if (w->n == w->size) {
 		size_t size = w->size > 0 ? 2 * w->size : 256;
-		const struct sat_event **evs = realloc(w->evs, size * sizeof(struct sat_event *));
+		const struct sat_event **evs;
 
-		if (evs == NULL)
+		if (sat_reserve(w->push->self, SAT_RINGS, (size - w->size) * sizeof(*evs)) != 0)
+			return -ENOBUFS;
+		evs = realloc(w->evs, size * sizeof(struct sat_event *));
+		if (evs == NULL) {
+			sat_release(w->push->self, SAT_RINGS, (size - w->size) * sizeof(*evs));
 			return -ENOMEM;
+		}
 		w->evs = evs;
 		w->size = size;
 	}
@@ -261,7 +277,7 @@ static int found(void *arg, const struct sat_event *ev)
 static void watch_free(struct watch *w)
 {
 	drop_snapshot(w);
-	sat_buf_free(&w->wait);
+	drop_waiting(w);
 	sat_query_free(w->query);
 	free(w);
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "tls.h"
 #include "wire.h"
 #include "unit/bed.h"
@@ -674,6 +675,29 @@ static void queue_is_bounded_in_bytes(void **unused)
 	assert_int_equal(q.bytes, 0);
 }
 
+static void a_queue_has_some_of_its_own_and_shares_the_rest(void **unused)
+{
+	static char name[] = "forward";
+	struct sat_self self = { .name = name };
+	struct queue a = { .max = 1000000, .max_bytes = 1 << 30, .self = &self }, b = a;
+	size_t gone = 0;
+
+	(void)unused;
+	account_limit(1 << 20);		/* 64 KiB of it are queues' */
+	for (int i = 0; i < 5000; i++)
+		gone += queue_put(&a, event(i), INT64_MAX);
+	assert_int_equal(gone + a.n, 5000);
+	assert_in_range(a.bytes, 2 * QUEUE_OWN - 200, 2 * QUEUE_OWN);
+	assert_in_range(self_get(SELF_MEMORY_QUEUES), QUEUE_OWN - 200, QUEUE_OWN);
+	for (int i = 0; i < 5000; i++)
+		gone += queue_put(&b, event(i), INT64_MAX);
+	assert_in_range(b.bytes, QUEUE_OWN - 200, QUEUE_OWN + 200);
+	queue_free(&a);
+	queue_free(&b);
+	assert_int_equal(self_get(SELF_MEMORY_QUEUES), 0);
+	account_limit(INT64_MAX);
+}
+
 static void queue_forgets_what_is_late(void **unused)
 {
 	struct queue q = { .max = 100, .max_bytes = 1 << 20 };
@@ -726,6 +750,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(queue_drops_the_oldest),
 		TEST(queue_is_bounded_in_bytes),
+		TEST(a_queue_has_some_of_its_own_and_shares_the_rest),
 		TEST(queue_forgets_what_is_late),
 		cmocka_unit_test(addresses_have_names_and_ports),
 		TEST(every_master_gets_every_event_in_batches),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_push - watchers and sources of events, each of whose allocations fails once. */
+#include "account.h"
 #include "unit/host.h"
 
 static const char text[] = "modules = ( \"push\" ); push = { max-watchers = 4; queue = 4096; };";
@@ -121,6 +122,20 @@ static void events_come_and_go(void **unused)
 		emit("critical");
 	assert_int_equal(watcher.ended, 1);	/* it did not read */
 	leave(&watcher);
+	/* Its share of memory-max is smaller than what another may have waiting. */
+	assert_int_equal(ask(&watcher, "GET", "/index", "query=true", NULL, false), 0);
+	assert_int_equal(self_get(SELF_MEMORY_RINGS), 0);
+	account_limit(16 * 1024);
+	watcher.room = 0;
+	for (int i = 0; i < 3; i++)
+		emit("critical");
+	assert_in_range(self_get(SELF_MEMORY_RINGS), 100, 1024);
+	for (int i = 0; i < 20; i++)
+		emit("critical");
+	assert_int_equal(watcher.ended, 1);
+	assert_int_equal(self_get(SELF_MEMORY_RINGS), 0);
+	leave(&watcher);
+	account_limit(INT64_MAX);
 	leave(&source);
 	host_down();
 }
@@ -161,6 +176,7 @@ static bool live(int nth)
 	leave(&watcher);
 	leave(&sockets[0]);
 	leave(&source);
+	assert_int_equal(self_get(SELF_MEMORY_RINGS), 0);
 	return host_down();
 }
 
