@@ -566,7 +566,8 @@ int sat_index_put(const struct sat_at *at, const struct sat_event *ev)
 	if (rc == -EINVAL)
 		return sat_fail(at, rc, "cannot index an event without time");
 	if (rc == -ENOBUFS)
-		return sat_fail(at, rc, "the index is full: %zu events (index.max)", index_size());
+		return sat_fail(at, rc, "the index is full: %zu events (%s)", index_size(),
+				index_size() < index_settings()->max ? "memory-max" : "index.max");
 	if (rc == 0 && (indexed != NULL || (indexed = topic_get("index")) != NULL))
 		topic_tell(indexed, &(struct sat_item){ &ev, 1, false });
 	return rc;

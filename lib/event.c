@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "clock.h"
 #include "event.h"
 #include "hash.h"
@@ -104,6 +105,11 @@ static void lay(struct event *to, const struct sat_event *from, const struct siz
 #endif
 }
 
+static inline int64_t weight(size_t room)
+{
+	return (int64_t)(EVENT_LASTING + room + ACCOUNT_CHUNK);
+}
+
 struct event *event_copy(const struct sat_event *from)
 {
 	struct sat_event wide;
@@ -125,6 +131,7 @@ struct event *event_copy(const struct sat_event *from)
 	ev->hops = 0;
 	ev->room = (uint32_t)room;
 	lay(ev, from, &sizes);
+	account_add(ACCOUNT_EVENTS, weight(room));
 	return ev;
 }
 
@@ -206,6 +213,15 @@ bool event_renew(struct event *into, const struct event *from)
 	return true;
 }
 
+struct event *event_copy_within(const struct sat_event *from)
+{
+	/* One more is over the share by no more than itself, and need not be weighed first. */
+	if (account_has_room(ACCOUNT_EVENTS, 0, 16))
+		return event_copy(from);
+	self_add(SELF_MEMORY_REFUSED, 1);
+	return NULL;
+}
+
 /* Whoever else keeps it in this push shares that copy. */
 static void lend(struct event *loan, struct event *kept)
 {
@@ -220,7 +236,7 @@ const struct sat_event *sat_keep(const struct sat_event *pub)
 
 	if (ev->refs == 0) {
 		if (ev->kept == NULL) {
-			kept = event_copy(pub);
+			kept = event_copy_within(pub);
 			if (kept == NULL)
 				return NULL;
 			lend(ev, kept);
@@ -277,8 +293,10 @@ void sat_drop(const struct sat_event *pub)
 {
 	struct event *ev = event_of(pub);
 
-	if (ev != NULL && ev->refs != 0 && --ev->refs == 0)
+	if (ev != NULL && ev->refs != 0 && --ev->refs == 0) {
+		account_add(ACCOUNT_EVENTS, -weight(ev->room));
 		free(ev);
+	}
 }
 
 void events_settle(void)

@@ -82,6 +82,8 @@ enum event_field { FIELD_HOST = 1, FIELD_SERVICE, FIELD_STATE, FIELD_DESCRIPTION
 struct event *event_loan(struct arena *a, const struct sat_event *from);
 /* A lasting event out of any sat_event: one allocation, refs 1. */
 struct event *event_copy(const struct sat_event *from);
+/* The same, unless the events' share of memory-max is full, which is counted. */
+struct event *event_copy_within(const struct sat_event *from);
 /* The same into a lasting one that nobody else holds.  false: no room there. */
 bool event_refill(struct event *into, const struct sat_event *from);
 /* The same for a message's event that has the host and service of `into`. */

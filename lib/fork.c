@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "clock.h"
 #include "hash.h"
 #include "node.h"
@@ -69,6 +70,12 @@ static uint32_t key_hash(const unsigned char *key, uint32_t len)
 
 /* ---- Making one --------------------------------------------------------- */
 
+/* With its place in a table, which is up to half empty. */
+static int64_t weight(const struct scope *scope, uint32_t key_len)
+{
+	return (int64_t)(sizeof(struct fork) + scope->bytes + key_len + 2 * sizeof(struct fork *) + ACCOUNT_CHUNK);
+}
+
 /* A fork in no table yet, its states all zero. */
 struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len)
 {
@@ -92,6 +99,7 @@ struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key
 	*(s->last != NULL ? &s->last->next : &s->first) = f;
 	s->last = f;
 	s->n_forks++;
+	account_add(ACCOUNT_FORKS, weight(scope, len));
 	return f;
 }
 
@@ -138,6 +146,9 @@ static void chain_age(struct forks *t, struct fork *f)
 	*(t->newest != NULL ? &t->newest->newer : &t->oldest) = f;
 	t->newest = f;
 }
+
+/* Of a new one; more slots are a part of what a fork weighs. */
+#define TABLE_WEIGHT ((int64_t)(sizeof(struct forks) + 16 * sizeof(struct fork *) + ACCOUNT_CHUNK))
 
 static int table_room(struct forks *t)
 {
@@ -189,8 +200,8 @@ int fork_table(struct node *owner, struct fork *in, struct forks **table)
 {
 	struct forks **slot = fork_slot(in, owner);
 
-	if (*slot == NULL)
-		*slot = calloc(1, sizeof(**slot));
+	if (*slot == NULL && (*slot = calloc(1, sizeof(**slot))) != NULL)
+		account_add(ACCOUNT_FORKS, TABLE_WEIGHT);
 	*table = *slot;
 	return *slot == NULL || table_room(*slot) != 0 ? -ENOMEM : 0;
 }
@@ -203,6 +214,7 @@ static void free_table(struct fork *in, const struct node *owner)
 		return;
 	while ((*slot)->oldest != NULL)
 		fork_free((*slot)->oldest);
+	account_add(ACCOUNT_FORKS, -TABLE_WEIGHT);
 	free((*slot)->slots);
 	free(*slot);
 	*slot = NULL;
@@ -235,6 +247,7 @@ void fork_free(struct fork *f)
 	if (f->table != NULL)
 		table_remove(f);
 	leave_set(f);
+	account_add(ACCOUNT_FORKS, -weight(f->scope, f->key_len));
 	free(f);
 }
 
@@ -296,6 +309,57 @@ static void make_room(struct forks *t, uint32_t max)
 	}
 }
 
+static struct fork *oldest_of(const struct forks *t)
+{
+	struct fork *f = t->oldest;
+
+	while (f != NULL && f->busy != 0)
+		f = f->newer;
+	return f;
+}
+
+/* Of the table itself, where it has one, else of those around it, else of any. */
+static struct fork *oldest_near(const struct forks *t, const struct fork *in)
+{
+	struct fork *f = oldest_of(t);
+
+	for (; f == NULL && in->table != NULL; in = in->parent)
+		f = oldest_of(in->table);
+	if (f != NULL)
+		return f;
+	for (f = in->scope->set->first; f != NULL && (f->table == NULL || f->busy != 0);)
+		f = f->next;
+	return f != NULL ? oldest_of(f->table) : NULL;
+}
+
+void fork_hold(struct fork *f, int by)
+{
+	for (; f != NULL; f = f->parent)
+		f->busy += (unsigned)by;
+}
+
+/* Room for one more in the forks' account: it takes the place of the oldest.  A few at a time,
+ * if the account has shrunk: sweeping sees to the rest. */
+static bool make_memory(const struct forks *t, struct fork *in, int64_t bytes)
+{
+	int64_t before = self_get(SELF_MEMORY_FORKS);
+	struct fork *f;
+
+	fork_hold(in, 1);
+	for (unsigned i = 0; i < 16 && !account_has_room(ACCOUNT_FORKS, bytes, 16); i++) {
+		f = oldest_near(t, in);
+		if (f == NULL)
+			break;
+		fork_free(f);
+		self_add(SELF_FORKS_DROPPED, 1);
+	}
+	fork_hold(in, -1);
+	if (account_has_room(ACCOUNT_FORKS, bytes, 16) || before - self_get(SELF_MEMORY_FORKS) >= bytes)
+		return true;
+	self_add(SELF_MEMORY_REFUSED, 1);
+	return false;
+}
+
 struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint32_t len)
 {
 	uint32_t hash = key_hash(key, len);
@@ -307,6 +371,9 @@ struct fork *fork_get(struct node *owner, struct fork *in, const void *key, uint
 	if (fork_table(owner, in, &t) != 0)
 		return NULL;
 	make_room(t, owner->inner->max);
+	if (!account_has_room(ACCOUNT_FORKS, weight(owner->inner, len), 16) &&
+	    !make_memory(t, in, weight(owner->inner, len)))
+		return NULL;
 	f = fork_make(owner->inner, in, key, len);
 	if (f == NULL)
 		return NULL;
@@ -360,10 +427,27 @@ static bool as_new(struct fork *f)
 	return true;
 }
 
+/* A reload may leave less memory than the forks have. */
+static void shrink(struct streams *s, size_t most)
+{
+	struct fork *f;
+
+	while (most-- > 0 && !account_has_room(ACCOUNT_FORKS, 0, 16)) {
+		for (f = s->first; f != NULL && f->table == NULL;)
+			f = f->next;
+		if (f == NULL)
+			return;
+		fork_free(f->table->oldest);
+		self_add(SELF_FORKS_DROPPED, 1);
+	}
+}
+
 void streams_sweep(struct streams *s)
 {
 	size_t most = s->n_forks / 64 + 1000;
 	int64_t now = clock_steady();
+
+	shrink(s, s->n_forks / 8 + 1000);
 
 	if (s->cursor == NULL)
 		s->cursor = s->first;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "clock.h"
 #include "hash.h"
 #include "index_entry.h"
@@ -17,6 +18,9 @@ struct key { const char *host, *service; size_t host_len, service_len; uint32_t 
 
 struct entry **entry_chunks;
 size_t entry_n_chunks;
+
+/* An entry with its places in a table that is up to half empty. */
+#define ENTRY_WEIGHT ((int64_t)(sizeof(struct entry) + 2 * sizeof(struct slot)))
 
 static struct index_conf conf = DEFAULTS;
 static struct slot *slots;		/* probed in line; at most 7 of 8 are taken */
@@ -138,7 +142,20 @@ struct event *entry_take_out(uint32_t at)
 	e->due.next = free_entry;
 	free_entry = at;
 	count--;
+	account_add(ACCOUNT_EVENTS, -ENTRY_WEIGHT);
 	return ev;
+}
+
+/* Events of new names leave the last eighth of the share to those that take an older one's
+ * place, and to streams: what is known already goes on being known. */
+static bool may_grow(void)
+{
+	if (count >= conf.max)
+		return false;
+	if (account_has_room(ACCOUNT_EVENTS, 0, 14))
+		return true;
+	self_add(SELF_MEMORY_REFUSED, 1);
+	return false;
 }
 
 static int insert(const struct sat_event *ev, const struct key *k)
@@ -147,7 +164,7 @@ static int insert(const struct sat_event *ev, const struct key *k)
 	struct name *n[2];
 	uint32_t at;
 
-	if (count >= conf.max)
+	if (!may_grow())
 		return -ENOBUFS;
 	if (grow() != 0 || (free_entry == 0 && more_entries() != 0))
 		return -ENOMEM;
@@ -166,6 +183,7 @@ static int insert(const struct sat_event *ev, const struct key *k)
 	due_join(at);
 	slot_take(slots, size, (struct slot){ k->hash, at });
 	count++;
+	account_add(ACCOUNT_EVENTS, ENTRY_WEIGHT);
 	return 0;
 fail:
 	if (n[0] != NULL)
@@ -186,7 +204,7 @@ static int replace(uint32_t at, const struct sat_event *ev, const struct event *
 
 	if (&e->ev->pub == ev || (loan != NULL ? event_renew(e->ev, loan) : event_refill(e->ev, ev)))
 		goto kept;
-	copy = event_copy(ev);
+	copy = event_copy_within(ev);
 	if (copy == NULL)
 		return -ENOMEM;
 	sat_drop(&e->ev->pub);

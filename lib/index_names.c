@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "hash.h"
 #include "index_entry.h"
 
@@ -28,6 +29,12 @@ struct name *names_find(int which, const char *s)
 		if (n->hash == hash && n->nil == (s == NULL) && (s == NULL || strcmp(n->text, s) == 0))
 			return n;
 	return NULL;
+}
+
+/* With its place in a table that is up to half empty. */
+static int64_t weight(size_t len)
+{
+	return (int64_t)(sizeof(struct name) + len + 1 + 2 * sizeof(struct name *) + ACCOUNT_CHUNK);
 }
 
 static int make_room(struct names *t)
@@ -65,6 +72,7 @@ struct name *names_get(int which, const char *s)
 	n = calloc(1, sizeof(*n) + len + 1);
 	if (n == NULL)
 		return NULL;
+	account_add(ACCOUNT_EVENTS, weight(len));
 	n->hash = hash_of(s);
 	n->nil = s == NULL;
 	if (s != NULL)
@@ -86,6 +94,7 @@ void names_drop(int which, struct name *n)
 		at = &(*at)->chain;
 	*at = n->chain;
 	t->n--;
+	account_add(ACCOUNT_EVENTS, -weight(strlen(n->text)));
 	free(n);
 }
 

@@ -121,6 +121,9 @@ void fork_touch(struct fork *f, const struct sat_event *ev);
 void fork_free(struct fork *f);		/* with all below it; closes their states */
 void fork_renew(struct fork *f, struct node *n);	/* what it knew was refused: as if just opened */
 void fork_insert(struct forks *t, struct fork *f);
+/* By 1, for as long as something runs in it: neither it nor what is around it is freed to make
+ * room; by -1 after that. */
+void fork_hold(struct fork *f, int by);
 int fork_table(struct node *owner, struct fork *in, struct forks **table);
 static inline void *fork_state(struct fork *f, const struct node *n)
 {

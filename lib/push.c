@@ -285,7 +285,9 @@ void streams_fire(struct sat_timer *t)
 		return;
 	fired = t->due;
 	depth = 1;
+	fork_hold(f, 1);
 	n->op->timer(&at, n->def, fork_state(f, n), t);
+	fork_hold(f, -1);
 	depth = 0;
 	fired = INT64_MIN;
 	end();

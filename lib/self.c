@@ -19,7 +19,7 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_NUL_REPLACED] = COUNTER("nul-replaced", .help = "NUL bytes in strings that became question marks"),
 	[SELF_MALFORMED] = COUNTER("malformed", .help = "messages refused because they could not be read"),
 	[SELF_NO_MEMORY] = COUNTER("no-memory", .help = "things not done for lack of memory"),
-	[SELF_FORKS_DROPPED] = COUNTER("forks-dropped", .help = "forks freed because there were too many"),
+	[SELF_FORKS_DROPPED] = COUNTER("forks-dropped", .help = "forks freed because there were too many, or no more memory for forks"),
 	[SELF_FORKS_AGED] = COUNTER("forks-aged", .help = "forks freed because no event came for long"),
 	[SELF_STATE_REFUSED] = COUNTER("state-refused", .help = "saved states that could not be taken back"),
 	[SELF_RELOADS] = COUNTER("reloads", .help = "reloads that were made"),

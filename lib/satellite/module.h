@@ -144,7 +144,7 @@ SAT_API uint32_t sat_names_hash(const struct sat_event *ev);
 SAT_API bool sat_text_is(const struct sat_event *ev, const char *text, const char *name, size_t len);
 
 /* Keep an event past the call that brought it: another reference to the one
- * lasting copy.  NULL: out of memory, counted. */
+ * lasting copy.  NULL: out of memory, or of the events' share of it, counted. */
 SAT_API const struct sat_event *sat_keep(const struct sat_event *ev);
 /* The same, in place of `old`, which was kept before (NULL is fine): lets go of it, unless
  * it fails.  Where nobody else holds it, its memory serves again. */
@@ -315,8 +315,8 @@ SAT_API int sat_branch(struct sat_node *node, const struct sat_conf *nodes);
  * to `do`.  Every place that names the marker reaches the same node.
  */
 SAT_API int sat_branch_pipe(struct sat_node *node, const struct sat_conf *stages, const char *marker);
-/* In define() of a SAT_FORKS operator: at most max forks, the oldest goes
- * first, counted; one without events for keep microseconds goes too. */
+/* In define() of a SAT_FORKS operator: at most max forks, and what memory-max has for
+ * forks; the oldest goes first, counted; one without events for keep microseconds goes too. */
 SAT_API void sat_fork_limits(struct sat_node *node, uint32_t max, int64_t keep);
 SAT_API struct sat_self *sat_node_self(struct sat_node *node);	/* for sat_log() and the like */
 SAT_API const char *sat_node_path(struct sat_node *node);	/* streams[0].do[1], for people */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "account.h"
 #include "clock.h"
 #include "event.h"
 #include "hash.h"
@@ -31,6 +32,8 @@ static int end(void **unused)
 	events_settle();
 	arena_free(&arena);
 	clock_live();
+	account_limit(INT64_MAX);
+	assert_int_equal(self_get(SELF_MEMORY_EVENTS), 0);
 	return 0;
 }
 
@@ -327,6 +330,38 @@ static void no_memory_is_null(void **unused)
 	sat_drop(sat_keep(&loan->pub));
 }
 
+static void a_full_share_keeps_nothing_more(void **unused)
+{
+	const struct sat_event from = sample();
+	const struct sat_event *kept[100] = { 0 }, *again;
+	int64_t refused = self_get(SELF_MEMORY_REFUSED);
+	struct event *loan = NULL;
+	int n = 0;
+
+	(void)unused;
+	account_limit(8192);	/* half of it events' */
+	do {
+		loan = event_loan(&arena, &from);
+		kept[n] = sat_keep(&loan->pub);
+	} while (kept[n] != NULL && ++n < 100);
+	assert_in_range(n, 10, 40);
+	assert_in_range(self_get(SELF_MEMORY_EVENTS), 4097, 4096 + 400);
+	assert_int_equal(self_get(SELF_MEMORY_REFUSED), refused + 1);
+	/* What is kept may be kept again, and be filled anew. */
+	again = sat_keep(kept[0]);
+	assert_ptr_equal(again, kept[0]);
+	sat_drop(again);
+	events_settle();
+	assert_ptr_equal(sat_keep_over(kept[1], &loan->pub), kept[1]);
+	events_settle();
+	while (n > 0)
+		sat_drop(kept[--n]);
+	assert_int_equal(self_get(SELF_MEMORY_EVENTS), 0);
+	again = sat_keep(&loan->pub);
+	assert_non_null(again);
+	sat_drop(again);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -342,6 +377,7 @@ int main(void)
 		TEST(age_is_past_the_ttl_strictly),
 		TEST(times_and_ttls_of_any_kind_are_borne),
 		TEST(no_memory_is_null),
+		TEST(a_full_share_keeps_nothing_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

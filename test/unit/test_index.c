@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "account.h"
 #include "clock.h"
 #include "hash.h"
 #include "index.h"
@@ -40,6 +41,8 @@ static int end(void **unused)
 	events_settle();
 	arena_free(&arena);
 	clock_live();
+	account_limit(INT64_MAX);
+	assert_int_equal(self_get(SELF_MEMORY_EVENTS), 0);
 	return 0;
 }
 
@@ -340,6 +343,30 @@ static void every_failure_is_survived(void **unused)
 	assert_true(nth > 8);
 }
 
+static void a_full_share_takes_no_new_name_in(void **unused)
+{
+	int64_t refused = self_get(SELF_MEMORY_REFUSED);
+	char host[16];
+	int n = 0;
+
+	(void)unused;
+	account_limit(1 << 20);
+	do
+		sprintf(host, "h%d", n);
+	while (put(host, "s", "ok", 5) == 0 && ++n < 5000);
+	assert_in_range(n, 500, 4999);
+	assert_int_equal(self_get(SELF_MEMORY_REFUSED), refused + 1);
+	assert_in_range(self_get(SELF_MEMORY_EVENTS), 7 << 16, (7 << 16) + 1000);
+	assert_int_equal(put(host, "s", "ok", 5), -ENOBUFS);
+	/* One that is known is put, though it is longer now. */
+	assert_int_equal(put("h0", "s", "a longer state than it had before", 600), 0);
+	assert_string_equal(index_get("h0", "s")->state, "a longer state than it had before");
+	reap(1020, 10000);
+	assert_int_equal(index_size(), 1);
+	assert_int_equal(put(host, "s", "ok", 5), 0);
+	assert_int_equal(put("h0", "s", "expired", 0), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -354,6 +381,7 @@ int main(void)
 		TEST(what_is_left_is_set_again),
 		TEST(none_is_lost_among_many),
 		TEST(what_is_expected_may_come_otherwise),
+		TEST(a_full_share_takes_no_new_name_in),
 		TEST(every_failure_is_survived),
 	};
 

@@ -2,6 +2,7 @@
 /* test_stream - what is refused in `streams`, shared nodes, forks and their end, errors, reloads, saved states. */
 #include <unistd.h>
 
+#include "account.h"
 #include "unit/flow.h"
 
 static char log_path[] = "/tmp/satellite-stream-XXXXXX";
@@ -17,6 +18,8 @@ static int end(void **unused)
 {
 	(void)unused;
 	flow_over();
+	account_limit(INT64_MAX);
+	assert_int_equal(self_get(SELF_MEMORY_FORKS), 0);
 	return 0;
 }
 
@@ -314,6 +317,64 @@ static void forks_have_a_maximum_and_an_age(void **unused)
 	assert_int_equal(timer_count(), 2);
 }
 
+#define SHARE(limit) ((int64_t)(limit) / 16 * 4)
+
+static void hosts(int from, int to)
+{
+	char host[16];
+
+	for (int i = from; i < to; i++) {
+		sprintf(host, "h%d", i);
+		flow_push(host, "s", "ok", 0);
+	}
+}
+
+static void beyond_their_share_the_oldest_forks_go(void **unused)
+{
+	struct streams *s;
+	int64_t dropped = self_get(SELF_FORKS_DROPPED);
+	size_t n;
+
+	(void)unused;
+	account_limit(1 << 17);
+	flow_swap("streams = ( { by = \"host\"; do = ( \"held\", { by = \"service\"; do = ( \"held\", { coalesce = 500; do = { tap = \"t\"; }; } ); } ); },\n"
+		  " { where = \"state = 'late'\"; do = { by = \"service\"; do = \"held\"; }; } );");
+	s = engine_streams();
+	hosts(0, 500);
+	n = streams_forks(s);
+	assert_in_range(n, 20, 500);
+	assert_true(self_get(SELF_FORKS_DROPPED) > dropped);
+	assert_in_range(self_get(SELF_MEMORY_FORKS), SHARE(1 << 17) / 2, SHARE(1 << 17) + 2000);
+	/* The last came last: they are there yet.  A table of its own has no older ones, and takes another's. */
+	flow_push("h499", "s", "late", 0);
+	assert_in_range(streams_forks(s), n - 2, n + 1);
+	assert_in_range(self_get(SELF_MEMORY_FORKS), SHARE(1 << 17) / 2, SHARE(1 << 17) + 2000);
+}
+
+static void less_memory_is_made_of_forks_by_and_by(void **unused)
+{
+	(void)unused;
+	flow_swap("streams = ( { by = \"host\"; do = ( { changed = \"state\"; do = \"held\"; } ); } );");
+	hosts(0, 5000);
+	assert_int_equal(streams_forks(engine_streams()), 5001);
+	account_limit(1 << 17);
+	flow_at(2001);
+	assert_in_range(streams_forks(engine_streams()), 3300, 3400);
+	flow_push("one", "s", "ok", 0);
+	assert_in_range(streams_forks(engine_streams()), 3300, 3385);	/* and that makes room for more than itself */
+	flow_at(2002);
+	flow_at(2003);
+	flow_at(2004);
+	assert_in_range(self_get(SELF_MEMORY_FORKS), SHARE(1 << 17) - 500, SHARE(1 << 17));
+	hosts(0, 500);
+	assert_in_range(self_get(SELF_MEMORY_FORKS), SHARE(1 << 17) - 500, SHARE(1 << 17));
+	account_limit(0);
+	flow_at(2005);
+	assert_int_equal(streams_forks(engine_streams()), 1);
+	hosts(0, 1);
+	assert_int_equal(streams_forks(engine_streams()), 1);
+}
+
 /* ---- Reload ------------------------------------------------------------- */
 
 #define WINDOWS \
@@ -603,6 +664,8 @@ int main(void)
 		TEST(a_fork_that_a_pass_is_in_is_not_freed_for_room),
 		TEST(forks_end_when_as_good_as_new),
 		TEST(forks_have_a_maximum_and_an_age),
+		TEST(beyond_their_share_the_oldest_forks_go),
+		TEST(less_memory_is_made_of_forks_by_and_by),
 		TEST(a_stream_on_top_keeps_all_windows),
 		TEST(what_is_gone_is_closed_and_its_timers_stopped),
 		TEST(what_changes_below_one_clause_leaves_the_other_clauses_alone),
