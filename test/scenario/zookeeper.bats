@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # zookeeper.bats - the store that masters share: real servers, an independent client, and everything that breaks.
+# HOSTS=N: of very many.
 
 load common
 load zookeeper
@@ -11,7 +12,10 @@ setup() {
 	RECORD='{"managed-events":{},"manual-events":{},"managed-flag":"on","manual-flag":null}'
 }
 
-teardown() { common_teardown; }
+teardown() {
+	if mountpoint -q "$T/fs"; then umount -l "$T/fs"; fi
+	common_teardown
+}
 
 # config NAME: a master of that name, with a state of its own.
 config() {
@@ -138,6 +142,94 @@ for i in range(40): zk.create('/satellite/whitelist/n%02d' % i, ('${RECORD%\}},\
 	done
 	zk_start 1; zk_up
 	until_true 30 file_is a ""
+}
+
+# wire WHAT: of the connections to the server, through a proxy of our own, as test/clients/proxy.py has it.
+wire() { echo "$1 zk" >"$T/wires"; }
+# The file holds exactly these: of so many hosts those that are on, every tenth being off where 1 is given.
+file_holds() { [ "$(wc -l <"$T/a/whitelist")" = "$1" ]; }
+
+@test "very many hosts, and the connection lost once and ten times: back within seconds, nothing missed" {
+	local n=${HOSTS:-5000} i port began worst=0 took
+	zk_make 1; zk_start; zk_up
+	zk "zk.ensure_path('/satellite/whitelist')
+	for first in range(0, $n, 500):
+	  t = zk.transaction()
+	  for i in range(first, min(first + 500, $n)): t.create('/satellite/whitelist/agent%05d.rack42.example.com' % i, b'$RECORD')
+	  t.commit()"
+	port=$(free_port)
+	mkfifo "$T/wires"
+	/usr/bin/python3 "$ROOT/test/clients/proxy.py" "$T/wires" "zk:$port:${ZK_PORTS[1]}" >"$T/proxy.log" 2>&1 3>&- &
+	PIDS+=("$!")
+	until_true 10 grep -qs begun "$T/proxy.log"
+	ZK=127.0.0.1:$port master a
+	until_true 30 said a "$n hosts in the store"
+	until_true 10 file_holds "$n"
+	for ((i = 1; i <= 11; i++)); do
+		wire drop
+		until_true 10 said_times a 'the store is out of touch' $i
+		# Meanwhile another turns a host off, which no watch can tell.
+		zk "zk.set('/satellite/whitelist/agent%05d.rack42.example.com' % ($i * $n // 12), b'${RECORD/'"on"'/'"off"'}')"
+		began=$(date +%s%N)
+		wire mend
+		until_true 20 said_times a 'the store is back' $i
+		until_true 5 file_holds $((n - i))
+		took=$((($(date +%s%N) - began) / 1000000))
+		[ $took -le $worst ] || worst=$took
+	done
+	echo "# $n hosts: back after $worst ms at worst" >&3
+	# And all is watched again.
+	zk "for i in range(3, $n, $n // 100): zk.delete('/satellite/whitelist/agent%05d.rack42.example.com' % i)
+	for i in range(5, $n, $n // 100): zk.set('/satellite/whitelist/agent%05d.rack42.example.com' % i, b'${RECORD/'"on"'/'"off"'}')
+	print(sum(1 for h in zk.get_children('/satellite/whitelist') if json.loads(zk.get('/satellite/whitelist/' + h)[0])['managed-flag'] == 'on'))" >"$T/on"
+	until_true 10 file_holds "$(cat "$T/on")"
+}
+
+# told_file STATE: what b last said of its file.
+told_file() {
+	[ "$(get -G --data-urlencode "query=service = \"satellite/whitelist/file\"" "http://127.0.0.1:${PORT[b]}/index" |
+		jq -r '.[0].state')" = "$1" ]
+}
+sick() {	# HOST WHAT: turned off while b cannot write; the others do, and b's file stays as it was
+	local before
+	before=$(cat "$T/fs/whitelist")
+	[ "$(post b "$1" e critical)" = 201 ]
+	for m in a c; do until_true 5 lacks $m "$1"; done
+	heard b "$2"
+	until_true 5 told_file critical
+	[ "$(status_of "http://127.0.0.1:${PORT[b]}/readyz")" = 503 ]
+	[ "$(cat "$T/fs/whitelist")" = "$before" ]
+}
+lacks() { ! grep -qx "$2" "$T/$1/whitelist"; }
+well() { until_true 20 cmp -s "$T/a/whitelist" "$T/fs/whitelist"; until_true 5 told_file ok; }
+
+@test "one of three masters cannot write its file: it alone stays old, whole, says so, and is well again by itself" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount"
+	mkdir "$T/fs"
+	mount -t tmpfs -o size=64k none "$T/fs" 2>/dev/null || skip "cannot mount here"
+	zk_make 1; zk_start; zk_up
+	zk "zk.ensure_path('/satellite/whitelist')
+	for i in range(200): zk.create('/satellite/whitelist/host-number-%04d.example.com' % i, b'$RECORD')"
+	config b
+	sed -i "s,$T/b/whitelist,$T/fs/whitelist," "$T/b.cfg"
+	for m in a b c; do master $m; heard $m '200 hosts in the store'; done
+	until_true 5 cmp -s "$T/a/whitelist" "$T/fs/whitelist"
+	dd if=/dev/zero of="$T/fs/ballast" bs=4k 2>/dev/null || true
+	sick host-number-0007.example.com 'No space left on device; make room there'
+	rm "$T/fs/ballast"
+	well
+	mount -o remount,ro "$T/fs"
+	sick host-number-0008.example.com 'Read-only file system; mount it writable'
+	mount -o remount,rw "$T/fs"
+	well
+	mv "$T/fs/whitelist" "$T/fs/aside"
+	mkdir "$T/fs/whitelist"
+	[ "$(post b host-number-0009.example.com e critical)" = 201 ]
+	for m in a c; do until_true 5 lacks $m host-number-0009.example.com; done
+	heard b 'Is a directory'
+	rmdir "$T/fs/whitelist"
+	well
+	[ "$(wc -l <"$T/fs/whitelist")" = 197 ]
 }
 
 @test "digest auth and ACLs: strangers may read or not, wrong words are told" {
