@@ -70,13 +70,24 @@ static struct instance *ensure_module(struct setup *s, const struct sat_module *
 	return ensure(s, m->name, m, where);
 }
 
+/* What sat_need() names: a service, or else a module. */
+static enum loader_kind kind_of_need(const char *name)
+{
+	static const char *const services[] = { "http-server", "http-client", "tls" };
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
+		if (strcmp(name, services[i]) == 0)
+			return LOADER_SERVICE;
+	return LOADER_MODULE;
+}
+
 /* Whether all that it took from outside its group is still there, the same. */
 static bool same_ties(struct setup *s, const struct instance *i, const struct sat_conf *group)
 {
 	const struct instance_tie *tie;
 
 	for (tie = i->ties; tie != NULL; tie = tie->next) {
-		enum loader_kind kind = tie->kind == TIE_STORE ? LOADER_STORE : LOADER_SERVICE;
+		enum loader_kind kind = tie->kind == TIE_STORE ? LOADER_STORE : kind_of_need(tie->name);
 		const struct sat_module *m;
 		struct instance *of;
 		const char *why;
@@ -246,12 +257,13 @@ struct sat_link *sat_store_use(struct sat_self *self, const struct sat_conf *con
 
 int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *service)
 {
+	enum loader_kind kind = kind_of_need(service);
 	const struct sat_module *m;
 	struct instance *i;
 
 	if (building == NULL || instance_creating() != instance_of(self))
 		return -EINVAL;
-	m = locate(LOADER_SERVICE, "service", service, conf, NULL);
+	m = locate(kind, kind == LOADER_SERVICE ? "service" : "name", service, conf, NULL);
 	i = m != NULL ? ensure_module(building, m, conf) : NULL;
 	if (i == NULL || i->self.failed)
 		return -EINVAL;

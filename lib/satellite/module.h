@@ -426,6 +426,12 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").  "mesos/health" (retained): one
  * event, whose state is "ok" while the Mesos master answers.
+ *
+ * Between the whitelist and its actuators, which are modules "actuator-NAME" that it names
+ * in its setting: "whitelist/hosts" (retained): the inventory, as events' host and state,
+ * "on"|"off"; in front of it one without host, whose attribute is store, the whitelist's.
+ * "actuator/NAME" (retained): first an event without host: how NAME stands; then those
+ * hosts for which not all is as decided, with a description of why, sorted by host.
  */
 SAT_API int sat_publish(struct sat_self *self, const char *topic, const struct sat_item *item, bool retain);
 SAT_API int sat_subscribe(struct sat_self *self, const char *topic,
@@ -582,8 +588,8 @@ SAT_API bool sat_fence(struct sat_link *link, struct sat_change *check);
 
 /* ---- Services: HTTP server, HTTP client, TLS ---------------------------- */
 
-/* From create(): say that "http-server", "http-client" or "tls" is needed.
- * Loads the module that has it, or reports at conf and fails. */
+/* From create(): say that "http-server", "http-client" or "tls" is needed, or a module by
+ * its own name.  Loads and starts the module that has it, or reports at conf and fails. */
 SAT_API int sat_need(struct sat_self *self, const struct sat_conf *conf, const char *service);
 
 enum sat_role { SAT_ANYONE, SAT_READ, SAT_OPERATE };
