@@ -204,11 +204,15 @@ static void call_subscribe(struct master *m, struct http_request *req)
 
 static void call(struct master *m, struct http_request *req, const char *type, const cJSON *body)
 {
-	char name[96];
+	char name[96], path[96];
 	struct shape *shape;
+	uint64_t later;
 
 	snprintf(name, sizeof(name), "/api/v1 %s", type);
+	snprintf(path, sizeof(path), "/api/v1/%s", type);
 	req->bytes = stats_count(&m->stats, name);
+	if (mode_answers(mode_at(m->modes, path), req, m->info.port, &later))
+		return;
 	shape = strcmp(type, "SUBSCRIBED") ? answer_call(type) : NULL;
 	if (shape)
 		reply_shape(m, req, shape);

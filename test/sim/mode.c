@@ -124,19 +124,23 @@ int mode_set(struct mode **modes, const char *path, const char *text)
 	return 0;
 }
 
-const struct mode *mode_of(const struct mode *modes, const char *path)
+const struct mode *mode_at(const struct mode *modes, const char *path)
 {
-	const struct mode *all = NULL;
 	char plain[1024];
 
 	path_plain(plain, sizeof(plain), path);
-	for (; modes; modes = modes->next) {
-		if (!modes->path)
-			all = modes;
-		else if (!strcmp(modes->path, plain))
-			return modes;
-	}
-	return all;
+	while (modes && (!modes->path || strcmp(modes->path, plain)))
+		modes = modes->next;
+	return modes;
+}
+
+const struct mode *mode_of(const struct mode *modes, const char *path)
+{
+	const struct mode *here = mode_at(modes, path);
+
+	while (!here && modes && modes->path)
+		modes = modes->next;
+	return here ? here : modes;
 }
 
 void modes_free(struct mode **modes)

@@ -23,6 +23,8 @@ struct mode {
 /* "slow 200", "file PATH 503", "ok": 0 or -errno.  path NULL: all. */
 int mode_set(struct mode **modes, const char *path, const char *text);
 const struct mode *mode_of(const struct mode *modes, const char *path);
+/* One that was set for just this; NULL: none. */
+const struct mode *mode_at(const struct mode *modes, const char *path);
 void modes_free(struct mode **modes);
 /* Is the request answered by the mode?  Else go on with it: at once, or, with
  * *later set, after so many ms. */
