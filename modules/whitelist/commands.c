@@ -40,6 +40,13 @@ static void host_print(struct whitelist *wl, const struct host *h, struct sat_bu
 			       flag_name(wishes_flag(h)), guard_words(h->verdict));
 	else if (rec->verdict != NULL)
 		sat_buf_printf(out, "; wished %s, %s", rec->managed_flag == FLAG_OFF ? "on" : "off", rec->verdict);
+	for (unsigned i = 0; i < wl->n_actuators; i++) {
+		struct sat_buf text = { .max = 4096 };
+
+		if (actuator_print(&wl->actuators[i], h->name, &text))
+			sat_buf_printf(out, "; %s: %.*s", wl->actuators[i].name, (int)text.len, text.p);
+		sat_buf_free(&text);
+	}
 	if (h->unlisted != 0 && sat_clock() - h->unlisted > wl->silent)
 		sat_buf_printf(out, "; unknown to Mesos for %lld s", (long long)((sat_clock() - h->unlisted) / SAT_SECOND));
 	sat_buf_printf(out, "\n");

@@ -229,7 +229,7 @@ static char *hosts_on(struct whitelist *wl, size_t *len)
  * somebody emptied the store, or that nothing is imported yet. */
 static bool may_write(const struct whitelist *wl)
 {
-	return wl->synced && wl->mark >= MARK_IMPORTED && wl->n_hosts > 0 && !sat_dry_run() && !wl->stopping;
+	return wl->to_file && wl->synced && wl->mark >= MARK_IMPORTED && wl->n_hosts > 0 && !sat_dry_run() && !wl->stopping;
 }
 
 static void write_now(struct sat_alarm *alarm)

@@ -175,6 +175,7 @@ static void state_changed(struct whitelist *wl, struct host *h)
 	sat_gauge(wl->self, COUNT_HOSTS_ON, (int64_t)wl->n_on);
 	numbers_changed(wl);
 	file_changed(wl);
+	actuators_changed(wl);
 }
 
 void hosts_take(struct whitelist *wl, struct host *h, struct record *rec, int64_t version)
@@ -330,6 +331,7 @@ static void all_synced(struct whitelist *wl)
 	commit_all(wl);
 	numbers_changed(wl);
 	file_changed(wl);
+	actuators_changed(wl);
 }
 
 static void synced(void *arg)

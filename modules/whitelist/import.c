@@ -63,6 +63,7 @@ void import_mark(struct whitelist *wl, const char *value, size_t len, int64_t ve
 	}
 	if (wl->synced) {
 		file_changed(wl);
+		actuators_changed(wl);
 		import_consider(wl);
 	}
 }

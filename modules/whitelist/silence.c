@@ -173,6 +173,8 @@ static void minute(struct sat_alarm *alarm)
 	file_start(wl);
 	if (wl->file_changed)
 		file_changed(wl);
+	if (wl->actuate_wanted)
+		actuators_changed(wl);
 }
 
 static void restore(struct whitelist *wl, char *line)

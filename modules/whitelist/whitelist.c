@@ -13,6 +13,8 @@
 static const struct sat_option *const options[] = {
 	SAT_OPTION("path", SAT_STRING, .help = "the file that the Mesos master reads; default: whitelist in state-dir"),
 	SAT_OPTION("store", SAT_STRING, .fallback = "sqlite", .help = "where the records are kept"),
+	SAT_OPTION("actuators", SAT_STRINGS, .fallback = "file",
+		   .help = "what puts decisions into effect: \"file\", and others, each of a module actuator-NAME"),
 	SAT_OPTION("new-agents", SAT_STRING, .fallback = "on",
 		   .help = "an agent that registers later is \"on\", \"off\", or on after its first full pass: \"tests\""),
 	SAT_OPTION("import", SAT_BOOLEAN, .fallback = "true",
@@ -129,6 +131,8 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 	rc = agents_judge(wl, conf);
 	more = admit_judge(wl, conf);
 	rc = rc != 0 ? rc : more;
+	more = actuators_judge(wl, conf);
+	rc = rc != 0 ? rc : more;
 	more = guard_judge(&wl->guard, sat_conf_get(conf, "guard"));
 	if (rc != 0 || more != 0)
 		return rc != 0 ? rc : more;
@@ -140,7 +144,8 @@ static int settings(struct whitelist *wl, const struct sat_conf *conf)
 		wl->path = NULL;
 	if (asprintf(&wl->heard_path, "%s/heard", sat_state_dir()) < 0)
 		wl->heard_path = NULL;
-	if (wl->path == NULL || wl->heard_path == NULL)
+	wl->store = strdup(sat_conf_string(conf, "store"));
+	if (wl->path == NULL || wl->heard_path == NULL || wl->store == NULL)
 		return -ENOMEM;
 	if (asprintf(&wl->from_file, "imported from %s", wl->path) < 0)
 		wl->from_file = NULL;
@@ -157,8 +162,9 @@ static void alarms_stop(struct whitelist *wl)
 	sat_alarm_stop(&wl->numbers);
 	sat_alarm_stop(&wl->until);
 	sat_alarm_stop(&wl->decide);
+	sat_alarm_stop(&wl->actuate);
 	wl->until_due = wl->decide_due = 0;	/* the next start sets them again */
-	wl->numbers_due = wl->file_deferred = false;
+	wl->numbers_due = wl->file_deferred = wl->actuate_due = false;
 }
 
 /* Streams may have set an alarm where start() never came. */
@@ -170,6 +176,7 @@ static void destroy(void *state)
 	hosts_free(wl);
 	import_free(wl);
 	guard_free(&wl->guard);
+	actuators_free(wl);
 	free(wl->host_pattern);
 	free(wl->path);
 	free(wl->heard_path);
@@ -211,6 +218,8 @@ static int start(void *state)
 		rc = file_start(wl);
 	if (rc == 0)
 		rc = decide_start(wl);
+	if (rc == 0)
+		rc = actuators_start(wl);
 	if (rc == 0)
 		rc = sat_on_acting(wl->self, acting);
 	if (rc == 0)

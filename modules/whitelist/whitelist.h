@@ -9,6 +9,7 @@
  *   ops      the operators that say so                silence  who was last heard when
  *   reap     checks and agents that are no more       ways, words  of which why is made
  *   file     the file that Mesos reads                import   where the inventory comes from
+ *   actuators  other ways to put it into effect
  *   order    what a person asks for                   rest, commands   and how
  *   admit    which new hosts a person may add         why      what put a host in its state
  */
@@ -23,7 +24,7 @@
 enum {
 	NAME_BYTES = 253, HOSTS_MAX = 200000, STRANGERS_MAX = 1024, STRANGERS_SLOTS = 2048,
 	BATCH_HOSTS = 32, BATCH_BYTES = 256 << 10, BATCHES_MAX = 4, ORDERS_MAX = 4096, ORDER_TRIES = 8, FILE_MAX = 64 << 20,
-	PORTS_MAX = 4,
+	PORTS_MAX = 4, ACTUATORS_MAX = 4,
 };
 
 enum count {
@@ -81,6 +82,9 @@ struct host {
 enum mark { MARK_NONE, MARK_IMPORTING, MARK_IMPORTED, MARK_COMPLETE };
 enum mirrored { OF_HOSTS, OF_DELETED, OF_MARK, OF_GUARD, OF_N };
 struct agent { char *host, *id; };
+
+/* A module that puts into effect what is decided, and what it says of that. */
+struct actuator { char *name; const struct sat_event **said; size_t n; };
 
 /* A text file that is replaced by a job. */
 struct file_job {
@@ -152,6 +156,13 @@ struct whitelist {
 	char *from_file;
 	/* order */
 	struct sat_log_limit audit_done, audit_refused;
+	/* actuators */
+	bool to_file;			/* the file is one of them, */
+	struct actuator actuators[ACTUATORS_MAX];	/* and these are the others */
+	unsigned n_actuators;
+	char *store;
+	struct sat_alarm actuate;
+	bool actuate_due, actuate_wanted;
 	/* admit */
 	int ports[PORTS_MAX];		/* where a new host must answer; none: it need not */
 	unsigned n_ports;
@@ -239,6 +250,13 @@ void file_changed(struct whitelist *wl);
 int file_start(struct whitelist *wl);
 void lines_sort(char *text, size_t len);
 int file_job_start(struct file_job *job, char *path, char *text, size_t len, void (*done)(void *arg, int rc));
+
+/* actuators */
+int actuators_judge(struct whitelist *wl, const struct sat_conf *conf);
+int actuators_start(struct whitelist *wl);
+void actuators_changed(struct whitelist *wl);	/* a host is on or off now, or the store is back */
+bool actuator_print(const struct actuator *a, const char *host, struct sat_buf *out);	/* whether it says anything */
+void actuators_free(struct whitelist *wl);
 
 /* import */
 int import_start(struct whitelist *wl);

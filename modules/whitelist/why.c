@@ -180,6 +180,21 @@ static void lines_heard(const struct why *w, struct sat_buf *out)
 	sat_buf_printf(out, "\n");
 }
 
+/* Where what is decided is not what is. */
+static void lines_actuators(const struct why *w, struct sat_buf *out)
+{
+	for (unsigned i = 0; i < w->wl->n_actuators; i++) {
+		struct sat_buf text = { .max = 4096 };
+
+		if (actuator_print(&w->wl->actuators[i], w->h->name, &text) && !text.full) {
+			label(w->wl->actuators[i].name, out);
+			sat_buf_printf(out, "%.*s\n", (int)text.len, text.p);
+		}
+		out->full |= text.full;
+		sat_buf_free(&text);
+	}
+}
+
 static void lines_decisions(const struct why *w, struct sat_buf *out)
 {
 	for (unsigned i = w->source == A_STREAM; i < RECORD_DECISIONS && w->rec->decisions[i] != NULL; i++) {
@@ -207,6 +222,7 @@ static void why_print(const struct why *w, struct sat_buf *out)
 	lines_holds(w, out);
 	line_guard(w, out);
 	lines_checks(w, out);
+	lines_actuators(w, out);
 	lines_heard(w, out);
 	lines_decisions(w, out);
 	why_ways(w, &way);
@@ -258,6 +274,24 @@ static void holds_json(const struct why *w, struct sat_buf *out)
 		sat_buf_printf(out, "}");
 	}
 	sat_buf_printf(out, "]");
+}
+
+static void actuators_json(const struct why *w, struct sat_buf *out)
+{
+	sat_buf_printf(out, ",\"actuators\":{");
+	for (unsigned i = 0; i < w->wl->n_actuators; i++) {
+		struct sat_buf text = { .max = 4096 };
+		bool says = actuator_print(&w->wl->actuators[i], w->h->name, &text);
+
+		sat_buf_add(&text, "", 1);
+		out->full |= text.full;
+		sat_buf_printf(out, i == 0 ? "" : ",");
+		sat_buf_json(out, w->wl->actuators[i].name);
+		sat_buf_printf(out, ":");
+		sat_buf_json(out, says && !text.full ? text.p : NULL);
+		sat_buf_free(&text);
+	}
+	sat_buf_printf(out, "}");
 }
 
 /* Events and decisions stand as they are kept. */
@@ -318,6 +352,7 @@ static void state_json(const struct why *w, struct sat_buf *out)
 		sat_buf_printf(out, ",\"heard\":null");
 	sat_buf_printf(out, ",\"registered\":%s", w->wl->n_agents == 0 ? "null" :
 		       import_agent(w->wl, w->h->name) != NULL ? "true" : "false");
+	actuators_json(w, out);
 }
 
 static void why_json(const struct why *w, struct sat_buf *out)
