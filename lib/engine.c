@@ -15,6 +15,7 @@
 #include "state.h"
 #include "timer.h"
 #include "topic.h"
+#include "walk.h"
 #include "wire.h"
 #include "work.h"
 
@@ -269,6 +270,7 @@ static void turn(uv_prepare_t *p)
 		engine_run();
 	}
 	more = search_turn() || more;
+	more = walk_turn() || more;
 	now = clock_steady();
 	next = timer_next();
 	if (!clock_late() && index_next() < next)
@@ -344,6 +346,7 @@ void engine_stop(void)
 	memset(&queue, 0, sizeof(queue));
 	events_settle();
 	search_free();
+	walk_free();
 	index_free();
 	timer_free();
 	topic_free();

@@ -272,6 +272,20 @@ uint32_t sat_names_hash(const struct sat_event *ev)
 	return loan->refs == 0 && loan->hash != 0 ? loan->hash : hash_pair(ev->host, ev->service);
 }
 
+static int compare(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return (a != NULL) - (b != NULL);
+	return strcmp(a, b);
+}
+
+int event_by_name(const struct sat_event *a, const struct sat_event *b)
+{
+	int c = compare(a->host, b->host);
+
+	return c != 0 ? c : compare(a->service, b->service);
+}
+
 const struct sat_event *sat_keep_over(const struct sat_event *old, const struct sat_event *pub)
 {
 	struct event *ev = event_of(pub), *was = event_of(old);

@@ -16,7 +16,11 @@ struct event {
 	struct sat_event pub;	/* first: a sat_event of the host's is an event */
 	uint32_t refs;		/* 0: on loan */
 	uint32_t room;		/* a lasting one: bytes for strings and arrays */
-	uint32_t hops;		/* how many emits it is away from the outside */
+	union {
+		uint32_t hops;	/* how many emits it is away from the outside */
+		uint32_t born;	/* of the index: the moment after which its entry came, */
+	};
+	uint32_t changed;	/* and the one after which it last changed: see index_walk_begin() */
 	/* A lasting one has its arrays and strings from here on, and nothing of what follows. */
 	_Alignas(8) struct event *kept;	/* its lasting copy, a reference of ours */
 	struct event *next;	/* kept, too: the list that events_settle() ends */
@@ -90,6 +94,8 @@ bool event_refill(struct event *into, const struct sat_event *from);
 bool event_renew(struct event *into, const struct event *from);
 /* End all loans of this push: let go of the lasting copies that they hold. */
 void events_settle(void);
+/* In the order of hosts, then services; nil comes before the empty string. */
+int event_by_name(const struct sat_event *a, const struct sat_event *b);
 /* Its time + ttl on the steady clock; INT64_MAX: a hundred years and more. */
 int64_t event_deadline(const struct sat_event *ev, double ttl);
 

@@ -18,6 +18,7 @@ struct key { const char *host, *service; size_t host_len, service_len; uint32_t 
 
 struct entry **entry_chunks;
 size_t entry_n_chunks;
+uint32_t entry_moment;
 
 /* An entry with its places in a table that is up to half empty. */
 #define ENTRY_WEIGHT ((int64_t)(sizeof(struct entry) + 2 * sizeof(struct slot)))
@@ -175,6 +176,7 @@ static int insert(const struct sat_event *ev, const struct key *k)
 		goto fail;
 	at = free_entry;
 	free_entry = entry_at(at)->due.next;
+	copy->born = copy->changed = entry_moment;
 	entry_at(at)->ev = copy;
 	entry_at(at)->hash = k->hash;
 	entry_at(at)->deadline = deadline_of(ev);
@@ -207,9 +209,11 @@ static int replace(uint32_t at, const struct sat_event *ev, const struct event *
 	copy = event_copy_within(ev);
 	if (copy == NULL)
 		return -ENOMEM;
+	copy->born = e->ev->born;
 	sat_drop(&e->ev->pub);
 	e->ev = copy;
 kept:
+	e->ev->changed = entry_moment;
 	/* Later deadlines wait lazily in the old bucket; an earlier one must move. */
 	if (deadline < e->deadline) {
 		due_leave(e);

@@ -30,15 +30,26 @@ size_t index_size(void);
 int index_search(const struct sat_query *q, int (*found)(void *arg, const struct sat_event *ev), void *arg);
 /*
  * The same in pieces, in no order and without the matching: what may match, of which
- * what stays from the first piece to the last is met (once), and what comes or goes
- * meanwhile maybe.  Few entries are one piece.
+ * what stays from the beginning to the end is met, and what goes meanwhile maybe.
+ * What changes or comes after the beginning is also met, or is not:
+ *   INDEX_ANY        comes: maybe, so that one which went and came again may be met twice
+ *   INDEX_OLD        comes: never.  Each is met once, as it is when its turn comes
+ *   INDEX_UNCHANGED  comes or changes: never.  Who hears of those, too, sees each once
  */
-#define INDEX_FEW 1000u
-struct index_walk { const struct sat_query *q; uint32_t at, end; bool few; };
-size_t index_walk_begin(struct index_walk *w, const struct sat_query *q);	/* how many it may meet */
-/* A piece of about `most` entries; met() changes nothing.  false: it is over, or *rc is not 0. */
+enum index_which { INDEX_ANY, INDEX_OLD, INDEX_UNCHANGED };
+struct index_walk {
+	const struct sat_query *q;
+	enum index_which which;
+	uint32_t moment, at, end;
+	uint32_t *few;		/* NULL: all that there are */
+};
+#define INDEX_FEW 1024u		/* no more than these are gathered at the beginning */
+int index_walk_begin(struct index_walk *w, const struct sat_query *q, enum index_which which);	/* or -ENOMEM */
+/* A piece of `most` entries at most; met() changes nothing, and after -EAGAIN gets the same again.
+ * false: it is over, or *rc is not 0. */
 bool index_walk(struct index_walk *w, uint32_t most, int (*met)(void *arg, const struct sat_event *ev),
 		void *arg, int *rc);
+void index_walk_end(struct index_walk *w);	/* zeroes are fine */
 /*
  * One turn of the reaper at `now` (steady): each entry past its time + ttl is
  * taken out and handed over as an event {host, service, state "expired", time

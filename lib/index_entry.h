@@ -41,6 +41,10 @@ static inline struct entry *entry_at(uint32_t n)
 	return &entry_chunks[n / CHUNK][n % CHUNK];
 }
 
+/* How many walks have begun that ask what is older than they are: events bear the number.  It
+ * comes round after 2^32 of them, that is, ten a second for 13 years; half of it is told apart. */
+extern uint32_t entry_moment;
+
 struct event *entry_take_out(uint32_t at);	/* of all lists; its event is the caller's */
 
 /* which: 0 a host, 1 a service; NULL is a name, too. */

@@ -7,26 +7,6 @@
 #include "index_entry.h"
 #include "query.h"
 
-struct hits { const struct sat_event **evs; size_t n, room; };
-
-static int hit(struct hits *h, const struct sat_query *q, const struct entry *e)
-{
-	const struct sat_event **p;
-
-	if (q != NULL && !sat_query_match(q, &e->ev->pub))
-		return 0;
-	if (h->n == h->room) {
-		p = realloc(h->evs, (h->room != 0 ? 2 * h->room : 64) * sizeof(struct sat_event *));
-		if (p == NULL)
-			return -ENOMEM;
-		h->evs = p;
-		h->room = h->room != 0 ? 2 * h->room : 64;
-	}
-	h->evs[h->n] = sat_keep(&e->ev->pub);
-	h->n++;
-	return 0;
-}
-
 /* The shortest list that has every match: a host's, a service's, or (NULL) all; *none: nothing can match. */
 static struct name *shortest(const struct sat_query *q, int *which, bool *none)
 {
@@ -47,87 +27,104 @@ static struct name *shortest(const struct sat_query *q, int *which, bool *none)
 	return best;
 }
 
-static int collect(struct hits *h, const struct sat_query *q)
-{
-	int which = 0, rc = 0;
-	bool none;
-	const struct name *list = shortest(q, &which, &none);
+/* ---- In pieces ---------------------------------------------------------- */
 
-	if (none)
-		return 0;
-	if (list != NULL) {
-		for (uint32_t at = list->first; at != 0 && rc == 0; at = entry_at(at)->with[which].next)
-			rc = hit(h, q, entry_at(at));
-		return rc;
-	}
-	for (uint32_t at = 1; at < entry_n_chunks * CHUNK && rc == 0; at++)
-		if (entry_at(at)->ev != NULL)
-			rc = hit(h, q, entry_at(at));
+static int gather(struct index_walk *w, const struct name *list, int which)
+{
+	w->few = malloc(list->n * sizeof(*w->few));
+	if (w->few == NULL)
+		return -ENOMEM;
+	for (uint32_t at = list->first; at != 0; at = entry_at(at)->with[which].next)
+		w->few[w->end++] = at;
+	return 0;
+}
+
+/* By number, since an entry keeps its own; number 0 is none. */
+int index_walk_begin(struct index_walk *w, const struct sat_query *q, enum index_which which)
+{
+	int kind = 0, rc = 0;
+	bool none;
+	const struct name *list = shortest(q, &kind, &none);
+
+	*w = (struct index_walk){ .q = q, .which = which };
+	if (!none && list != NULL && list->n <= INDEX_FEW)
+		rc = gather(w, list, kind);
+	else if (!none && entry_n_chunks != 0)
+		*w = (struct index_walk){ .q = q, .which = which, .at = 1, .end = (uint32_t)entry_n_chunks * CHUNK };
+	w->moment = entry_moment;
+	if (rc == 0 && which != INDEX_ANY)
+		entry_moment++;
 	return rc;
 }
 
-size_t index_walk_begin(struct index_walk *w, const struct sat_query *q)
+void index_walk_end(struct index_walk *w)
 {
-	int which = 0;
-	bool none;
-	const struct name *list = shortest(q, &which, &none);
-
-	*w = (struct index_walk){ .q = q, .few = none || (list != NULL && list->n <= INDEX_FEW) };
-	return none ? 0 : w->few ? list->n : index_size();
+	free(w->few);
+	w->few = NULL;
 }
 
-static int walk_list(const struct index_walk *w, int (*met)(void *arg, const struct sat_event *ev), void *arg)
+/* An entry's number may be another's by now: that one came later. */
+static bool is_wanted(const struct index_walk *w, const struct event *ev)
 {
-	int which = 0, rc = 0;
-	bool none;
-	const struct name *list = shortest(w->q, &which, &none);
+	uint32_t then = w->which == INDEX_OLD ? ev->born : ev->changed;
 
-	for (uint32_t at = none || list == NULL ? 0 : list->first; at != 0 && rc == 0;
-	     at = entry_at(at)->with[which].next)
-		rc = met(arg, &entry_at(at)->ev->pub);
-	return rc;
+	return w->which == INDEX_ANY || (int32_t)(then - w->moment) <= 0;
 }
 
-/* By number, since an entry keeps its own. */
 bool index_walk(struct index_walk *w, uint32_t most, int (*met)(void *arg, const struct sat_event *ev),
 		void *arg, int *rc)
 {
 	*rc = 0;
-	if (w->few) {
-		*rc = walk_list(w, met, arg);
-		return false;
+	for (; most > 0 && w->at < w->end; most--, w->at++) {
+		const struct event *ev = entry_at(w->few != NULL ? w->few[w->at] : w->at)->ev;
+
+		if (ev == NULL || !is_wanted(w, ev))
+			continue;
+		*rc = met(arg, &ev->pub);
+		if (*rc != 0)
+			return false;
 	}
-	if (w->at == 0)
-		w->end = (uint32_t)entry_n_chunks * CHUNK;
-	for (uint32_t n = 0; n < most && *rc == 0 && ++w->at < w->end; n++)
-		if (entry_at(w->at)->ev != NULL)
-			*rc = met(arg, &entry_at(w->at)->ev->pub);
-	return *rc == 0 && w->at < w->end;
+	return w->at < w->end;
 }
 
-/* nil comes before the empty string. */
-static int compare(const char *a, const char *b)
+/* ---- At once ------------------------------------------------------------ */
+
+struct hits { const struct sat_query *q; const struct sat_event **evs; size_t n, room; };
+
+static int hit(void *arg, const struct sat_event *ev)
 {
-	if (a == NULL || b == NULL)
-		return (a != NULL) - (b != NULL);
-	return strcmp(a, b);
+	struct hits *h = arg;
+	const struct sat_event **p;
+
+	if (h->q != NULL && !sat_query_match(h->q, ev))
+		return 0;
+	if (h->n == h->room) {
+		p = realloc(h->evs, (h->room != 0 ? 2 * h->room : 64) * sizeof(struct sat_event *));
+		if (p == NULL)
+			return -ENOMEM;
+		h->evs = p;
+		h->room = h->room != 0 ? 2 * h->room : 64;
+	}
+	h->evs[h->n++] = sat_keep(ev);
+	return 0;
 }
 
 static int by_name(const void *a, const void *b)
 {
-	const struct sat_event *x = *(const struct sat_event *const *)a;
-	const struct sat_event *y = *(const struct sat_event *const *)b;
-	int c = compare(x->host, y->host);
-
-	return c != 0 ? c : compare(x->service, y->service);
+	return event_by_name(*(const struct sat_event *const *)a, *(const struct sat_event *const *)b);
 }
 
 /* The hits are kept and put in order first: found() may change the index, and
  * the order of a seeded hash must not be seen. */
 int index_search(const struct sat_query *q, int (*found)(void *arg, const struct sat_event *ev), void *arg)
 {
-	struct hits h = { 0 };
-	int rc = collect(&h, q);
+	struct hits h = { .q = q };
+	struct index_walk w;
+	int rc = index_walk_begin(&w, q, INDEX_ANY);
+
+	if (rc == 0)
+		index_walk(&w, UINT32_MAX, hit, &h, &rc);
+	index_walk_end(&w);
 
 	if (h.n > 1)
 		qsort(h.evs, h.n, sizeof(struct sat_event *), by_name);

@@ -10,9 +10,6 @@
 #include "json.h"
 #include "routes.h"
 
-#define SLICE_EVENTS	500		/* written in one turn of the loop */
-#define SLICE_BYTES	((size_t)64 << 10)
-#define SEND_MAX	((size_t)64 << 10)
 #define ARGS_MAX	64
 
 static uint64_t started;
@@ -150,173 +147,6 @@ static int get_status(void *state, struct sat_request *req)
 	return 0;
 }
 
-/* ---- The index ---------------------------------------------------------- */
-
-/* What a query found: all at once, so that it is one moment's; written slice by slice. */
-struct found {
-	const struct sat_event **evs;
-	size_t n, size, next;
-	struct sat_request *req;	/* NULL: the client is gone */
-	struct sat_buf text;
-	size_t sent;			/* of text */
-	bool posted;
-};
-
-static void found_free(struct found *f)
-{
-	for (size_t i = f->next; i < f->n; i++)
-		sat_drop(f->evs[i]);
-	free(f->evs);
-	sat_buf_free(&f->text);
-	free(f);
-}
-
-static int found_one(void *arg, const struct sat_event *ev)
-{
-	struct found *f = arg;
-
-	if (f->n == f->size) {
-		size_t size = f->size > 0 ? 2 * f->size : 256;
-		const struct sat_event **evs = realloc(f->evs, size * sizeof(*evs));
-
-		if (evs == NULL)
-			return -ENOMEM;
-		f->evs = evs;
-		f->size = size;
-	}
-	ev = sat_keep(ev);
-	if (ev == NULL)
-		return -ENOMEM;
-	f->evs[f->n++] = ev;
-	return 0;
-}
-
-/* Write one slice; a line an event. */
-static void write_slice(struct found *f)
-{
-	size_t end = f->n - f->next > SLICE_EVENTS ? f->next + SLICE_EVENTS : f->n;
-
-	if (f->next == 0)
-		sat_buf_printf(&f->text, "[");
-	while (f->next < end && f->text.len < SLICE_BYTES) {
-		sat_buf_printf(&f->text, f->next > 0 ? ",\n" : "\n");
-		sat_buf_event(&f->text, f->evs[f->next]);
-		sat_drop(f->evs[f->next++]);
-	}
-	if (f->next == f->n)
-		sat_buf_printf(&f->text, f->n > 0 ? "\n]\n" : "]\n");
-}
-
-static int send_slice(struct found *f)
-{
-	while (f->sent < f->text.len) {
-		size_t n = f->text.len - f->sent;
-		int rc = sat_stream_send(f->req, f->text.p + f->sent, n < SEND_MAX ? n : SEND_MAX);
-
-		if (rc != 0)
-			return rc;
-		f->sent += n < SEND_MAX ? n : SEND_MAX;
-	}
-	f->text.len = f->sent = 0;
-	return 0;
-}
-
-static void found_go_on(struct found *f);
-
-static void found_turn(void *arg)
-{
-	struct found *f = arg;
-
-	f->posted = false;
-	if (f->req == NULL)
-		found_free(f);
-	else
-		found_go_on(f);
-}
-
-/* One slice, then let the loop turn. */
-static void found_go_on(struct found *f)
-{
-	int rc = send_slice(f);
-
-	if (rc == -EAGAIN)
-		return;
-	if (rc == 0 && f->next < f->n) {
-		write_slice(f);
-		if (f->text.full)
-			rc = -ENOMEM;
-		if (rc == 0)
-			rc = sat_post(&self_host, found_turn, f);
-		f->posted = rc == 0;
-		if (rc == 0)
-			return;
-	}
-	sat_stream_end(f->req);
-}
-
-static void found_room(void *arg)
-{
-	struct found *f = arg;
-
-	if (!f->posted)
-		found_go_on(f);
-}
-
-static void found_closed(void *arg)
-{
-	struct found *f = arg;
-
-	f->req = NULL;
-	if (!f->posted)
-		found_free(f);
-}
-
-static int answer_found(struct sat_request *req, struct found *f)
-{
-	static const struct sat_stream stream = {
-		.size = sizeof(stream), .room = found_room, .closed = found_closed,
-	};
-	int rc;
-
-	write_slice(f);
-	if (f->next == f->n) {
-		sat_reply_buf(req, 200, "application/json", &f->text);
-		found_free(f);
-		return 0;
-	}
-	f->req = req;
-	rc = f->text.full ? -ENOMEM : sat_stream_begin(req, 200, "application/json", &stream, f);
-	if (rc != 0) {
-		found_free(f);
-		return rc;
-	}
-	found_go_on(f);
-	return 0;
-}
-
-static int get_index(void *state, struct sat_request *req)
-{
-	const char *text = sat_request_query(req, "query");
-	char error[256] = "";
-	struct sat_query *q = sat_query_parse(text != NULL ? text : "true", error, sizeof(error));
-	struct found *f;
-	int rc;
-
-	(void)state;
-	if (q == NULL) {
-		sat_reply_error(req, 400, "query: %s", error);
-		return 0;
-	}
-	f = calloc(1, sizeof(*f));
-	rc = f != NULL ? sat_index_search(q, found_one, f) : -ENOMEM;
-	sat_query_free(q);
-	if (rc == 0)
-		return answer_found(req, f);
-	if (f != NULL)
-		found_free(f);
-	return rc;
-}
-
 /* ---- Commands ----------------------------------------------------------- */
 
 static void write_command(void *arg, const struct sat_command *c)
@@ -391,7 +221,7 @@ static const struct sat_route *const routes[] = {
 	SAT_ROUTE("GET", "/healthz", SAT_ANYONE, get_healthz),
 	SAT_ROUTE("GET", "/readyz", SAT_ANYONE, get_readyz),
 	SAT_ROUTE("GET", "/status", SAT_READ, get_status),
-	SAT_ROUTE("GET", "/index", SAT_READ, get_index),
+	SAT_ROUTE("GET", "/index", SAT_READ, routes_get_index),
 	SAT_ROUTE("GET", "/command", SAT_READ, get_commands),
 	SAT_ROUTE("POST", "/command/{name}", SAT_OPERATE, post_command),
 	NULL

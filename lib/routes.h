@@ -3,6 +3,9 @@
 #ifndef ROUTES_H
 #define ROUTES_H
 
+struct sat_request;
+
 int routes_init(void);
+int routes_get_index(void *state, struct sat_request *req);
 
 #endif

@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
+#include "event.h"
 #include "index.h"
 #include "query.h"
 #include "search.h"
@@ -34,14 +35,6 @@ static struct list { struct search *first, **end; } lists[2] = { { 0 }, { 0 } };
 static size_t waiting;
 static int64_t budget = BUDGET;		/* of a turn, and as much again as its messages come */
 static int64_t left = BUDGET;		/* of the latter, until the next turn */
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * SAT_SECOND + ts.tv_nsec / 1000;
-}
 
 static struct list *list_of(const struct search *s)
 {
@@ -80,6 +73,7 @@ static void destroy(struct search *s)
 	sat_drop(s->last);
 	free(s->hits);
 	free(s->heads);
+	index_walk_end(&s->walk);
 	sat_query_free(s->query);
 	free(s);
 }
@@ -121,31 +115,16 @@ static int hit(void *arg, const struct sat_event *ev)
 	return 0;
 }
 
-/* nil comes before the empty string. */
-static int compare(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return (a != NULL) - (b != NULL);
-	return strcmp(a, b);
-}
-
-static int by_name(const struct sat_event *x, const struct sat_event *y)
-{
-	int c = compare(x->host, y->host);
-
-	return c != 0 ? c : compare(x->service, y->service);
-}
-
 static int by_name_of(const void *a, const void *b)
 {
-	return by_name(*(const struct sat_event *const *)a, *(const struct sat_event *const *)b);
+	return event_by_name(*(const struct sat_event *const *)a, *(const struct sat_event *const *)b);
 }
 
 /* ---- Handing out: the runs are merged ----------------------------------- */
 
 static bool before(const struct search *s, size_t a, size_t b)
 {
-	return by_name(s->hits[s->heads[a]], s->hits[s->heads[b]]) < 0;
+	return event_by_name(s->hits[s->heads[a]], s->hits[s->heads[b]]) < 0;
 }
 
 static void down(struct search *s, size_t i)
@@ -181,7 +160,7 @@ static int hand_out(struct search *s)
 {
 	size_t head = s->heads[0];
 	const struct sat_event *ev = s->hits[head];
-	bool again = s->last != NULL && by_name(s->last, ev) == 0;
+	bool again = s->last != NULL && event_by_name(s->last, ev) == 0;
 
 	s->hits[head++] = NULL;
 	if (head % RUN == 0 || head == s->n)
@@ -227,7 +206,7 @@ static bool step(struct search *s)
 static bool go_on(struct search *s, int64_t until)
 {
 	while (step(s))
-		if (until != INT64_MAX && now() >= until)
+		if (until != INT64_MAX && clock_boot() >= until)
 			return false;
 	finish(s);
 	return true;
@@ -235,14 +214,14 @@ static bool go_on(struct search *s, int64_t until)
 
 bool search_turn(void)
 {
-	int64_t until = now() + budget;
+	int64_t until = clock_boot() + budget;
 
 	left = budget;
 	if (waiting == 0)
 		return false;
 	for (int i = 0; i < 2; i++)
 		while (lists[i].first != NULL)
-			if (!go_on(lists[i].first, until) || now() >= until)
+			if (!go_on(lists[i].first, until) || clock_boot() >= until)
 				return waiting != 0;
 	return false;
 }
@@ -259,7 +238,11 @@ int search_start(struct sat_query *q, const struct search_calls *calls, void *ar
 		return -ENOMEM;
 	}
 	*s = (struct search){ .query = q, .calls = *calls, .arg = arg };
-	s->few = index_walk_begin(&s->walk, q) <= INDEX_FEW;
+	if (index_walk_begin(&s->walk, q, INDEX_ANY) != 0) {
+		destroy(s);
+		return -ENOMEM;
+	}
+	s->few = s->walk.end <= INDEX_FEW;
 	join(s);
 	if (later == NULL) {
 		go_on(s, INT64_MAX);
@@ -269,9 +252,9 @@ int search_start(struct sat_query *q, const struct search_calls *calls, void *ar
 	s->later = later;
 	if (list_of(s)->first != s || left <= 0)
 		return 0;
-	begun = now();
+	begun = clock_boot();
 	go_on(s, begun + left);
-	left -= now() - begun + 1;
+	left -= clock_boot() - begun + 1;
 	return 0;
 }
 

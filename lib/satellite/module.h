@@ -413,9 +413,30 @@ SAT_API void sat_query_free(struct sat_query *q);
  * goes on, that may take its place; sat_keep() it to have it longer.  NULL: none. */
 SAT_API const struct sat_event *sat_index_get(const char *host, const char *service);
 SAT_API size_t sat_index_size(void);
-/* Each match in turn; found() may stop with anything but 0, which is returned. */
+/* Each match in turn, by name; found() may stop with anything but 0, which is returned.  All
+ * in one go: where there may be many, walk. */
 SAT_API int sat_index_search(const struct sat_query *q,
 			     int (*found)(void *arg, const struct sat_event *ev), void *arg);
+/*
+ * The same in no order, a slice of each loop turn, and only as fast as it is taken: after
+ * -EAGAIN found() gets the same match again once sat_walk_go_on() is called; what else is not 0 ends
+ * it.  done() is the last call, with what ended it; none comes from inside of these three, nor
+ * after sat_walk_stop(), which is not for found() to call.  q and calls are borrowed until the end.
+ *
+ * What is there from the beginning to the end is met once, as it is when its turn comes;
+ * what comes meanwhile is not met, what goes maybe.  With `heard`, what changes is not met either:
+ * who subscribes to "index" heard it there, and so sees each once.
+ */
+struct sat_walk;
+struct sat_walk_calls {
+	uint32_t size;
+	int (*found)(void *arg, const struct sat_event *ev);
+	void (*done)(void *arg, int rc);
+};
+SAT_API struct sat_walk *sat_index_walk(const struct sat_query *q, bool heard,
+					const struct sat_walk_calls *calls, void *arg);	/* NULL: out of memory */
+SAT_API void sat_walk_go_on(struct sat_walk *walk);	/* fine when it does not wait */
+SAT_API void sat_walk_stop(struct sat_walk *walk);	/* NULL is fine */
 /* What the operators `index` and `delete-from-index` do. */
 SAT_API int sat_index_put(const struct sat_at *at, const struct sat_event *ev);
 SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev);

@@ -2,10 +2,9 @@
 /*
  * watch - those who follow the index.
  *
- * All happens on the loop: between the search that makes a watcher's snapshot
- * and the first update that it hears nothing else runs, so it sees each once.
- * The snapshot are references, which are written out as the client takes them;
- * updates wait as text meanwhile, and one for whom too much waits is let go.
+ * A watcher walks through the index as fast as its client takes what it finds,
+ * and what changes from the walk's beginning on it hears, so it sees each once.
+ * Updates go first: they wait as text, and one for whom too much waits is let go.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +24,7 @@ struct watch {
 	bool follow;
 	bool blocked;			/* until there is room */
 	bool over;			/* nothing more is sent; closed() is to come */
-	const struct sat_event **evs;	/* the snapshot, from `at` on */
-	size_t n, size, at;
+	struct sat_walk *walk;		/* through what was there when it came; NULL: it is over */
 	struct sat_buf wait;		/* updates, each with its length in front, from `first` on */
 	size_t first, reserved;		/* reserved: bytes of memory-max for what waits */
 };
@@ -77,16 +75,6 @@ static bool hand(struct watch *w, const char *text, size_t n)
 	return rc == 0;
 }
 
-static void drop_snapshot(struct watch *w)
-{
-	for (; w->at < w->n; w->at++)
-		sat_drop(w->evs[w->at]);
-	sat_release(w->push->self, SAT_RINGS, w->size * sizeof(*w->evs));
-	free(w->evs);
-	w->evs = NULL;
-	w->n = w->at = w->size = 0;
-}
-
 static void drop_waiting(struct watch *w)
 {
 	sat_release(w->push->self, SAT_RINGS, w->reserved);
@@ -97,25 +85,10 @@ static void drop_waiting(struct watch *w)
 static void end(struct watch *w)
 {
 	w->over = true;
-	drop_snapshot(w);
+	sat_walk_stop(w->walk);
+	w->walk = NULL;
 	drop_waiting(w);
 	sat_stream_end(w->req);
-}
-
-static bool give_snapshot(struct watch *w)
-{
-	const struct sat_buf *b;
-
-	forget_formed(w->push);
-	b = form(w->push, w->form, w->evs[w->at]);
-	if (b->full)
-		sat_count(w->push->self, TOO_LONG, 1);
-	else if (!hand(w, b->p, b->len))
-		return false;
-	sat_drop(w->evs[w->at++]);
-	if (w->at == w->n)
-		drop_snapshot(w);
-	return true;
 }
 
 static bool give_waiting(struct watch *w)
@@ -133,20 +106,20 @@ static bool give_waiting(struct watch *w)
 	return true;
 }
 
-static bool has_more(const struct watch *w)
+static bool has_waiting(const struct watch *w)
 {
-	return w->at < w->n || w->first < w->wait.len;
+	return w->first < w->wait.len;
 }
 
 /* As much as it takes, or a slice of it; true: there is more that it would take. */
 static bool give(struct watch *w)
 {
-	for (unsigned i = 0; i < SLICE && !w->over && !w->blocked && has_more(w); i++)
-		if (!(w->at < w->n ? give_snapshot(w) : give_waiting(w)))
+	for (unsigned i = 0; i < SLICE && !w->over && !w->blocked && has_waiting(w); i++)
+		if (!give_waiting(w))
 			break;
-	if (!w->over && !has_more(w) && !w->follow)
-		end(w);
-	return !w->over && !w->blocked && has_more(w);
+	if (!w->over && !w->blocked && !has_waiting(w) && w->walk != NULL)
+		sat_walk_go_on(w->walk);
+	return !w->over && !w->blocked && has_waiting(w);
 }
 
 static void turn(void *arg);
@@ -213,7 +186,7 @@ static void tell(struct watch *w, const struct sat_event *ev)
 	text = form(w->push, w->form, ev);
 	if (text->full)
 		sat_count(w->push->self, TOO_LONG, 1);
-	else if (w->blocked || has_more(w) || (!hand(w, text->p, text->len) && !w->over))
+	else if (w->blocked || has_waiting(w) || (!hand(w, text->p, text->len) && !w->over))
 		let_wait(w, text);
 }
 
@@ -238,7 +211,7 @@ static void beat(struct sat_alarm *alarm)
 	struct push *p = SAT_OWNER(alarm, struct push, beat);
 
 	for (struct watch *w = p->watches; w != NULL; w = w->next)
-		if (w->form == FORM_SSE && !w->over && !w->blocked && !has_more(w))
+		if (w->form == FORM_SSE && !w->over && !w->blocked && !has_waiting(w))
 			sat_stream_send(w->req, ":\n\n", 3);
 	watch_beat(p);
 }
@@ -249,34 +222,35 @@ int watch_beat(struct push *p)
 	return sat_alarm_set(p->self, &p->beat, sat_clock() + BEAT);
 }
 
+/* Of what was there; -EAGAIN: not now, what waits goes first. */
 static int found(void *arg, const struct sat_event *ev)
 {
 	struct watch *w = arg;
+	const struct sat_buf *text;
 
-	if (w->n == w->size) {
-		size_t size = w->size > 0 ? 2 * w->size : 256;
-		const struct sat_event **evs;
-
-		if (sat_reserve(w->push->self, SAT_RINGS, (size - w->size) * sizeof(*evs)) != 0)
-			return -ENOBUFS;
-		evs = realloc(w->evs, size * sizeof(struct sat_event *));
-		if (evs == NULL) {
-			sat_release(w->push->self, SAT_RINGS, (size - w->size) * sizeof(*evs));
-			return -ENOMEM;
-		}
-		w->evs = evs;
-		w->size = size;
-	}
-	ev = sat_keep(ev);
-	if (ev == NULL)
-		return -ENOMEM;
-	w->evs[w->n++] = ev;
+	if (w->blocked || has_waiting(w))
+		return -EAGAIN;
+	forget_formed(w->push);
+	text = form(w->push, w->form, ev);
+	if (text->full)
+		sat_count(w->push->self, TOO_LONG, 1);
+	else if (!hand(w, text->p, text->len))
+		return w->over ? -EPIPE : -EAGAIN;
 	return 0;
+}
+
+static void found_all(void *arg, int rc)
+{
+	struct watch *w = arg;
+
+	w->walk = NULL;
+	if (!w->over && (rc != 0 || !w->follow))
+		end(w);
 }
 
 static void watch_free(struct watch *w)
 {
-	drop_snapshot(w);
+	sat_walk_stop(w->walk);
 	drop_waiting(w);
 	sat_query_free(w->query);
 	free(w);
@@ -321,6 +295,7 @@ int watch_begin(struct push *p, struct sat_request *req, enum push_form how,
 		struct sat_query *query, bool follow)
 {
 	static const struct sat_stream stream = { .size = sizeof(stream), .room = room, .closed = closed };
+	static const struct sat_walk_calls calls = { .size = sizeof(calls), .found = found, .done = found_all };
 	struct watch *w = p->n < p->max ? calloc(1, sizeof(*w)) : NULL;
 	int rc;
 
@@ -330,7 +305,8 @@ int watch_begin(struct push *p, struct sat_request *req, enum push_form how,
 	}
 	*w = (struct watch){ .push = p, .req = req, .query = query, .form = how, .follow = follow };
 	w->wait.max = 2 * p->queue_max;
-	rc = sat_index_search(query, found, w);
+	w->walk = sat_index_walk(query, follow, &calls, w);
+	rc = w->walk != NULL ? 0 : -ENOMEM;
 	if (rc == 0)
 		rc = sat_stream_begin(req, how == FORM_WEBSOCKET ? 101 : 200, types[how], &stream, w);
 	if (rc != 0) {
@@ -338,8 +314,6 @@ int watch_begin(struct push *p, struct sat_request *req, enum push_form how,
 		return rc;
 	}
 	link_in(p, w);
-	if (give(w))
-		go_on(p);
 	return 0;
 }
 

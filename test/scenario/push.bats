@@ -149,6 +149,35 @@ storm() {
 	stops "$MASTER"
 }
 
+@test "a large index is given in slices, each entry once, while updates go on" {
+	master
+	"$BUILD/test/bench/load" "$PORT" 1 64 100 100000 2 >/dev/null
+	all_there() { [ "$(get "$URL/status" | jq .index)" -ge 100000 ]; }
+	until_true 20 all_there
+	storm 1 5000 3>&- &
+	local storming=$!
+	background sse "${SSE[@]}" "$URL/index"
+	background cli "$SATELLITE" --state-dir "$T/state" watch 'true'
+	for _ in 1 2; do
+		get "$URL/index" | jq -r '.[] | .host + "/" + .service' >"$T/got"
+		[ "$(grep -vc 'h/storm' "$T/got")" = 100000 ]
+		[ "$(sort "$T/got" | uniq -d)" = "" ]
+	done
+	wait "$storming"
+	storm 5001 5001
+	for name in sse cli; do
+		until_true 15 has "$name" '"metric":5001'
+		whole() { [ "$(grep -vc '"storm"' <(events_of "$name"))" -ge 100000 ]; }
+		until_true 15 whole
+		events_of "$name" | grep '"storm"' | jq 'select(.state != "expired").metric' >"$T/metrics"
+		diff "$T/metrics" <(seq "$(head -1 "$T/metrics")" 5001)
+		events_of "$name" | grep -v '"storm"' | jq -r '.host + "/" + .service' | sort >"$T/got"
+		[ "$(wc -l <"$T/got")" = 100000 ]
+		[ "$(uniq -d "$T/got")" = "" ]
+	done
+	stops "$MASTER"
+}
+
 @test "who does not read is let go, and holds up nobody" {
 	master 'push = { queue = 100000; max-watchers = 2; };'
 	exec 5<>"/dev/tcp/127.0.0.1/$HTTP"

@@ -16,6 +16,8 @@
 #include "log.h"
 #include "query.h"
 #include "request.h"
+#include "timer.h"
+#include "walk.h"
 #include "unit/fault.h"
 #include "work.h"
 
@@ -85,8 +87,10 @@ static const struct sat_http_server door = {
 
 static void turn(void)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
+		walk_turn();
 		uv_run(&loop, UV_RUN_NOWAIT);
+	}
 }
 
 static int post(struct door *d, const char *method, const char *path, const char *query, const char *body)
@@ -240,6 +244,8 @@ static int end(void **unused)
 	work_end();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(timer_count(), 0);
+	timer_free();
 	index_free();
 	query_free_cache();
 	log_close();
@@ -710,6 +716,32 @@ static void a_large_answer_is_a_stream(void **unused)
 	assert_int_equal(request_count(), 0);
 }
 
+/* Who never reads is cut off in the end, and what he was given is no whole array. */
+static void a_large_answer_has_its_time(void **unused)
+{
+	const struct index_conf conf = { .ttl = 60, .reap = 10 * SAT_SECOND, .max = 100000 };
+	struct sat_timer *t;
+	struct sat_alarm *a;
+	struct door d;
+
+	(void)unused;
+	index_init(&conf);
+	for (int i = 0; i < 5000; i++)
+		put(i);
+	assert_int_equal(post(&d, "GET", "/index", NULL, NULL), 0);
+	d.room = 70000;
+	turn();
+	assert_int_equal(d.begins, 1);
+	assert_int_equal(d.ends, 0);
+	assert_false(timer_pop(sat_clock() + 299 * SAT_SECOND, &t, &a));
+	assert_true(timer_pop(sat_clock() + 301 * SAT_SECOND, &t, &a));
+	a->fire(a);
+	assert_int_equal(d.ends, 1);
+	assert_true(d.len > 0 && d.len < 5000 * 40);
+	sat_http_closed(d.req);
+	turn();
+}
+
 static void the_status_is_json(void **unused)
 {
 	struct door d;
@@ -832,6 +864,7 @@ int main(void)
 		TEST(a_command_may_stream),
 		TEST(the_index_is_asked),
 		TEST(a_large_answer_is_a_stream),
+		TEST(a_large_answer_has_its_time),
 		TEST(the_status_is_json),
 		TEST(every_failure_is_survived),
 		TEST(a_table_without_memory),
