@@ -291,6 +291,25 @@ static void every_failure_is_survived(void **unused)
 	}
 }
 
+/* As in Riemann: so a copy with a rate is never as good as new, once there was a metric. */
+static void a_rate_goes_on_with_what_it_had_however_late(void **unused)
+{
+	struct event ev;
+
+	(void)unused;
+	flow_swap("streams = ( { by = \"host\"; do = { rate = 5; do = { where = \"metric = 3\"; do = { tap = \"r\"; }; }; }; } );");
+	ev = flow_event("h", "first", "ok", 2);
+	ev.pub.has |= SAT_HAS_INT;
+	ev.pub.metric.i = 15;
+	engine_input(&ev);
+	flow_at(2100);
+	streams_sweep(engine_streams());
+	assert_int_equal(streams_forks(engine_streams()), 2);
+	flow_push("h", "without a metric", "ok", 60);
+	flow_at(2106);
+	flow_was("r:h/first/ok ");
+}
+
 static void a_ticker_ends_with_the_last_event(void **unused)
 {
 	(void)unused;
@@ -321,6 +340,7 @@ int main(void)
 		TEST(states_come_back),
 		TEST(cut_states_are_refused),
 		TEST(every_failure_is_survived),
+		TEST(a_rate_goes_on_with_what_it_had_however_late),
 		TEST(a_ticker_ends_with_the_last_event),
 	};
 	int failed, fd = mkstemp(log_path);

@@ -244,6 +244,21 @@ static void forks_end_where_nothing_is_waited_for(void **unused)
 	flow_seen[0] = '\0';
 }
 
+/* As in Riemann: so a copy that coalesces is as good as new only while it holds none. */
+static void what_expired_last_is_told_with_the_next_however_late(void **unused)
+{
+	(void)unused;
+	flow_swap("streams = ( { by = \"service\"; do = { coalesce = 1; do = { tap = \"l\"; }; }; } );");
+	flow_push("a", "s", "ok", 10);
+	flow_at(2100);
+	streams_sweep(engine_streams());
+	assert_int_equal(streams_forks(engine_streams()), 2);
+	flow_seen[0] = '\0';
+	flow_push("b", "s", "ok", 10);
+	flow_at(2100.5);
+	flow_was("l:[a/s/ok,b/s/ok] ");
+}
+
 static void every_failure_of_a_push_is_survived(void **unused)
 {
 	int nth = 0, fired;
@@ -364,6 +379,7 @@ int main(void)
 		TEST(a_place_says_once_that_it_is_expired),
 		TEST(mistakes_are_refused),
 		TEST(forks_end_where_nothing_is_waited_for),
+		TEST(what_expired_last_is_told_with_the_next_however_late),
 		TEST(every_failure_of_a_push_is_survived),
 		TEST(states_come_back),
 		TEST(what_is_refused_begins_anew),
