@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,11 +58,16 @@ static int resolve(const char *host, int port, int type, struct sockaddr_storage
 	return 0;
 }
 
+static int share(int fd, int on)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
 /*
  * SO_REUSEADDR lets TCP bind over connections in TIME_WAIT.  UDP must go
  * without, or a second program would take the port, too, and half of what comes.
  */
-static int bind_new(const struct sockaddr_storage *addr, socklen_t len, int type)
+static int bind_new(const struct sockaddr_storage *addr, socklen_t len, int type, bool shared)
 {
 	int fd = socket(addr->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, rc = 0;
 
@@ -69,6 +75,8 @@ static int bind_new(const struct sockaddr_storage *addr, socklen_t len, int type
 		return -errno;
 	if (type == SOCK_STREAM)
 		rc = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (rc == 0 && shared)
+		rc = share(fd, true);
 	if (rc == 0)
 		rc = bind(fd, (const struct sockaddr *)addr, len);
 	if (rc == 0 && type == SOCK_STREAM)
@@ -78,6 +86,41 @@ static int bind_new(const struct sockaddr_storage *addr, socklen_t len, int type
 	rc = -errno;
 	close(fd);
 	return rc;
+}
+
+static in_port_t port_of(const struct sockaddr_storage *addr)
+{
+	return addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port :
+		((const struct sockaddr_in *)addr)->sin_port;
+}
+
+/* The sockets of this port, at other addresses: how many. */
+static unsigned share_port(in_port_t port, int type, int on)
+{
+	unsigned n = 0;
+
+	for (struct listener *l = listeners; l != NULL; l = l->next)
+		if (l->type == type && port_of(&l->addr) == port && share(l->fd, on) == 0)
+			n++;
+	return n;
+}
+
+/*
+ * Where a reload moves a door between one address and all of them, its own old socket is
+ * in the way until the new one stands.  So for this moment, and for us alone, they share.
+ */
+static int bind_beside(const struct sockaddr_storage *addr, socklen_t len, int type)
+{
+	in_port_t port = port_of(addr);
+	int fd = bind_new(addr, len, type, false);
+
+	if (fd != -EADDRINUSE || share_port(port, type, true) == 0)
+		return fd;
+	fd = bind_new(addr, len, type, true);
+	share_port(port, type, false);
+	if (fd >= 0)
+		share(fd, false);
+	return fd;
 }
 
 static struct listener *find(const struct sockaddr_storage *addr, socklen_t len, int type)
@@ -104,7 +147,7 @@ static struct listener *create(const struct sockaddr_storage *addr, socklen_t le
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
-	*rc = l == NULL ? -ENOMEM : n_listeners == MAX_SOCKETS ? -EMFILE : bind_new(addr, len, type);
+	*rc = l == NULL ? -ENOMEM : n_listeners == MAX_SOCKETS ? -EMFILE : bind_beside(addr, len, type);
 	if (*rc < 0) {
 		free(l);
 		return NULL;
@@ -171,4 +214,29 @@ void listen_release(struct sat_self *self)
 		if (l->claims == NULL)
 			drop(l);
 	}
+}
+
+static const struct claim *next_claim(const struct claim *c, bool (*stays)(void *arg, const struct sat_self *self),
+				      void *arg)
+{
+	while (c != NULL && !stays(arg, c->by))
+		c = c->next;
+	return c;
+}
+
+int listen_check(bool (*stays)(void *arg, const struct sat_self *self), void *arg)
+{
+	int rc = 0;
+
+	for (const struct listener *l = listeners; l != NULL; l = l->next) {
+		const struct claim *a = next_claim(l->claims, stays, arg);
+		const struct claim *b = a != NULL ? next_claim(a->next, stays, arg) : NULL;
+
+		if (b == NULL)
+			continue;
+		log_line(LOG_ERR, a->by->name, "port %d (%s): Address already in use, by %s",
+			 ntohs(port_of(&l->addr)), l->type == SOCK_STREAM ? "TCP" : "UDP", b->by->name);
+		rc = -EADDRINUSE;
+	}
+	return rc;
 }

@@ -10,6 +10,8 @@
 
 /* An instance goes: sockets that nobody else has claimed are closed. */
 void listen_release(struct sat_self *self);
+/* Of those that are to run together, no two may have the same socket: -EADDRINUSE, reported. */
+int listen_check(bool (*stays)(void *arg, const struct sat_self *self), void *arg);
 unsigned listen_count(void);
 
 #endif

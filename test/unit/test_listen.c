@@ -111,6 +111,56 @@ static void a_taken_port_is_said(void **unused)
 	close(a);
 }
 
+/* A door moves between one address and all: both sockets stand, and others are still kept out. */
+static void a_port_moves_between_addresses(void **unused)
+{
+	int port = free_port(), a, b, c, other;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY),
+		.sin_port = htons((uint16_t)port) };
+
+	(void)unused;
+	assert_int_equal(sat_listen(&old, "127.0.0.1", port, SOCK_STREAM, &a), 0);
+	assert_int_equal(sat_listen(&new, "0.0.0.0", port, SOCK_STREAM, &b), 0);
+	listen_release(&old);
+	close(a);
+	assert_int_equal(reach(port), 0);
+	assert_int_equal(sat_listen(&old, "127.0.0.1", port, SOCK_STREAM, &c), 0);
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)), 0);
+	assert_int_equal(bind(other, (struct sockaddr *)&in, sizeof(in)), -1);
+	assert_int_equal(errno, EADDRINUSE);
+	close(other);
+	close(b);
+	close(c);
+}
+
+static bool all_stay(void *arg, const struct sat_self *self)
+{
+	(void)arg;
+	(void)self;
+	return true;
+}
+
+static bool new_stays(void *arg, const struct sat_self *self)
+{
+	(void)arg;
+	return self == &new;
+}
+
+static void no_two_that_stay_have_one_socket(void **unused)
+{
+	int port = free_port(), a, b;
+
+	(void)unused;
+	assert_int_equal(sat_listen(&old, "127.0.0.1", port, SOCK_STREAM, &a), 0);
+	assert_int_equal(listen_check(all_stay, NULL), 0);
+	assert_int_equal(sat_listen(&new, "127.0.0.1", port, SOCK_STREAM, &b), 0);
+	assert_int_equal(listen_check(new_stays, NULL), 0);
+	assert_int_equal(listen_check(all_stay, NULL), -EADDRINUSE);
+	close(a);
+	close(b);
+}
+
 static void nonsense_is_refused(void **unused)
 {
 	int fd;
@@ -146,6 +196,8 @@ int main(void)
 		TEST(the_next_one_gets_the_same_socket),
 		TEST(kinds_and_addresses_are_apart),
 		TEST(a_taken_port_is_said),
+		TEST(a_port_moves_between_addresses),
+		TEST(no_two_that_stay_have_one_socket),
 		TEST(nonsense_is_refused),
 		TEST(every_failure_is_survived),
 	};
