@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "listen.h"
 #include "loader.h"
 #include "log.h"
 #include "setup.h"
@@ -441,14 +442,14 @@ void setup_free(struct setup *s)
 	free(s);
 }
 
-static int open_http(const struct setup *s)
+static bool stays(void *arg, const struct sat_self *self)
 {
-	const struct sat_http_server *server = s->http->self.module->http_server;
-	int rc = server->listen(s->http->self.state, s->http_host, s->http_port);
+	const struct setup *s = arg;
 
-	if (rc != 0)
-		log_line(LOG_ERR, "http", "%s port %d: %s", s->http_host, s->http_port, strerror(-rc));
-	return rc;
+	for (size_t k = 0; k < s->n; k++)
+		if (&s->list[k]->self == self)
+			return true;
+	return false;
 }
 
 int setup_open(struct setup *s)
@@ -458,7 +459,7 @@ int setup_open(struct setup *s)
 		int rc = i->stage == INSTANCE_CREATED ? instance_open(i) : 0;
 
 		if (rc == 0 && i == s->http && i->stage == INSTANCE_OPEN && i->users == 1)
-			rc = open_http(s);
+			rc = i->self.module->http_server->listen(i->self.state, s->http_host, s->http_port);
 		if (rc == -EADDRINUSE && sat_dry_run()) {
 			log_line(LOG_NOTICE, i->self.name, "a dry run goes on without it");
 			i->stage = INSTANCE_CREATED;	/* and it is not started */
@@ -467,5 +468,5 @@ int setup_open(struct setup *s)
 		if (rc != 0)
 			return rc;
 	}
-	return 0;
+	return listen_check(stays, s);
 }

@@ -708,7 +708,7 @@ struct sat_http_client {
  */
 struct sat_http_server {
 	uint32_t size;
-	int (*listen)(void *state, const char *host, int port);	/* after open(), before start() */
+	int (*listen)(void *state, const char *host, int port);	/* as open(), after it: sat_listen() */
 	void (*reply)(void *conn, int status, const char *type, const void *body, size_t len,
 		      const char *const *extra);
 	int (*begin)(void *conn, int status, const char *type);

@@ -8,24 +8,28 @@
 
 #define STREAMS		64
 
-void conn_init(struct conn *c, struct pool *pool, struct mg_connection *mg, bool websocket)
+int conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
 {
+	const struct mg_request_info *ri = mg_get_request_info(mg);
 	pthread_condattr_t steady;
 
 	memset(c, 0, sizeof(*c));
-	c->pool = pool;
+	c->pool = mg_get_user_data(mg_get_context(mg));
 	c->mg = mg;
 	c->websocket = websocket;
+	if (!gate_knows(c->pool->gate, ri->remote_port, c->peer))
+		return -EACCES;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->changed, &steady);
 	pthread_condattr_destroy(&steady);
+	return 0;
 }
 
 void conn_free(struct conn *c)
 {
-	if (c->ring != NULL) {
+	if (c->placed) {
 		sat_count(c->pool->self, STREAMING, -1);
 		atomic_fetch_sub(&c->pool->streams, 1);
 	}
@@ -99,12 +103,36 @@ static void write_head(struct sat_buf *b, struct conn *c, int status, const char
 		sat_buf_printf(b, "Content-Type: %s\r\n", type);
 }
 
+/* An answer that may have to wait for its client holds its worker, so there is a place for only so many. */
+static bool take_place(struct conn *c)
+{
+	struct pool *p = c->pool;
+
+	if (atomic_load(&p->stopping))
+		return false;
+	if (atomic_fetch_add(&p->streams, 1) < STREAMS) {
+		sat_count(p->self, STREAMING, 1);
+		c->placed = true;
+		return true;
+	}
+	atomic_fetch_sub(&p->streams, 1);
+	return false;
+}
+
 void conn_reply(void *conn, int status, const char *type, const void *body, size_t len,
 		const char *const *extra)
 {
+	static const char busy[] = "{\"error\": \"too many long answers at once\"}\n";
 	struct conn *c = conn;
 	struct sat_buf b = { .max = len + 65536 };
 
+	if (body != NULL && len > GATE_OUT && !take_place(c)) {
+		body = busy;
+		len = sizeof(busy) - 1;
+		status = 503;
+		type = "application/json";
+		extra = NULL;
+	}
 	write_head(&b, c, status, type);
 	for (; extra != NULL && *extra != NULL; extra++)
 		sat_buf_printf(&b, "%s\r\n", *extra);
@@ -125,19 +153,6 @@ void conn_reply(void *conn, int status, const char *type, const void *body, size
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* A stream holds its worker, so there is a place for only so many. */
-static bool take_place(struct pool *p)
-{
-	if (atomic_load(&p->stopping))
-		return false;
-	if (atomic_fetch_add(&p->streams, 1) < STREAMS) {
-		sat_count(p->self, STREAMING, 1);
-		return true;
-	}
-	atomic_fetch_sub(&p->streams, 1);
-	return false;
-}
-
 int conn_begin(void *conn, int status, const char *type)
 {
 	struct conn *c = conn;
@@ -148,7 +163,7 @@ int conn_begin(void *conn, int status, const char *type)
 		write_head(&b, c, status, type);
 		sat_buf_printf(&b, "Transfer-Encoding: chunked\r\nX-Accel-Buffering: no\r\n\r\n");
 	}
-	if (ring == NULL || b.full || !take_place(c->pool)) {
+	if (ring == NULL || b.full || !take_place(c)) {
 		free(ring);
 		sat_buf_free(&b);
 		return -EBUSY;

@@ -3,22 +3,19 @@
 #ifndef CONN_H
 #define CONN_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include <civetweb.h>
 
-#include "frames.h"
+#include "gate.h"
 
-#define TIMEOUT_MS	5000			/* for a head, and for each piece of writing */
 #define RING_SIZE	((size_t)256 << 10)
-
-enum http_count { STREAMING, STALLED, WRONG };
 
 /* What all requests of a server share. */
 struct pool {
 	struct sat_self *self;
-	_Atomic int streams, busy;	/* busy: requests between head and the end of their answer */
+	struct gate *gate;
+	_Atomic int streams;
 	_Atomic bool stopping;
 	struct sat_log_limit wrong;
 };
@@ -40,6 +37,8 @@ struct conn {
 	pthread_cond_t changed;
 	enum conn_state state;
 	bool websocket, wants_room;
+	bool placed;		/* it counts as one of the streams */
+	char peer[GATE_PEER];	/* who asks */
 	int status;
 	char *type;
 	char *text;		/* the whole answer, head and body, or a stream's head */
@@ -54,7 +53,8 @@ struct conn {
 };
 
 /* conn.c */
-void conn_init(struct conn *c, struct pool *pool, struct mg_connection *mg, bool websocket);
+/* -EACCES: this connection did not come through the gate. */
+int conn_init(struct conn *c, struct mg_connection *mg, bool websocket);
 void conn_free(struct conn *c);
 /* Under the lock. */
 void conn_set_state(struct conn *c, enum conn_state state);

@@ -160,6 +160,55 @@ void frames_free(struct frames *f)
 	sat_buf_free(&f->text);
 }
 
+/* ---- On their way -------------------------------------------------------- */
+
+/* The size of a head of which this much is known; at least what tells more. */
+static unsigned head_size(const struct frames_way *w)
+{
+	unsigned len = (unsigned char)w->head[1] & 0x7fu, masked = (unsigned char)w->head[1] & 0x80u;
+
+	if (w->got < 2)
+		return 2;
+	return 2 + (len == 127 ? 8 : len == 126 ? 2 : 0) + (masked ? 4 : 0);
+}
+
+static uint64_t payload(const struct frames_way *w)
+{
+	unsigned len = (unsigned char)w->head[1] & 0x7fu, bytes = len == 127 ? 8 : len == 126 ? 2 : 0;
+	uint64_t n = bytes == 0 ? len : 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		n = n << 8 | (unsigned char)w->head[2 + i];
+	return n;
+}
+
+bool frames_pass(struct frames_way *w, const char *p, size_t n, struct sat_buf *out)
+{
+	static const char close_frame[] = "\x88\x82\0\0\0\0\x03\xf1";	/* TOO_BIG, masked with zeroes */
+	const char *end = p + n;
+
+	while (p < end) {
+		size_t part = (size_t)(end - p) < w->left ? (size_t)(end - p) : (size_t)w->left;
+
+		sat_buf_add(out, p, part);
+		p += part;
+		w->left -= part;
+		if (p == end)
+			break;
+		w->head[w->got++] = *p++;
+		if (w->got < head_size(w))
+			continue;
+		w->left = payload(w);
+		if (w->left > SAT_BODY_MAX) {
+			sat_buf_add(out, close_frame, sizeof(close_frame) - 1);
+			return false;
+		}
+		sat_buf_add(out, w->head, w->got);
+		w->got = 0;
+	}
+	return true;
+}
+
 /* ---- Ours ---------------------------------------------------------------- */
 
 size_t frames_head(char head[FRAMES_HEAD], unsigned opcode, size_t len)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http-civetweb - the HTTP server, on civetweb's threads.
+ * http-civetweb - the HTTP server: our own port, and civetweb's threads behind it.
  *
- * A worker reads a request, hands a copy to the host and sleeps until the loop
- * answers; then it writes.  So nothing here waits on the loop thread but for
- * locks that are held for a copy.  A stream has a ring of bounded size between
- * the loop, which fills it, and a thread that writes: the worker itself, or for
- * a WebSocket, whose worker reads, one more.
+ * The gate has the port, and all that may be slow: it lets a request through once it is
+ * whole, and takes the answer off its worker.  A worker reads the request, hands a copy
+ * to the host and sleeps until the loop answers; then it writes.  So nothing here waits
+ * on the loop thread but for locks that are held for a copy.  A stream has a ring of
+ * bounded size between the loop, which fills it, and a thread that writes: the worker
+ * itself, or for a WebSocket, whose worker reads, one more.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -21,32 +21,37 @@
 
 #include "conn.h"
 
-#define THREADS		72			/* 8 to serve, and one for each stream */
+#define THREADS		72			/* GATE_PASSES: 8 to serve, and one for each stream */
 #define TEXT(n)		TEXT_(n)
 #define TEXT_(n)	#n
-#define LAST_MS		500			/* for answers under way when it stops */
+#define READY_MAX	32768			/* bytes that a worker reads at first: any head fits */
+#define SLOW_MS		30000			/* the gate cuts off who is slow, long before */
+#define TURN_MS		5000			/* how long a WebSocket's worker waits at a time */
+
+_Static_assert(THREADS == GATE_PASSES, "whoever has a pass has a worker");
 
 static const struct sat_counter *const counters[] = {
 	[STREAMING] = SAT_COUNTER("streams", .gauge = true, .help = "answers that go on: SSE, WebSockets, long texts"),
 	[STALLED] = SAT_COUNTER("stalled", .help = "clients cut off, since they did not read, or answer a ping"),
 	[WRONG] = SAT_COUNTER("wrong-frames", .help = "WebSockets closed, since what came was none of their protocol"),
+	[CONNECTIONS] = SAT_COUNTER("connections", .gauge = true, .help = "clients that are connected"),
+	[DROPPED] = SAT_COUNTER("dropped",
+		.help = "connections closed since there were too many, or too many bytes of them, or no worker for long"),
+	[LATE] = SAT_COUNTER("late", .help = "connections on which no whole request came in time"),
 	NULL
 };
 
 struct server {
 	struct pool pool;
 	struct mg_context *ctx;
-	char address[64];		/* host:port, as civetweb wants it */
-	int reserved;			/* the port, held until civetweb takes it; -1: not */
+	char address[80];		/* where it listens, for the log */
 	_Atomic bool runs;
 	pthread_t stopper;		/* runs mg_stop(), which takes its time */
 	sem_t stop;
-	struct sockaddr_in at;		/* where it listens */
+	struct sockaddr_in inner;	/* where civetweb listens */
 	_Atomic bool ended;		/* mg_stop() has returned */
 	char error[256];		/* what civetweb said while it started */
 };
-
-static struct server *serving;		/* who has its port now; the loop's */
 
 /* ---- civetweb ----------------------------------------------------------- */
 
@@ -67,54 +72,12 @@ static int http_error(struct mg_connection *mg, int status, const char *message)
 	return 0;
 }
 
-/* The predecessor's, which gives it back before this one starts. */
-static bool is_ours(in_port_t port)
-{
-	return serving != NULL && serving->at.sin_port == port;
-}
-
-/* Bound now, so that a port in use is known before anything starts. */
-static int server_listen(void *state, const char *host, int port)
-{
-	const struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-	struct server *s = state;
-	struct addrinfo *a = NULL;
-	struct sockaddr_in in;
-	int fd, rc = 0, yes = 1;
-
-	if (strchr(host, ':') != NULL)		/* Debian's civetweb has no IPv6 */
-		return -EAFNOSUPPORT;
-	if (getaddrinfo(host, NULL, &hints, &a) != 0)
-		return -EADDRNOTAVAIL;
-	memcpy(&in, a->ai_addr, sizeof(in));
-	freeaddrinfo(a);
-	in.sin_port = htons((uint16_t)port);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, 1) != 0)
-		rc = -errno;
-	if (rc != 0) {
-		close(fd);
-		fd = -1;
-	}
-	if (rc != 0 && !(rc == -EADDRINUSE && is_ours(in.sin_port)))
-		return rc;
-	s->reserved = fd;
-	s->at = in;
-	getnameinfo((struct sockaddr *)&in, sizeof(in), s->address, sizeof(s->address), NULL, 0, NI_NUMERICHOST);
-	snprintf(s->address + strlen(s->address), 8, ":%d", port);
-	return 0;
-}
-
 static void stopped(void *arg)
 {
 	struct server *s = arg;
 
 	pthread_join(s->stopper, NULL);
 	sem_destroy(&s->stop);
-	serving = NULL;
 	sat_stopped(s->pool.self);
 }
 
@@ -131,7 +94,7 @@ static void *waker(void *arg)
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (fd >= 0) {
-			connect(fd, (struct sockaddr *)&s->at, sizeof(s->at));
+			connect(fd, (struct sockaddr *)&s->inner, sizeof(s->inner));
 			close(fd);
 		}
 		nanosleep(&pause, NULL);
@@ -153,8 +116,8 @@ static void stop_civetweb(struct server *s)
 }
 
 /*
- * mg_stop() waits for workers that wait for the loop, so it runs here.  It cuts
- * off what is being written, so answers that were just given get a moment.
+ * mg_stop() waits for workers that wait for the loop, so it runs here, once the gate
+ * has closed: it cuts off what is being written.
  */
 static void *stopper(void *arg)
 {
@@ -164,23 +127,26 @@ static void *stopper(void *arg)
 
 	while (sem_wait(&s->stop) != 0)
 		;
-	if (s->ctx == NULL)
+	if (s->ctx != NULL)
+		stop_civetweb(s);
+	if (!atomic_load(&s->runs))
 		return NULL;
-	for (int i = 0; i < LAST_MS / 10 && atomic_load(&s->pool.busy) > 0; i++)
-		nanosleep(&pause, NULL);
-	stop_civetweb(s);
 	while ((rc = sat_post(s->pool.self, stopped, s)) == -ENOMEM || rc == -ENOBUFS)
 		nanosleep(&pause, NULL);
 	return NULL;
 }
 
+/* On a port of its own choice, for the gate alone. */
 static int start_civetweb(struct server *s)
 {
+	char access[GATE_PEER + 1] = "+";
 	const char *options[] = {
-		"listening_ports", s->address,
+		"listening_ports", "127.0.0.1:0",
+		"access_control_list", access,
 		"num_threads", TEXT(THREADS),
-		"request_timeout_ms", TEXT(TIMEOUT_MS),
-		"websocket_timeout_ms", TEXT(TIMEOUT_MS),
+		"max_request_size", TEXT(READY_MAX),
+		"request_timeout_ms", TEXT(SLOW_MS),
+		"websocket_timeout_ms", TEXT(TURN_MS),
 		"enable_websocket_ping_pong", "no",
 		"enable_keep_alive", "no",	/* or an idle client would hold a worker */
 		"decode_url", "no",
@@ -194,15 +160,27 @@ static int start_civetweb(struct server *s)
 		.log_message = log_message,
 		.http_error = http_error,
 	};
+	struct mg_server_port port;
 
-	atomic_store(&s->runs, false);
+	gate_source(s->pool.gate, access + 1);
 	s->ctx = mg_start(&callbacks, &s->pool, options);
-	if (s->ctx == NULL)
+	if (s->ctx == NULL || mg_get_server_ports(s->ctx, 1, &port) != 1)
 		return -EIO;
-	atomic_store(&s->runs, true);
+	s->inner.sin_port = htons((uint16_t)port.port);
 	mg_set_websocket_handler(s->ctx, "**", websocket_connect, websocket_ready, websocket_data,
 				 websocket_close, NULL);
-	return 0;
+	return gate_start(s->pool.gate, port.port);
+}
+
+/* ---- Life --------------------------------------------------------------- */
+
+/* Bound now, so that a port in use is known before anything starts. */
+static int server_listen(void *state, const char *host, int port)
+{
+	struct server *s = state;
+
+	snprintf(s->address, sizeof(s->address), strchr(host, ':') != NULL ? "[%.60s]:%d" : "%.60s:%d", host, port);
+	return gate_listen(s->pool.gate, host, port);
 }
 
 static int start(void *state)
@@ -210,25 +188,32 @@ static int start(void *state)
 	struct server *s = state;
 	int rc;
 
-	if (s->reserved >= 0)
-		close(s->reserved);
-	s->reserved = -1;
+	atomic_store(&s->runs, false);
 	sem_init(&s->stop, 0, 0);
 	rc = -pthread_create(&s->stopper, NULL, stopper, s);
-	if (rc == 0)
-		rc = start_civetweb(s);
+	if (rc != 0) {
+		sem_destroy(&s->stop);
+		return rc;
+	}
+	rc = start_civetweb(s);
 	if (rc == 0) {
-		serving = s;
+		atomic_store(&s->runs, true);
 		sat_log(s->pool.self, LOG_INFO, "http://%s/", s->address);
 		return 0;
 	}
 	sat_log(s->pool.self, LOG_ERR, "%s: %s", s->address, *s->error != '\0' ? s->error : strerror(-rc));
-	if (rc == -EIO) {
-		sem_post(&s->stop);
-		pthread_join(s->stopper, NULL);
-	}
+	sem_post(&s->stop);
+	pthread_join(s->stopper, NULL);
 	sem_destroy(&s->stop);
+	s->ctx = NULL;
 	return rc;
+}
+
+static void gate_is_closed(void *arg)
+{
+	struct server *s = arg;
+
+	sem_post(&s->stop);
 }
 
 static void stop(void *state)
@@ -236,15 +221,14 @@ static void stop(void *state)
 	struct server *s = state;
 
 	atomic_store(&s->pool.stopping, true);
-	sem_post(&s->stop);
+	gate_stop(s->pool.gate, gate_is_closed, s);
 }
 
 static void destroy(void *state)
 {
 	struct server *s = state;
 
-	if (s->reserved >= 0)
-		close(s->reserved);
+	gate_free(s->pool.gate);
 	mg_exit_library();
 	free(s);
 }
@@ -257,7 +241,13 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (s == NULL)
 		return -ENOMEM;
 	s->pool.self = self;
-	s->reserved = -1;
+	s->pool.gate = gate_new(self);
+	if (s->pool.gate == NULL) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->inner.sin_family = AF_INET;
+	s->inner.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	mg_init_library(MG_FEATURES_WEBSOCKET);	/* counted; without TLS */
 	*state = s;
 	return 0;

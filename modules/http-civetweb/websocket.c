@@ -33,7 +33,11 @@ int websocket_connect(const struct mg_connection *mg, void *unused)
 	(void)unused;
 	if (c == NULL)
 		return 1;
-	conn_init(c, mg_get_user_data(mg_get_context(mg)), (struct mg_connection *)(uintptr_t)mg, true);
+	rc = conn_init(c, (struct mg_connection *)(uintptr_t)mg, true);
+	if (rc != 0) {
+		free(c);
+		return 1;
+	}
 	rc = serve_ask(c, &none);
 	if (rc > CONN_ANSWERED) {
 		mg_set_user_connection_data(c->mg, c);
@@ -72,7 +76,7 @@ static void last_frame(struct conn *c, enum frames_what what)
 		sat_count(c->pool->self, WRONG, 1);
 		if (sat_log_allowed(c->pool->self, &c->pool->wrong, 5, 60 * SAT_SECOND))
 			sat_log(c->pool->self, LOG_INFO, "%s: WebSocket closed: %s",
-				mg_get_request_info(c->mg)->remote_addr, c->frames.p);
+				c->peer, c->frames.p);
 	}
 	pthread_mutex_lock(&c->lock);
 	conn_end_stream(c, c->frames.code);

@@ -10,14 +10,6 @@
 #define UNANSWERED	3			/* pings, and it is taken for gone */
 #define PIECE		((size_t)16 << 10)
 
-static int64_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 static bool write_all(struct conn *c, const char *p, size_t n)
 {
 	while (n > 0) {
@@ -37,10 +29,12 @@ static bool write_all(struct conn *c, const char *p, size_t n)
  */
 static int wait_piece(struct conn *c, char *piece, size_t max, size_t *n)
 {
-	const struct timespec until = { .tv_sec = seconds() + PING_S };
+	struct timespec until;
 	bool room = false;
 	int rc = 0;
 
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PING_S;
 	pthread_mutex_lock(&c->lock);
 	while (c->state == CONN_STREAMS && c->used == 0 && rc == 0)
 		rc = -pthread_cond_timedwait(&c->changed, &c->lock, &until);
@@ -78,12 +72,7 @@ static bool ping(struct conn *c)
 
 static bool write_piece(struct conn *c, const char *piece, size_t n)
 {
-	int64_t began = seconds();
-	bool written = c->websocket ? write_all(c, piece, n) : mg_send_chunk(c->mg, piece, (unsigned)n) > 0;
-
-	if (!written && seconds() - began >= TIMEOUT_MS / 2000)	/* or it was reset */
-		sat_count(c->pool->self, STALLED, 1);
-	return written;
+	return c->websocket ? write_all(c, piece, n) : mg_send_chunk(c->mg, piece, (unsigned)n) > 0;
 }
 
 bool write_stream(struct conn *c)

@@ -303,7 +303,7 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 	sed "s|$T/m|$T/n|; s/$PORT/$(free_port)/" "$T/m.cfg" >"$T/n.cfg"
 	start third --config "$T/n.cfg"
 	fails "$PID"
-	said third "port $HTTP: Address already in use"
+	said third "port $HTTP (TCP): Address already in use"
 }
 
 @test "the state-dir: made as it is needed, in the user's own where nothing is said" {

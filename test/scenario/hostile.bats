@@ -198,6 +198,89 @@ repeat() { head -c "$1" /dev/zero | sed "s/\x0/$2/g"; }
 	stops "$PID"
 }
 
+http_counter() { get --unix-socket "$T/state/control" http://localhost/status | jq -r ".instances[] | select(.name == \"http-civetweb\").counters[\"$1\"]"; }
+http_counted() { [ "$(http_counter "$1")" = "$2" ]; }
+# crowd N TEXT [MORE]: so many connections that say this, and then so many bytes; they neither speak nor listen any more.  CROWD: their pid.
+crowd() {
+	python3 - "$HTTP" "$@" >"$T/crowd" 3>&- <<-'END' &
+		import socket, sys, time
+		port, n, text = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode().decode("unicode_escape").encode("latin1")
+		text += b"x" * int((sys.argv + ["0"])[4])
+		held = []
+		for i in range(n):
+		    s = socket.create_connection(("127.0.0.1", port), 10)
+		    try:
+		        s.sendall(text)
+		    except OSError:
+		        pass
+		    held.append(s)
+		print("here", flush=True)
+		time.sleep(120)
+	END
+	CROWD=$!
+	PIDS+=("$CROWD")
+	until_true 10 grep -q here "$T/crowd"
+}
+leaves() { kill -KILL "$CROWD"; wait "$CROWD" 2>/dev/null || true; }
+healthy() { [ "$(status_of --max-time "${1:-2}" "http://127.0.0.1:$HTTP/healthz")" = 200 ]; }
+
+@test "500 sick clients of HTTP do not keep /healthz waiting" {
+	door
+	for text in '' 'GET /healthz HT' 'POST /command/x HTTP/1.1\r\nContent-Length: 100\r\n\r\na' \
+		'POST /command/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na' \
+		'GET /index?subscribe=true HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n' \
+		'GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n'; do
+		crowd 500 "$text"
+		for i in 1 2 3; do healthy || { echo "$text"; false; }; done
+		leaves
+	done
+	# Those that stay are let go, in time.
+	crowd 100 'GET /healthz HT'
+	until_true 10 eval '[ "$(http_counter late)" -ge 100 ]'
+	leaves
+	until_true 15 http_counted connections 0
+	fine 16384
+	stops "$PID"
+}
+
+@test "1,500 connections of HTTP: the oldest that asked nothing makes room, and it is counted" {
+	door
+	n=1500
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 5000 ] || skip "too few files"
+	ulimit -n "$(ulimit -Hn)"
+	crowd $n 'GET /healthz HT'
+	healthy
+	[ "$(http_counter dropped)" -ge $((n - 1024)) ]
+	said master 'http-civetweb: a connection is dropped'
+	leaves
+	fine 16384
+	stops "$PID"
+}
+
+@test "300 bodies of HTTP that never end stay within 64 MiB, and it is counted" {
+	door
+	crowd 300 'POST /command/x HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n' 400000
+	healthy
+	[ "$(status_of -H 'Expect:' --data-binary "@$BATS_TEST_FILENAME" "http://127.0.0.1:$HTTP/command/x")" = 400 ]
+	leaves
+	[ "$(http_counter dropped)" -gt 50 ]
+	until_true 15 http_counted connections 0
+	fine 131072
+	stops "$PID"
+}
+
+@test "a WebSocket's frame of 2 GiB is refused when it is announced" {
+	door
+	upgrade='GET /index?subscribe=true HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+	for size in '\x00\x00\x00\x00\x7f\xff\x00\x00' '\x00\x00\x00\x00\x00\x10\x00\x01' '\xff\xff\xff\xff\xff\xff\xff\xff'; do
+		printf "$upgrade\\x82\\xff${size}mask" | timeout 20 socat -t 10 - "TCP:127.0.0.1:$HTTP" >"$T/said"
+		[ "$(tail -c 4 "$T/said" | hex)" = 880203f1 ]		# closed with 1009
+	done
+	http_counted wrong-frames 3
+	fine 8192
+	stops "$PID"
+}
+
 @test "100,000 connections from many addresses, abandoned in turn, leave nothing behind" {
 	door
 	"$BUILD/test/bench/callers" "$PORT" leave 2000

@@ -93,7 +93,7 @@ acked() { [ "$(head -c 6 <&8 | od -An -tx1 | tr -d ' \n')" = 000000021001 ]; }
 	HTTP_WAS=$HTTP
 	HTTP=$taken STREAMS='"index"' write
 	refuses
-	said m "http: 127.0.0.1 port $taken: Address already in use"
+	said m "http-civetweb: 127.0.0.1 port $taken (TCP): Address already in use"
 	[ "$(status_of "http://127.0.0.1:$HTTP_WAS/healthz")" = 200 ]
 	send h1 still2
 	stops "$PID"

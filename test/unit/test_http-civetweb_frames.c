@@ -114,7 +114,7 @@ static void text_is_utf8(void **unused)
 {
 	static const char *const good[] = {
 		"\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac" "b",
+		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac!",
 	};
 	static const char *const bad[] = {
 		"\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3" "a", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82", "\xe2\x82" "a",
@@ -192,6 +192,54 @@ static void every_failure_is_survived(void **unused)
 	assert_true(nth > 1);
 }
 
+/* In pieces of `piece` bytes. */
+static bool pass(const char *p, size_t n, size_t piece, struct sat_buf *out)
+{
+	struct frames_way w = { 0 };
+	bool goes = true;
+
+	for (size_t at = 0; at < n && goes; at += piece)
+		goes = frames_pass(&w, p + at, piece < n - at ? piece : n - at, out);
+	return goes;
+}
+
+static void frames_pass_as_they_are_up_to_the_limit(void **unused)
+{
+	static char text[400] = "\x81\x83mask123\x89\x00\x01\x02no\x81\xfe\x00\x80mask";
+	static const char *const over[] = {
+		"\x81\xff\0\0\0\0\0\x10\0\x01mask", "\x81\xff\0\0\0\0\x7f\xff\0\0mask",
+		"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xffmask", "\x81\x7f\0\0\0\0\0\x10\0\x01more",
+	};
+	static const char most[] = "\x81\xff\0\0\0\0\0\x10\0\0mask";
+	size_t n = 23 + 128;
+
+	(void)unused;
+	for (size_t piece = 1; piece <= n; piece++) {
+		struct sat_buf out = { 0 };
+
+		assert_true(pass(text, n, piece, &out));
+		assert_int_equal(out.len, n);
+		assert_memory_equal(out.p, text, n);
+		sat_buf_free(&out);
+	}
+	for (size_t i = 0; i < 4; i++)
+		for (size_t piece = 1; piece <= 14; piece++) {
+			struct sat_buf out = { 0 };
+
+			assert_false(pass(over[i], 14, piece, &out));
+			assert_int_equal(out.len, 8);
+			assert_memory_equal(out.p, "\x88\x82\0\0\0\0\x03\xf1", 8);
+			sat_buf_free(&out);
+		}
+	for (size_t piece = 1; piece <= 14; piece++) {
+		struct sat_buf out = { 0 };
+
+		assert_true(pass(most, 14, piece, &out));
+		assert_int_equal(out.len, 14);
+		sat_buf_free(&out);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -203,6 +251,7 @@ int main(void)
 		TEST(text_is_utf8),
 		TEST(a_close_has_a_code_or_none),
 		TEST(ours_say_how_long_they_are),
+		TEST(frames_pass_as_they_are_up_to_the_limit),
 		TEST(every_failure_is_survived),
 	};
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* head - where a request ends: its empty line, its length, or its last chunk. */
+#include <string.h>
+#include <strings.h>
+
+#include "head.h"
+
+#define LINE_LENGTH ((size_t)1024)	/* of what is no data in a chunked body */
+
+/* ---- The head ----------------------------------------------------------- */
+
+/* As civetweb looks for it. */
+static size_t find_end(const char *p, size_t n)
+{
+	const char *crlf = memmem(p, n, "\r\n\r\n", 4), *lf = memmem(p, n, "\n\n", 2);
+
+	if (crlf != NULL && (lf == NULL || crlf < lf))
+		return (size_t)(crlf - p) + 4;
+	return lf != NULL ? (size_t)(lf - p) + 2 : 0;
+}
+
+struct header { const char *name, *value; size_t name_len, value_len; };
+
+static bool is(const struct header *h, const char *name)
+{
+	return strlen(name) == h->name_len && strncasecmp(h->name, name, h->name_len) == 0;
+}
+
+static bool says(const struct header *h, const char *value)
+{
+	return strlen(value) == h->value_len && strncasecmp(h->value, value, h->value_len) == 0;
+}
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* A line without its end; false: none that two readers would read alike. */
+static bool split(const char *p, size_t n, struct header *h)
+{
+	const char *colon = memchr(p, ':', n), *end = p + n;
+
+	if (colon == NULL || colon == p || blank(*p) || blank(colon[-1]))
+		return false;
+	h->name = p;
+	h->name_len = (size_t)(colon - p);
+	for (p = colon + 1; p < end && blank(*p); p++)
+		;
+	for (; end > p && blank(end[-1]); end--)
+		;
+	h->value = p;
+	h->value_len = (size_t)(end - p);
+	return true;
+}
+
+static int read_length(const struct header *h, struct head *out)
+{
+	if (h->value_len == 0 || h->value_len > 15)
+		return h->value_len == 0 ? 400 : 413;
+	for (size_t i = 0; i < h->value_len; i++) {
+		if (h->value[i] < '0' || h->value[i] > '9')
+			return 400;
+		out->body = out->body * 10 + (uint64_t)(h->value[i] - '0');
+	}
+	return 0;
+}
+
+static int take_header(const struct header *h, struct head *out, unsigned *lengths)
+{
+	if (is(h, "Content-Length") || is(h, "Transfer-Encoding")) {
+		if ((*lengths)++ > 0)
+			return 400;
+		out->chunked = is(h, "Transfer-Encoding");
+		if (!out->chunked)
+			return read_length(h, out);
+		return says(h, "chunked") ? 0 : 400;
+	}
+	if (is(h, "Upgrade"))
+		out->upgrade = true;
+	if (is(h, "Expect"))
+		out->expects = says(h, "100-continue");
+	return 0;
+}
+
+/* Other bytes than these civetweb takes for no request. */
+static bool printable(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (((unsigned char)p[i] < 0x20 && p[i] != '\r' && p[i] != '\n' && p[i] != '\t') || p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+int head_read(const char *p, size_t n, struct head *out)
+{
+	size_t len = find_end(p, n), line = 0, size;
+	unsigned lengths = 0;
+	const char *end;
+	struct header h;
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (!printable(p, len > 0 ? len : n))
+		return 400;
+	if (len > HEAD_MAX || (len == 0 && n >= HEAD_MAX))
+		return 431;
+	while (line < len && rc == 0) {
+		end = memchr(p + line, '\n', len - line);
+		size = (size_t)(end - p) - line;
+		if (size > 0 && end[-1] == '\r')
+			size--;
+		if (line > 0 && size > 0)	/* the first is for civetweb */
+			rc = split(p + line, size, &h) ? take_header(&h, out, &lengths) : 400;
+		line = (size_t)(end - p) + 1;
+	}
+	if (rc == 0 && out->chunked && out->upgrade)
+		rc = 400;
+	out->len = len;
+	return rc;
+}
+
+size_t head_shorten(char *p, size_t n, struct head *head)
+{
+	static const char scheme[] = "http://";
+	size_t line = (size_t)((char *)memchr(p, '\n', head->len) - p);
+	char *target = memchr(p, ' ', line), *path;
+	size_t cut;
+
+	if (target == NULL || (size_t)(p + line - ++target) < sizeof(scheme) ||
+	    strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
+		return n;
+	path = target + sizeof(scheme) - 1;
+	while (path < p + line && strchr("/? \r", *path) == NULL)
+		path++;
+	if (*path != '/')
+		*--path = '/';
+	cut = (size_t)(path - target);
+	memmove(target, path, n - (size_t)(path - p));
+	head->len -= cut;
+	return n - cut;
+}
+
+/* ---- A chunked body ----------------------------------------------------- */
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int take_size(struct chunks *c, char byte)
+{
+	int d = digit(byte);
+
+	if (byte == '\r' && c->digits > 0) {
+		c->total += c->left;
+		c->at = CHUNK_SIZE_LF;
+		return c->total > SAT_BODY_MAX ? 413 : 0;
+	}
+	if (d < 0)
+		return 400;		/* extensions are not civetweb's */
+	c->left = c->left * 16 + (unsigned)d;
+	return ++c->digits > 8 ? 413 : 0;
+}
+
+/* Lines up to the empty one: trailers, of which nobody here knows any. */
+static int take_trailer(struct chunks *c, char byte)
+{
+	if (byte == '\n' && c->line == 0)
+		c->at = CHUNK_DONE;
+	else if (byte == '\n')
+		c->line = 0;
+	else if (byte != '\r')
+		c->line++;
+	return c->line > LINE_LENGTH ? 400 : 0;
+}
+
+static int take_byte(struct chunks *c, char byte)
+{
+	switch (c->at) {
+	case CHUNK_SIZE:
+		return take_size(c, byte);
+	case CHUNK_SIZE_LF:
+		c->at = c->left > 0 ? CHUNK_DATA : CHUNK_TRAILER;
+		return byte == '\n' ? 0 : 400;
+	case CHUNK_CR:
+		c->at = CHUNK_LF;
+		return byte == '\r' ? 0 : 400;
+	case CHUNK_LF:
+		c->at = CHUNK_SIZE;
+		c->digits = 0;
+		return byte == '\n' ? 0 : 400;
+	default:
+		return take_trailer(c, byte);
+	}
+}
+
+int chunks_read(struct chunks *c, const char *p, size_t n)
+{
+	const char *end = p + n;
+	int rc = 0;
+
+	while (p < end && rc == 0 && c->at != CHUNK_DONE) {
+		size_t part = (size_t)(end - p) < c->left ? (size_t)(end - p) : c->left;
+
+		if (c->at != CHUNK_DATA) {
+			rc = take_byte(c, *p++);
+			continue;
+		}
+		p += part;
+		c->left -= part;
+		if (c->left == 0)
+			c->at = CHUNK_CR;
+	}
+	return rc;
+}
