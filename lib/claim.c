@@ -37,7 +37,7 @@ static struct {
 	struct sat_self *store;
 	struct sat_link *link;
 	uv_timer_t timer;
-	bool ticks, mirrored, complained, synced, busy;
+	bool ticks, closing, mirrored, complained, synced, busy;
 	enum claim_want want;
 	struct epoch epoch;
 	struct { bool there, resigned; int64_t version, seen; } beat;	/* seen: clock_boot() */
@@ -302,6 +302,33 @@ static void tick(uv_timer_t *timer)
 	turn();
 }
 
+static void tick_begin(void)
+{
+	if (claim.ticks || claim.closing || uv_timer_init(self_process.loop, &claim.timer) != 0)
+		return;
+	uv_timer_start(&claim.timer, tick, BEAT_MS, BEAT_MS);
+	uv_unref((uv_handle_t *)&claim.timer);
+	claim.ticks = true;
+}
+
+/* A store may have come in the meantime. */
+static void tick_closed(uv_handle_t *timer)
+{
+	(void)timer;
+	claim.closing = false;
+	if (claim.store != NULL)
+		tick_begin();
+}
+
+static void tick_end(void)
+{
+	if (!claim.ticks)
+		return;
+	claim.ticks = false;
+	claim.closing = true;
+	uv_close((uv_handle_t *)&claim.timer, tick_closed);
+}
+
 static void resigned(void *arg, int rc, size_t culprit, const int64_t *versions)
 {
 	(void)arg, (void)rc, (void)culprit, (void)versions;
@@ -356,13 +383,8 @@ void claim_use(struct sat_self *store)
 	claim.quiet = 0;
 	if (store != NULL)
 		attach();
-	if (store != NULL && !claim.ticks && uv_timer_init(self_process.loop, &claim.timer) == 0) {
-		uv_timer_start(&claim.timer, tick, BEAT_MS, BEAT_MS);
-		uv_unref((uv_handle_t *)&claim.timer);
-		claim.ticks = true;
-	}
-	if (store == NULL && claim.ticks) {
-		uv_close((uv_handle_t *)&claim.timer, NULL);
-		claim.ticks = false;
-	}
+	if (store != NULL)
+		tick_begin();
+	else
+		tick_end();
 }

@@ -595,6 +595,25 @@ static void a_store_that_goes_is_resigned_in(void **unused)
 	assert_int_equal(fake.at[BEAT].len, 0);
 }
 
+/* Its timer is still closing. */
+static void a_store_that_is_back_within_a_turn_is_beaten_for(void **unused)
+{
+	(void)unused;
+	rule(LEAD_STORE);
+	lead_mode(LEAD_STORE, NULL);
+	assert_int_equal(serve(), 0);
+	lead_mode(LEAD_STORE, &store);
+	sync_it();
+	assert_int_equal(serve(), 0);
+	assert_true(sat_acting());
+	for (int i = 0; i < 10; i++) {
+		pass(500);
+		if (fake.n > 0)
+			assert_int_equal(serve(), 0);
+	}
+	assert_true(sat_acting());
+}
+
 static void another_store_is_another_claim(void **unused)
 {
 	(void)unused;
@@ -742,6 +761,7 @@ int main(void)
 		TEST(one_that_is_not_elected_any_more_resigns),
 		TEST(a_take_over_under_way_is_given_up),
 		TEST(a_store_that_goes_is_resigned_in),
+		TEST(a_store_that_is_back_within_a_turn_is_beaten_for),
 		TEST(another_store_is_another_claim),
 		TEST(what_cannot_be_read_is_somebodys),
 		TEST(a_host_of_any_name_can_claim),
