@@ -134,6 +134,17 @@ static void written_late(void *arg)
 		free_file(f);
 }
 
+static unsigned drop(struct sat_buf *b)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < b->len; i++)
+		n += b->p[i] == '\n';
+	self_add(SELF_RECORD_DROPPED, n);
+	b->len = 0;
+	return n;
+}
+
 static void hand_over(void)
 {
 	struct sat_job job = { .size = sizeof(job), .work = write_out, .done = written, .late = written_late,
@@ -149,8 +160,7 @@ static void hand_over(void)
 	file->busy = true;
 	if (sat_work(&self_host, &job) != 0) {
 		file->busy = false;
-		file->out.len = 0;
-		self_add(SELF_RECORD_DROPPED, 1);
+		drop(&file->out);
 	}
 }
 
@@ -233,16 +243,21 @@ void recorder_flush(void)
 void recorder_end(void)
 {
 	struct file *f = file;
+	bool busy = f != NULL && f->busy, lost = busy;
 
 	file = NULL;
 	record_on = false;
-	if (f != NULL && !f->busy) {
+	if (f != NULL && !busy) {
 		f->out.len = 0;
 		sat_buf_add(&f->out, lines.p, lines.len);
-		if (f->out.len != 0 && write_out(f) != 0)
-			fprintf(stderr, "satellite: %s: the last lines were not recorded\n", f->path);
-		free_file(f);
+		lost = f->out.len != lines.len || (lines.len != 0 && write_out(f) != 0);
 	}
+	if (lost && lines.len != 0)	/* or a job hangs, and the file is its own */
+		log_line(LOG_ERR, "record", "%s: the last %u lines were not recorded", f->path, drop(&lines));
+	if (busy)
+		f->closing = true;
+	else if (f != NULL)
+		free_file(f);
 	sat_buf_free(&lines);
 	lines.max = MOST;
 }

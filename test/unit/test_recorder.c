@@ -108,6 +108,22 @@ static void what_waits_at_the_end_is_written(void **unused)
 	assert_int_equal(lines_of(path), 5);
 }
 
+/* The job has the file; what came since then is lost, and counted. */
+static void what_a_job_keeps_from_being_written_is_counted(void **unused)
+{
+	int64_t before = self_get(SELF_RECORD_DROPPED);
+
+	(void)unused;
+	assert_int_equal(recorder_use(path, 1 << 20), 0);
+	say(3);
+	recorder_flush();
+	say(2);
+	recorder_end();
+	assert_int_equal(self_get(SELF_RECORD_DROPPED), before + 2);
+	bed_run_for(50);
+	assert_int_equal(lines_of(path), 3);
+}
+
 static void tell(void)
 {
 	if (recorder_use(path, 300) != 0)
@@ -166,6 +182,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_and_expiries_become_lines, up, down),
 		cmocka_unit_test_setup_teardown(a_full_file_makes_room, up, down),
 		cmocka_unit_test_setup_teardown(what_waits_at_the_end_is_written, up, down),
+		cmocka_unit_test_setup_teardown(what_a_job_keeps_from_being_written_is_counted, up, down),
 		cmocka_unit_test_setup_teardown(every_allocation_that_fails_is_survived, up, down),
 		cmocka_unit_test_setup_teardown(every_call_that_fails_is_survived, up, down),
 	};
