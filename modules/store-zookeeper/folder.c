@@ -114,6 +114,7 @@ static struct node *node_add(struct folder *f, const char *name)
 	n->bucket = f->buckets[hash(name) & (f->n_buckets - 1)];
 	f->buckets[hash(name) & (f->n_buckets - 1)] = n;
 	f->n_nodes++;
+	f->list_bytes += strlen(name) + NAME_EXTRA;
 	sat_gauge(f->zk->self, COUNT_NODES, (int64_t)f->n_nodes);
 	return n;
 }
@@ -134,6 +135,7 @@ static void node_remove(struct node *n)
 		at = &(*at)->bucket;
 	*at = n->bucket;
 	f->n_nodes--;
+	f->list_bytes -= strlen(n->name) + NAME_EXTRA;
 	f->unread -= n->queued || n->reading;
 	node_unpark(n);
 	n->session->watch_bytes -= watch_bytes(f, n->name);
@@ -434,6 +436,23 @@ static void no_folder(struct folder *f)
 	ask(f, session_exists, appeared);
 }
 
+/* We read it still, and so does every client in C or Python: said, and no host is refused for it. */
+static void judge_size(struct folder *f)
+{
+	struct sat_self *self = f->zk->self;
+	char text[300];
+
+	if (f->large == (f->list_bytes > LIST_MAX))
+		return;
+	f->large = !f->large;
+	snprintf(text, sizeof(text), f->large ? "%s: the list of its %zu nodes is over 1 MiB: programs on the JVM cannot "
+		 "read it, an older Satellite among them, unless -Djute.maxbuffer of theirs says more" :
+		 "%s: the list of its %zu nodes is under 1 MiB again", f->prefix, f->n_nodes);
+	sat_log(self, f->large ? LOG_WARNING : LOG_NOTICE, "%s", text);
+	sat_emit(self, .service = "satellite/store-zookeeper/list", .state = f->large ? "warning" : "ok",
+		 .description = text, .has = SAT_HAS_INT, .metric = { .i = (int64_t)f->list_bytes });
+}
+
 static void listed(struct request *r)
 {
 	const char *names = r->bytes;
@@ -449,6 +468,7 @@ static void listed(struct request *r)
 	if (rc == ZOK) {
 		f->failed = false;
 		compare(f, names, len);
+		judge_size(f);
 	} else if (rc == ZNONODE) {
 		no_folder(f);
 	} else {

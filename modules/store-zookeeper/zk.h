@@ -29,6 +29,9 @@ enum {
 	PATH_BYTES = 2048, PATH_EXTRA = 8,		/* around a path, in a packet */
 	COMMIT_BYTES = 900 << 10,			/* a server takes 1 MiB */
 	COMMITS_MAX = 4096, COMMITS_BYTES = 32 << 20,	/* under way */
+	/* A client on the JVM takes answers of 1 MiB less 1, unless its jute.maxbuffer says otherwise;
+	 * a list of names is in one, behind a header and a stat, and each name behind its length. */
+	LIST_MAX = (1 << 20) - 1 - 88, NAME_EXTRA = 4,
 	NEWS_SLOTS = 64, NEWS_BYTES = 128 << 10, NEWS_KEY = 16,
 };
 #define NEWS "news/"
@@ -111,7 +114,9 @@ struct folder {
 	bool synced, told;		/* told: something since it was last lost */
 	bool dropped;			/* unmirrored; freed once nothing is under way */
 	bool failed;			/* and that was logged */
+	bool large;			/* its list is over LIST_MAX, and that was said */
 	unsigned asked;			/* requests and nodes in reading */
+	size_t list_bytes;
 	size_t unread, n_nodes, n_buckets;
 	struct node **buckets;
 	char prefix[];			/* "whitelist/" */

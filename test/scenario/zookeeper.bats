@@ -144,9 +144,12 @@ for i in range(40): zk.create('/satellite/whitelist/n%02d' % i, ('${RECORD%\}},\
 	until_true 30 file_is a ""
 }
 
+# told_as NAME SERVICE STATE: what a master last said of something.
+told_as() {
+	[ "$(get -G --data-urlencode "query=service = \"$2\"" "http://127.0.0.1:${PORT[$1]}/index" | jq -r '.[0].state')" = "$3" ]
+}
 # wire WHAT: of the connections to the server, through a proxy of our own, as test/clients/proxy.py has it.
 wire() { echo "$1 zk" >"$T/wires"; }
-# The file holds exactly these: of so many hosts those that are on, every tenth being off where 1 is given.
 file_holds() { [ "$(wc -l <"$T/a/whitelist")" = "$1" ]; }
 
 @test "very many hosts, and the connection lost once and ten times: back within seconds, nothing missed" {
@@ -185,23 +188,46 @@ file_holds() { [ "$(wc -l <"$T/a/whitelist")" = "$1" ]; }
 	until_true 10 file_holds "$(cat "$T/on")"
 }
 
-# told_file STATE: what b last said of its file.
-told_file() {
-	[ "$(get -G --data-urlencode "query=service = \"satellite/whitelist/file\"" "http://127.0.0.1:${PORT[b]}/index" |
-		jq -r '.[0].state')" = "$1" ]
+# jvm_lists FOLDER: a client on the JVM can, as it comes.
+jvm_lists() {
+	timeout 60 java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$(printf '/usr/share/java/%s.jar:' zookeeper slf4j-api slf4j-nop commons-cli)" \
+		org.apache.zookeeper.ZooKeeperMain -server "$ZK" ls "$1" 2>/dev/null | grep -q 'agent00001'
 }
+
+@test "a list over 1 MiB: the JVM's clients cannot read it, ours can, and it is said" {
+	# 39 letters and a length are 43 bytes; 1,048,575 less a head and a stat hold 24,383 of them.
+	zk_make 1; zk_start; zk_up
+	zk "zk.ensure_path('/satellite/whitelist')
+	for first in range(0, 24383, 500):
+	  t = zk.transaction()
+	  for i in range(first, min(first + 500, 24383)): t.create('/satellite/whitelist/agent%05d.rack42.example.com-123456789' % i, b'$RECORD')
+	  t.commit()"
+	master a
+	until_true 30 said a '24383 hosts in the store'
+	jvm_lists /satellite/whitelist
+	[ "$(post a agent99999.rack42.example.com-123456789 e ok)" = 201 ]
+	heard a 'whitelist/: the list of its 24384 nodes is over 1 MiB'
+	until_true 5 told_as a satellite/store-zookeeper/list warning
+	run jvm_lists /satellite/whitelist
+	[ "$status" != 0 ]
+	until_true 5 file_holds 24384
+	[ "$(status_of -X DELETE "http://127.0.0.1:${PORT[a]}/whitelist/host/agent00000.rack42.example.com-123456789")" = 200 ]
+	heard a 'under 1 MiB again'
+	until_true 5 told_as a satellite/store-zookeeper/list ok
+}
+
 sick() {	# HOST WHAT: turned off while b cannot write; the others do, and b's file stays as it was
 	local before
 	before=$(cat "$T/fs/whitelist")
 	[ "$(post b "$1" e critical)" = 201 ]
 	for m in a c; do until_true 5 lacks $m "$1"; done
 	heard b "$2"
-	until_true 5 told_file critical
+	until_true 5 told_as b satellite/whitelist/file critical
 	[ "$(status_of "http://127.0.0.1:${PORT[b]}/readyz")" = 503 ]
 	[ "$(cat "$T/fs/whitelist")" = "$before" ]
 }
 lacks() { ! grep -qx "$2" "$T/$1/whitelist"; }
-well() { until_true 20 cmp -s "$T/a/whitelist" "$T/fs/whitelist"; until_true 5 told_file ok; }
+well() { until_true 20 cmp -s "$T/a/whitelist" "$T/fs/whitelist"; until_true 5 told_as b satellite/whitelist/file ok; }
 
 @test "one of three masters cannot write its file: it alone stays old, whole, says so, and is well again by itself" {
 	[ "$(id -u)" = 0 ] || skip "needs root to mount"
