@@ -37,10 +37,13 @@ void mesos_say_figure(void *arg, const char *key, const struct sat_value *v)
 	mesos_say(arg, service, v, "ok", NULL);
 }
 
-void mesos_say_leader(struct mesos *m)
+/* One that cannot be heard does not count as leading, but nobody knows. */
+void mesos_say_leader(struct mesos *m, bool heard)
 {
-	mesos_say(m, "mesos/leader", &(struct sat_value){ .kind = SAT_INT, .i = m->leads == 1 }, "ok",
-		  m->leads == 1 ? "the Mesos master here leads" : "the Mesos master here does not lead");
+	const char *text = m->leads == 1 ? "the Mesos master here leads" : "the Mesos master here does not lead";
+
+	mesos_say(m, "mesos/leader", &(struct sat_value){ .kind = SAT_INT, .i = m->leads == 1 },
+		  heard ? "ok" : "unknown", heard ? text : "the Mesos master here does not answer");
 }
 
 static void say_resource(struct mesos *m, const char *name, const char *what, double d)

@@ -86,7 +86,7 @@ void mesos_turn_bytes(struct mesos *m, int64_t now);
 
 /* events.c: what is told. */
 void mesos_say_figure(void *m, const char *key, const struct sat_value *v);
-void mesos_say_leader(struct mesos *m);
+void mesos_say_leader(struct mesos *m, bool heard);
 void mesos_say_model(struct mesos *m);
 int mesos_publish_agents(struct mesos *m);
 void mesos_say(struct mesos *m, const char *service, const struct sat_value *v, const char *state,

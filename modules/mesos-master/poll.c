@@ -70,11 +70,12 @@ static void settle_leader(struct mesos *m, int64_t now)
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
 		return;
 	if (m->leads >= 0 || leads)
-		sat_log(m->self, LOG_NOTICE, "%s: %s", m->url, leads ? "leads" : "no longer leads");
+		sat_log(m->self, LOG_NOTICE, "%s: %s", m->url, leads ? "leads" : believed ? "no longer leads"
+			: "does not answer, and so does not count as leading");
 	m->leads = leads;
 	sat_gauge(m->self, GAUGE_LEADS, leads);
 	forget_model(m);	/* it was of another time */
-	mesos_say_leader(m);
+	mesos_say_leader(m, believed);
 }
 
 static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
@@ -283,7 +284,7 @@ static void beat(struct sat_alarm *alarm)
 		source_say(&m->snapshot);
 		source_say(&m->state);
 		if (m->leads >= 0)
-			mesos_say_leader(m);
+			mesos_say_leader(m, is_believed(m, now));
 	}
 	if (now >= m->next_poll && m->snapshot.call == NULL) {
 		m->next_poll = now + m->leader_interval;

@@ -661,6 +661,7 @@ static void a_leader_is_seen_and_its_cluster(void **unused)
 	answer("/metrics/snapshot", 200, FOLLOWS);
 	assert_false(sat_acting());
 	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_string_equal(state_of("mesos/leader"), "ok");
 }
 
 static void the_state_is_asked_for_when_figures_moved(void **unused)
@@ -773,12 +774,16 @@ static void a_slow_leader_leads_for_a_while(void **unused)
 	assert_true(sat_acting());
 	move(2);
 	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_string_equal(state_of("mesos/leader"), "unknown");
 	assert_false(sat_acting());
 	answer("/metrics/snapshot", 200, LEADS);
 	assert_true(sat_acting());
+	assert_string_equal(state_of("mesos/leader"), "ok");
 	move(1.1);
 	break_off("/metrics/snapshot", -ECONNREFUSED);
 	assert_false(sat_acting());
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_string_equal(state_of("mesos/leader"), "unknown");
 }
 
 static void a_follower_asks_once(void **unused)
