@@ -5,8 +5,6 @@
 
 #include "door.h"
 
-#define UNTAKEN_MAX	((size_t)512 * 1024 * 1024)	/* of all connections' answers */
-
 struct answers {
 	uv_write_t req;			/* first */
 	struct conn *conn;
@@ -20,7 +18,7 @@ static void written(uv_write_t *req, int status)
 	struct conn *c = a->conn;
 	struct door *d = c->tcp.data;
 
-	d->untaken -= a->len;
+	room_release(d, a->len);
 	free(a->p);
 	free(a);
 	c->writing--;
@@ -33,6 +31,40 @@ static void written(uv_write_t *req, int status)
 }
 
 /* What the socket does not take at once it gets from a buffer of its own. */
+static void hold(struct conn *c, uv_buf_t rest)
+{
+	struct door *d = c->tcp.data;
+	struct answers *a;
+	char *p;
+
+	if (room_reserve(d, d->out.len) != 0) {
+		sat_count(d->self, UNTAKEN, 1);
+		log_some(d, "%s: %zu bytes of answers wait to be read, and there is no room for them", PEER(c),
+			 rest.len);
+		conn_close(c);
+		return;
+	}
+	p = realloc(d->out.p, d->out.len);		/* it may have been much longer */
+	if (p != NULL) {
+		d->out.p = p;
+		d->out.size = d->out.len;
+		rest.base = p + d->out.len - rest.len;
+	}
+	a = malloc(sizeof(*a));
+	if (a == NULL || uv_write(&a->req, (uv_stream_t *)&c->tcp, &rest, 1, written) != 0) {
+		free(a);
+		room_release(d, d->out.len);
+		conn_close(c);
+		return;
+	}
+	a->conn = c;
+	a->p = d->out.p;
+	a->len = d->out.len;
+	d->out = (struct sat_buf){ .max = ANSWERS_MAX };
+	c->writing++;
+	uv_read_stop((uv_stream_t *)&c->tcp);
+}
+
 void answers_flush(struct conn *c)
 {
 	struct door *d = c->tcp.data;
@@ -40,28 +72,13 @@ void answers_flush(struct conn *c)
 	bool sealed = c->tls == NULL || tls_seal(c);
 	uv_buf_t rest = uv_buf_init(d->out.p, (unsigned)d->out.len);
 	int n = d->out.len != 0 ? uv_try_write(s, &rest, 1) : 0;
-	struct answers *a;
 
-	if (!sealed)
-		conn_close(c);
-	else if (n < 0 && n != UV_EAGAIN) {
+	if (!sealed || (n < 0 && n != UV_EAGAIN)) {
 		conn_close(c);
 	} else if (n != (int)d->out.len) {
 		rest.base += n > 0 ? n : 0;
 		rest.len -= n > 0 ? (size_t)n : 0;
-		a = malloc(sizeof(*a));
-		if (a == NULL || uv_write(&a->req, s, &rest, 1, written) != 0) {
-			free(a);
-			conn_close(c);
-		} else {
-			a->conn = c;
-			a->p = d->out.p;
-			a->len = d->out.len;
-			d->untaken += a->len;
-			d->out = (struct sat_buf){ .max = ANSWERS_MAX };
-			c->writing++;
-			uv_read_stop(s);
-		}
+		hold(c, rest);
 	}
 	d->out.len = 0;
 	if (d->out.full || d->out.size > ANSWERS_ENOUGH)
@@ -83,13 +100,22 @@ void answer_error(struct door *d, const char *fmt, ...)
 	sat_buf_add(&d->out, words, (size_t)n);
 }
 
+/* Maybe it is not taken at once. */
+static bool has_room(struct door *d, size_t n)
+{
+	if (room_reserve(d, n) != 0)
+		return false;
+	room_release(d, n);
+	return true;
+}
+
 void answer(void *arg, const void *p, size_t n)
 {
 	struct conn *c = arg;
 	struct door *d = c->tcp.data;
 
-	if (n > ANSWERS_ENOUGH && d->untaken + n > UNTAKEN_MAX)
-		answer_error(d, "too many bytes of answers wait to be read: ask later");
+	if (n > ANSWERS_ENOUGH && !has_room(d, n))
+		answer_error(d, "no room for an answer of %zu bytes: ask for less, or later", n);
 	else
 		sat_buf_add(&d->out, p, n);
 	if (c->running)

@@ -9,6 +9,8 @@
 
 #include "door.h"
 
+#define CONN(link) SAT_OWNER(link, struct conn, at)
+
 const char *conn_peer(const struct conn *c, char *to, size_t size)
 {
 	struct sockaddr_storage addr;
@@ -24,36 +26,41 @@ const char *conn_peer(const struct conn *c, char *to, size_t size)
 	return to;
 }
 
-static void leave(struct conn *c)
+void link_leave(struct link *l)
 {
-	struct list *l = c->list;
+	struct list *list = l->list;
 
-	if (l == NULL)
+	if (list == NULL)
 		return;
-	*(c->prev != NULL ? &c->prev->next : &l->first) = c->next;
-	*(c->next != NULL ? &c->next->prev : &l->last) = c->prev;
-	c->list = NULL;
+	*(l->prev != NULL ? &l->prev->next : &list->first) = l->next;
+	*(l->next != NULL ? &l->next->prev : &list->last) = l->prev;
+	l->list = NULL;
 }
 
-static void line_up(struct conn *c, struct list *l)
+void link_up(struct link *l, struct list *list, uint64_t now)
 {
-	leave(c);
-	c->active = uv_now(c->tcp.loop);
-	c->list = l;
-	c->prev = l->last;
-	c->next = NULL;
-	*(l->last != NULL ? &l->last->next : &l->first) = c;
-	l->last = c;
+	link_leave(l);
+	*l = (struct link){ .list = list, .since = now, .prev = list->last };
+	*(list->last != NULL ? &list->last->next : &list->first) = l;
+	list->last = l;
 }
 
 void conn_settle(struct conn *c)
 {
 	struct door *d = c->tcp.data;
+	uint64_t now = uv_now(c->tcp.loop);
+	bool waits = room_waits(c);
 
-	if (c->asked != NULL)
-		line_up(c, &d->asking);
+	if (c->asked != NULL || (waits && !c->writing))
+		link_up(&c->at, &d->asking, now);
 	else
-		line_up(c, c->part != NULL || c->writing ? &d->busy : &d->idle);
+		link_up(&c->at, c->part != NULL || c->writing ? &d->busy : &d->idle, now);
+	if (c->part == NULL || c->asked != NULL || c->writing) {
+		if (!waits)
+			link_leave(&c->frame);
+	} else if (c->frame.list == NULL) {
+		link_up(&c->frame, &d->begun, now);
+	}
 }
 
 /* ---- An end ------------------------------------------------------------- */
@@ -76,13 +83,23 @@ void conn_close(struct conn *c)
 		return;
 	c->closing = true;
 	sat_message_stop(c->asked);
-	leave(c);
+	link_leave(&c->at);
+	room_give(c);
 	if (c->tls != NULL)
 		tls_end(c);
 	sat_gauge(d->self, CONNECTIONS, --d->n);
 	uv_close((uv_handle_t *)&c->tcp, closed);
 	if (d->n == 0)
 		door_empty(d);
+}
+
+void conn_late(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+
+	sat_count(d->self, TIMED_OUT, 1);
+	log_some(d, "%s: a message was not whole within frame-timeout", PEER(c));
+	conn_close(c);
 }
 
 void conn_end(struct conn *c)
@@ -95,31 +112,33 @@ void conn_end(struct conn *c)
 
 /* ---- Reading ------------------------------------------------------------ */
 
-static int read_on(struct conn *c)
+void conn_read_on(struct conn *c)
 {
-	return uv_read_start((uv_stream_t *)&c->tcp, c->tls != NULL ? tls_room : frames_room,
-			     c->tls != NULL ? tls_heard : conn_heard);
+	int rc;
+
+	if (c->writing || c->closing || c->ending || c->asked != NULL || room_waits(c))
+		return;
+	rc = uv_read_start((uv_stream_t *)&c->tcp, c->tls != NULL ? tls_room : frames_room,
+			   c->tls != NULL ? tls_heard : conn_heard);
+	if (rc != 0 && rc != UV_EALREADY)
+		conn_close(c);
 }
 
 void conn_go_on(struct conn *c)
 {
-	char *part = c->part;
 	uint32_t len = c->len;
+	char *part;
 
-	if (c->list != &((struct door *)c->tcp.data)->shaking)
+	if (c->at.list != &((struct door *)c->tcp.data)->shaking)
 		conn_settle(c);
-	if (part != NULL) {
-		c->part = NULL;
-		c->len = c->size = 0;
+	if (c->part != NULL) {
+		part = frames_detach(c);
 		frames_take(c, part, len);
 		free(part);
 	}
-	if (c->writing || c->closing || c->asked != NULL)
-		return;
-	if (c->ending)
+	if (c->ending && !c->writing && c->asked == NULL)
 		conn_close(c);
-	else
-		read_on(c);
+	conn_read_on(c);
 }
 
 void conn_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -129,11 +148,14 @@ void conn_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 
 	if (n == 0)
 		return;
+	if (n == UV_ENOBUFS && c->part == NULL) {
+		frames_look(c);
+		return;
+	}
 	if (n < 0) {	/* the other side may still be reading: what was answered goes out */
 		if (n == UV_ENOBUFS)
 			log_some(d, "%s: out of memory", PEER(c));
-		free(c->part);
-		c->part = NULL;
+		free(frames_detach(c));
 		conn_end(c);
 		return;
 	}
@@ -152,11 +174,14 @@ static void last_read(struct conn *c)
 	uv_os_fd_t fd;
 	ssize_t n;
 
-	if (c->writing || c->asked != NULL || c->ending || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
+	if (c->writing || c->asked != NULL || c->ending || room_waits(c) ||
+	    uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0)
 		return;
 	(c->tls != NULL ? tls_room : frames_room)((uv_handle_t *)&c->tcp, 0, &buf);
 	n = buf.len != 0 ? recv(fd, buf.base, buf.len, MSG_DONTWAIT) : 0;
-	if (n > 0 && c->tls != NULL)
+	if (buf.len == 0 && c->part == NULL)
+		frames_look(c);
+	else if (n > 0 && c->tls != NULL)
 		tls_decrypt(c, (size_t)n);
 	else if (n > 0 && buf.base == d->in)
 		frames_take(c, d->in, (size_t)n);
@@ -208,13 +233,12 @@ void conn_open(struct door *d, int fd, bool tls)
 	uv_tcp_nodelay(&c->tcp, 1);
 	uv_tcp_keepalive(&c->tcp, 1, 60);	/* a host that vanished is found in some minutes */
 	if (tls)
-		line_up(c, &d->shaking);
+		link_up(&c->at, &d->shaking, uv_now(c->tcp.loop));
 	else
 		conn_settle(c);
 	sat_count(d->self, ACCEPTED, 1);
 	sat_gauge(d->self, CONNECTIONS, d->n);
-	if (read_on(c) != 0)
-		conn_close(c);
+	conn_read_on(c);
 }
 
 /* ---- All of them -------------------------------------------------------- */
@@ -223,37 +247,40 @@ static void close_silent(struct door *d, struct list *l, uint64_t ms)
 {
 	uint64_t now = uv_now(sat_loop(d->self));
 
-	while (l->first != NULL && now - l->first->active >= ms) {
+	while (l->first != NULL && now - l->first->since >= ms) {
 		sat_count(d->self, TIMED_OUT, 1);
-		conn_close(l->first);
+		conn_close(CONN(l->first));
 	}
 }
 
 void conns_tick(struct door *d)
 {
+	uint64_t now = uv_now(sat_loop(d->self));
+
 	if (d->idle_ms != 0)
 		close_silent(d, &d->idle, d->idle_ms);
 	close_silent(d, &d->busy, d->stall_ms);
+	while (d->begun.first != NULL && now - d->begun.first->since >= d->frame_ms)
+		conn_late(SAT_OWNER(d->begun.first, struct conn, frame));
 }
 
-static void end_list(struct list *l)
+static void end_list(struct list *list)
 {
-	for (struct conn *c = l->first, *next; c != NULL; c = next) {
-		next = c->next;
-		if (!c->closing)
-			conn_end(c);
+	for (struct link *l = list->first, *next; l != NULL; l = next) {
+		next = l->next;
+		conn_end(CONN(l));
 	}
 }
 
 void conns_end(struct door *d)
 {
-	struct conn *last[2] = { d->idle.last, d->busy.last };
+	struct link *last[2] = { d->idle.last, d->busy.last };
 	struct list *lists[2] = { &d->idle, &d->busy };
 
 	for (int i = 0; i < 2; i++)
-		for (struct conn *c = lists[i]->first, *next; c != NULL; c = next) {
-			next = c != last[i] ? c->next : NULL;
-			last_read(c);
+		for (struct link *l = lists[i]->first, *next; l != NULL; l = next) {
+			next = l != last[i] ? l->next : NULL;
+			last_read(CONN(l));
 		}
 	end_list(&d->shaking);
 	end_list(&d->idle);
@@ -264,9 +291,9 @@ void conns_end(struct door *d)
 void conns_close(struct door *d)
 {
 	while (d->shaking.first != NULL)
-		conn_close(d->shaking.first);
+		conn_close(CONN(d->shaking.first));
 	while (d->busy.first != NULL)
-		conn_close(d->busy.first);
+		conn_close(CONN(d->busy.first));
 	while (d->asking.first != NULL)
-		conn_close(d->asking.first);
+		conn_close(CONN(d->asking.first));
 }

@@ -3,9 +3,9 @@
  * door - what the files of the door for Riemann's clients share.
  *
  * All connections read into one buffer, in which whole frames are decoded and
- * run where they lie; a connection has memory of its own only while a frame is
- * not whole or answers wait to be taken.  One that does not take its answers is
- * not read from.  TLS lies between: what comes is decrypted into that buffer, and
+ * run where they lie; a connection has memory of its own, reserved before, only while
+ * a frame is not whole or answers wait to be taken.  One that does not take its answers
+ * is not read from, nor one for whose frame there is no room.  TLS lies between: what comes is decrypted into that buffer, and
  * answers are encrypted before they go.
  */
 #ifndef DOOR_H
@@ -21,7 +21,7 @@
 
 enum count {
 	CONNECTIONS, ACCEPTED, MESSAGES, BYTES, MALFORMED, TOO_LARGE, REFUSED, TIMED_OUT,
-	DATAGRAMS, UDP_DROPPED, TLS_ACCEPTED, TLS_FAILED,
+	DATAGRAMS, UDP_DROPPED, TLS_ACCEPTED, TLS_FAILED, WAITING, PAUSED, UNTAKEN,
 };
 
 /* What may be said of those outside: some lines, then how many more there were. */
@@ -31,8 +31,14 @@ enum count {
 } while (0)
 #define log_some(d, ...) log_limited((d)->self, &(d)->said, __VA_ARGS__)
 
-struct conn;
-struct list { struct conn *first, *last; };	/* the one that was silent longest is first */
+struct list { struct link *first, *last; };
+struct link {			/* zeroed: in no list */
+	struct link *next, *prev;
+	struct list *list;
+	uint64_t since;		/* uv_now() */
+};
+void link_up(struct link *l, struct list *list, uint64_t now);	/* at its end, and nowhere else */
+void link_leave(struct link *l);				/* fine where it is in none */
 
 struct listener {
 	struct door *door;
@@ -49,14 +55,18 @@ struct door {
 	int backlog;
 	int64_t max_connections, n;
 	uint32_t limit, answer_limit;
-	size_t untaken;			/* bytes of answers that wait to be taken */
-	uint64_t idle_ms, stall_ms;
-	uv_timer_t timer;
-	unsigned handles;		/* open ones: listeners, this one, connections, and UDP's */
+	uint64_t idle_ms, stall_ms, frame_ms;
+	uv_timer_t timer, again;	/* again: there may be room */
+	unsigned handles;		/* open ones: listeners, these two, connections, and UDP's */
 	bool started, stopping;
+	/* By `at`, the one that was silent longest first. */
 	struct list idle, busy;		/* busy: amid a frame, or answers wait */
 	struct list shaking;		/* hands: not secure yet, the oldest first */
 	struct list asking;		/* they wait for us */
+	/* By `frame`, which has begun to come. */
+	struct list begun;		/* and has room, the oldest first */
+	struct list small, large;	/* wait for room */
+	int64_t n_waiting;
 	struct sat_buf out;		/* answers to what is being read */
 	struct sat_log_limit said;
 	struct udp *udp;		/* NULL: none */
@@ -78,11 +88,11 @@ void listener_stop(struct listener *l);
 
 struct conn {
 	uv_tcp_t tcp;			/* first: a handle's data is the door */
-	struct conn *next, *prev;
-	struct list *list;
-	uint64_t active;		/* uv_now() of the last progress */
+	struct link at;			/* since: the last progress */
+	struct link frame;
 	char *part;			/* what was read of a frame, or waits to be run */
 	uint32_t len, size;
+	uint32_t held, need;		/* bytes reserved, or asked for, for all of it */
 	struct sat_asked *asked;	/* its query, while that is looked up */
 	bool running;			/* its message is */
 	uint8_t writing;		/* answers that wait to be taken: two where one came later */
@@ -98,6 +108,8 @@ void conn_end(struct conn *c);
 void conn_settle(struct conn *c);
 /* What had to wait is over: on with the frames that came meanwhile. */
 void conn_go_on(struct conn *c);
+void conn_read_on(struct conn *c);		/* unless something still waits */
+void conn_late(struct conn *c);			/* its frame is; close it */
 void conn_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf);
 
 void conns_tick(struct door *d);		/* once a second */
@@ -109,7 +121,7 @@ const char *conn_peer(const struct conn *c, char *to, size_t size);
 
 /* ---- Frames ------------------------------------------------------------- */
 
-/* Where what comes is to be put; nowhere: out of memory. */
+/* Where what comes is to be put; nowhere: out of memory, or it is to be looked at. */
 void frames_room(uv_handle_t *h, size_t hint, uv_buf_t *buf);
 /* More of a frame that lies in the connection's own memory. */
 void frames_add(struct conn *c, size_t n);
@@ -117,6 +129,22 @@ void frames_add(struct conn *c, size_t n);
 void frames_take(struct conn *c, char *p, size_t n);
 /* Keep what is not run yet. */
 void frames_keep(struct conn *c, const char *p, size_t n);
+
+/* Look at what the kernel has: whole frames are run, and of others none is taken that has no room. */
+void frames_look(struct conn *c);
+/* What was kept: the caller's to free. */
+char *frames_detach(struct conn *c);
+
+/* ---- Room --------------------------------------------------------------- */
+
+int room_reserve(struct door *d, size_t n);	/* as sat_reserve() */
+void room_release(struct door *d, size_t n);
+/* The frame or frames at hand need n bytes.  -ENOBUFS: it waits now, and is not read from;
+ * -EMSGSIZE: so much there never is. */
+int room_ask(struct conn *c, size_t n);
+void room_leave(struct conn *c);		/* wait no more */
+void room_give(struct conn *c);			/* and give back what it has */
+bool room_waits(const struct conn *c);
 
 /* ---- Answers ------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "door.h"
 
@@ -50,18 +51,17 @@ static bool too_large(struct conn *c, uint32_t n)
 	return true;
 }
 
-/* A frame's room grows as it comes, not as it was announced. */
-void frames_keep(struct conn *c, const char *p, size_t n)
+/* Not even if nobody else had any. */
+static void no_room(struct conn *c, size_t n)
 {
-	if (n == 0)
-		return;
-	c->part = malloc(n + 1);
-	if (c->part == NULL) {
+	struct door *d = c->tcp.data;
+
+	sat_count(d->self, TOO_LARGE, 1);
+	log_some(d, "%s: frame of %zu bytes, over what memory-max has for buffers", PEER(c), n - 4);
+	answer_error(d, "frame of %zu bytes is more than there is memory for", n - 4);
+	answers_flush(c);
+	if (!c->closing)
 		conn_end(c);
-		return;
-	}
-	memcpy(c->part, p, n);
-	c->len = c->size = (uint32_t)n;
 }
 
 /* Run whole frames until the answers are enough: how many bytes they had. */
@@ -88,33 +88,83 @@ static size_t run_frames(struct conn *c, char *p, size_t n, bool *more)
 	return used;
 }
 
+/* The same, until there are no more, or it is the client's or the host's turn. */
+static size_t run_all(struct conn *c, char *p, size_t n, bool *more)
+{
+	size_t used, all = 0;
+
+	do {
+		used = run_frames(c, p + all, n - all, more);
+		answers_flush(c);
+		all += used;
+	} while (used != 0 && *more && !c->writing && !c->closing && c->asked == NULL);
+	if (c->asked != NULL && !c->closing)
+		uv_read_stop((uv_stream_t *)&c->tcp);
+	return *more ? all : n;
+}
+
 void frames_take(struct conn *c, char *p, size_t n)
 {
 	bool more = true;
-	size_t used;
+	size_t used = run_all(c, p, n, &more);
 
-	do {
-		used = run_frames(c, p, n, &more);
-		answers_flush(c);
-		p += used;
-		n -= more ? used : n;
-	} while (used != 0 && more && !c->writing && !c->closing && c->asked == NULL);
 	if (c->closing)
 		return;
-	if (c->asked != NULL)
-		uv_read_stop((uv_stream_t *)&c->tcp);
 	if (more)
-		frames_keep(c, p, n);
+		frames_keep(c, p + used, n - used);
 	else
 		conn_end(c);
 	if (!c->closing)
 		conn_settle(c);
 }
 
+/* ---- What is kept ------------------------------------------------------- */
+
 /* How many bytes the frame that has begun has in all, as far as is known. */
 static size_t wanted(const struct conn *c)
 {
 	return c->len < 4 ? 4 : 4 + (size_t)frame_length(c->part);
+}
+
+/* Whole frames wait to be run, and one over the limit for its turn to be refused. */
+static void ask(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	size_t n = wanted(c) <= 4 + (size_t)d->limit ? wanted(c) : 0;
+
+	if (c->len < 4)
+		return;
+	n = n > c->len ? n : c->len;
+	if (room_ask(c, n) == -EMSGSIZE)
+		no_room(c, n);
+}
+
+static bool copy(struct conn *c, const char *p, size_t n)
+{
+	c->part = malloc(n + 1);
+	if (c->part == NULL) {
+		conn_end(c);
+		return false;
+	}
+	memcpy(c->part, p, n);
+	c->len = c->size = (uint32_t)n;
+	return true;
+}
+
+void frames_keep(struct conn *c, const char *p, size_t n)
+{
+	if (n != 0 && copy(c, p, n))
+		ask(c);
+}
+
+char *frames_detach(struct conn *c)
+{
+	char *part = c->part;
+
+	room_give(c);
+	c->part = NULL;
+	c->len = c->size = 0;
+	return part;
 }
 
 void frames_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
@@ -125,7 +175,7 @@ void frames_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 	char *p;
 
 	(void)hint;
-	*buf = uv_buf_init(d->in, READ_SIZE);
+	*buf = d->n_waiting == 0 ? uv_buf_init(d->in, READ_SIZE) : uv_buf_init(NULL, 0);
 	if (c->part == NULL)
 		return;
 	want = wanted(c);
@@ -146,15 +196,65 @@ void frames_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 void frames_add(struct conn *c, size_t n)
 {
 	struct door *d = c->tcp.data;
-	char *part = c->part;
 	uint32_t len = c->len += (uint32_t)n;
+	char *part;
 
 	if (len < wanted(c) && wanted(c) <= 4 + (size_t)d->limit) {
-		conn_settle(c);
+		if (c->held == 0 && !room_waits(c))
+			ask(c);
+		if (!c->closing)
+			conn_settle(c);
 		return;
 	}
-	c->part = NULL;
-	c->len = c->size = 0;
+	part = frames_detach(c);
 	frames_take(c, part, len);
 	free(part);
+}
+
+/* ---- While somebody waits for room -------------------------------------- */
+
+/* What stands behind the frames that were run: how much of it is taken. */
+static size_t take_rest(struct conn *c, const char *p, size_t n)
+{
+	size_t want = n < 4 ? n : 4 + (size_t)frame_length(p);
+	int rc;
+
+	if (n == 0 || c->writing || c->asked != NULL)
+		return 0;
+	rc = n < 4 ? 0 : room_ask(c, want);
+	if (rc == -EMSGSIZE)
+		no_room(c, want);
+	return rc == 0 && copy(c, p, n) ? n : 0;
+}
+
+void frames_look(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	bool more = true;
+	uv_os_fd_t fd;
+	size_t used;
+	ssize_t n;
+
+	n = uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0 ? recv(fd, d->in, READ_SIZE, MSG_PEEK | MSG_DONTWAIT) : 0;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_end(c);
+		return;
+	}
+	used = run_all(c, d->in, (size_t)n, &more);
+	if (c->closing)
+		return;
+	if (used != 0)
+		room_leave(c);		/* the next frame's turn is another */
+	if (more)
+		used += take_rest(c, d->in + used, (size_t)n - used);
+	else
+		conn_end(c);
+	if (c->closing)
+		return;
+	recv(fd, NULL, used, MSG_TRUNC | MSG_DONTWAIT);
+	sat_count(d->self, BYTES, (int64_t)used);
+	conn_settle(c);
+	conn_read_on(c);
 }

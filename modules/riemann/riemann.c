@@ -19,11 +19,15 @@ static const struct sat_counter *const counters[] = {
 		.help = "frames over frame-limit, and the connection is closed, or datagrams over theirs"),
 	[REFUSED] = SAT_COUNTER("refused",
 		.help = "connections closed at once: too many, or out of files or memory"),
-	[TIMED_OUT] = SAT_COUNTER("timed-out", .help = "connections closed for silence or for not reading"),
+	[TIMED_OUT] = SAT_COUNTER("timed-out", .help = "connections closed for silence, slow messages or not reading"),
 	[DATAGRAMS] = SAT_COUNTER("datagrams", .help = "datagrams read"),
 	[UDP_DROPPED] = SAT_COUNTER("datagrams-dropped", .help = "datagrams that the kernel dropped: its buffer was full"),
 	[TLS_ACCEPTED] = SAT_COUNTER("tls-accepted", .help = "TLS handshakes done"),
 	[TLS_FAILED] = SAT_COUNTER("tls-failed", .help = "TLS handshakes refused, broken off, or not done in time"),
+	[WAITING] = SAT_COUNTER("waiting", .gauge = true, .help = "clients not read from until there is room for their message"),
+	[PAUSED] = SAT_COUNTER("paused", .help = "messages that had to wait for room"),
+	[UNTAKEN] = SAT_COUNTER("untaken",
+		.help = "connections closed since there was no room for answers that they did not read"),
 	NULL
 };
 
@@ -44,6 +48,8 @@ static const struct sat_option *const options[] = {
 		   .help = "close a connection after so long a silence; 0: never"),
 	SAT_OPTION("stall-timeout", SAT_SECONDS, .fallback = "60", .min = 1, .max = 1e9,
 		   .help = "close one that stops amid a message, or does not read its answers"),
+	SAT_OPTION("frame-timeout", SAT_SECONDS, .fallback = "30", .min = 1, .max = 1e9,
+		   .help = "close one whose message is not whole so long after it began"),
 	SAT_OPTION("max-connections", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 1e7,
 		   .help = "connections at a time; more are closed at once"),
 	SAT_OPTION("backlog", SAT_INTEGER, .fallback = "4096", .min = 1, .max = 65535,
@@ -116,6 +122,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	d->max_connections = sat_conf_integer(conf, "max-connections");
 	d->idle_ms = (uint64_t)(sat_conf_time(conf, "idle-timeout") / SAT_MS);
 	d->stall_ms = (uint64_t)(sat_conf_time(conf, "stall-timeout") / SAT_MS);
+	d->frame_ms = (uint64_t)(sat_conf_time(conf, "frame-timeout") / SAT_MS);
 	d->out.max = ANSWERS_MAX;
 	*state = d;
 	return 0;
@@ -155,8 +162,9 @@ static int start(void *state)
 	}
 	uv_timer_init(sat_loop(d->self), &d->timer);
 	uv_timer_start(&d->timer, tick, 1000, 1000);
-	d->timer.data = d;
-	d->handles = n + 2;
+	uv_timer_init(sat_loop(d->self), &d->again);
+	d->timer.data = d->again.data = d;
+	d->handles = n + 3;
 	d->started = true;
 	return 0;
 }
@@ -173,6 +181,7 @@ static void give_up(uv_timer_t *timer)
 	d->stopping = false;
 	conns_close(d);
 	uv_close((uv_handle_t *)timer, closed);
+	uv_close((uv_handle_t *)&d->again, closed);
 }
 
 void door_empty(struct door *d)

@@ -6,6 +6,8 @@
 
 #include "door.h"
 
+#define TLS_RECORD 16384u	/* so much of a frame may be there before it is known that it must wait */
+
 const struct sat_option *const tls_options[] = {
 	SAT_OPTION("host", SAT_STRING, .help = "address to listen on; default: that of TCP"),
 	SAT_OPTION("port", SAT_INTEGER, .fallback = "5554", .min = 1, .max = 65535, .help = "TCP port"),
@@ -115,7 +117,7 @@ static void feed(struct conn *c, char *p, size_t n)
 static void failed(struct conn *c, const char *why)
 {
 	struct door *d = c->tcp.data;
-	bool shaking = c->list == &d->shaking;
+	bool shaking = c->at.list == &d->shaking;
 
 	if (shaking)
 		sat_count(d->self, TLS_FAILED, 1);
@@ -131,7 +133,7 @@ void tls_decrypt(struct conn *c, size_t n)
 
 	if (rc != 0 && rc != -EPIPE)
 		failed(c, sat_tls_why(c->tls));
-	if (c->list == &d->shaking && sat_tls_ready(c->tls)) {
+	if (c->at.list == &d->shaking && sat_tls_ready(c->tls)) {
 		sat_count(d->self, TLS_ACCEPTED, 1);
 		conn_settle(c);
 	}
@@ -148,7 +150,7 @@ void tls_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 	struct door *d = h->data;
 
 	(void)hint;
-	*buf = uv_buf_init(d->tls->in, TLS_READ);
+	*buf = uv_buf_init(d->tls->in, d->n_waiting == 0 ? TLS_READ : TLS_RECORD);
 }
 
 void tls_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -156,7 +158,7 @@ void tls_heard(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 	struct conn *c = (struct conn *)s;
 	struct door *d = s->data;
 
-	if (n < 0 && c->list == &d->shaking)
+	if (n < 0 && c->at.list == &d->shaking)
 		failed(c, NULL);
 	if (n <= 0) {
 		conn_heard(s, n, buf);
@@ -170,8 +172,10 @@ void tls_tick(struct door *d)
 {
 	uint64_t now = uv_now(sat_loop(d->self));
 
-	while (d->shaking.first != NULL && now - d->shaking.first->active >= d->tls->handshake_ms) {
-		failed(d->shaking.first, "not done within handshake-timeout");
-		conn_close(d->shaking.first);
+	while (d->shaking.first != NULL && now - d->shaking.first->since >= d->tls->handshake_ms) {
+		struct conn *c = SAT_OWNER(d->shaking.first, struct conn, at);
+
+		failed(c, "not done within handshake-timeout");
+		conn_close(c);
 	}
 }

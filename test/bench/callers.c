@@ -5,10 +5,14 @@
  * callers PORT leave N	N connections in turn, each abandoned in another way
  * callers PORT stay N	N connections that are answered once, and then are silent;
  *			prints how many there are, and holds them until its input ends
+ * callers PORT begin N	N connections that each announce 16 MiB, and send all but a
+ *			part of it; prints how many there are, and goes on until its
+ *			input ends
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,13 +129,57 @@ static int stay(unsigned long most)
 	return n == most ? 0 : 1;
 }
 
+#define ANNOUNCED	(16u << 20)
+#define SENT		15900000u
+
+/* Some bytes more: how many there are; SENT, too, where the connection is closed. */
+static size_t go_on(int fd, size_t sent)
+{
+	static const char zeros[1 << 16];
+	const uint32_t length = htonl(ANNOUNCED);
+	ssize_t n = sent == 0 ? send(fd, &length, 4, MSG_NOSIGNAL) :
+		send(fd, zeros, sizeof(zeros) < SENT - sent ? sizeof(zeros) : SENT - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN)
+		return SENT;
+	return n > 0 ? sent + (size_t)n : sent;
+}
+
+static int begin(unsigned long most)
+{
+	struct pollfd *fds = calloc(most + 1, sizeof(*fds));
+	size_t *sent = calloc(most, sizeof(*sent));
+	unsigned long n = 0;
+
+	if (fds == NULL || sent == NULL)
+		return 1;
+	while (n < most && (fds[n + 1].fd = call(n)) >= 0)
+		fds[++n].events = POLLOUT;
+	printf("%lu\n", n);
+	fflush(stdout);
+	fds[0].events = POLLIN;
+	while (n == most && poll(fds, n + 1, -1) > 0 && fds[0].revents == 0)
+		for (unsigned long i = 0; i < n; i++) {
+			if (fds[i + 1].revents == 0)
+				continue;
+			sent[i] = go_on(fds[i + 1].fd, sent[i]);
+			if (sent[i] >= SENT)
+				fds[i + 1] = (struct pollfd){ .fd = ~fds[i + 1].fd };	/* negative: as it is */
+		}
+	for (unsigned long i = 1; i <= n; i++)
+		close(fds[i].fd < 0 ? ~fds[i].fd : fds[i].fd);
+	free(fds);
+	free(sent);
+	return n == most ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long n = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
 	struct rlimit files;
 
 	if (n == 0) {
-		fputs("usage: callers PORT leave|stay N\n", stderr);
+		fputs("usage: callers PORT leave|stay|begin N\n", stderr);
 		return 2;
 	}
 	port = atoi(argv[1]);
@@ -139,5 +187,7 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	if (strcmp(argv[2], "begin") == 0)
+		return begin(n);
 	return strcmp(argv[2], "stay") == 0 ? stay(n) : leave(n);
 }

@@ -19,6 +19,7 @@ door() {
 	cat >"$T/master.cfg" <<-END
 		role = "master";
 		state-dir = "$T/state";
+		memory-max = ${MEMORY:-268435456};
 		http = { port = $HTTP; };
 		modules = ( "riemann" );
 		riemann = { port = $PORT; ${1:-frame-limit = $LIMIT;}
@@ -33,6 +34,7 @@ door() {
 }
 
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$PID/status"; }
+peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 files() { ls "/proc/$PID/fd" | wc -l; }
 counter() { get --unix-socket "$T/state/control" http://localhost/status | jq -r ".instances[] | select(.name == \"riemann\").counters[\"$1\"]"; }
 counted() { [ "$(counter "$1")" = "$2" ]; }
@@ -317,5 +319,114 @@ healthy() { [ "$(status_of --max-time "${1:-2}" "http://127.0.0.1:$HTTP/healthz"
 	wait $holder
 	until_true 10 counted connections 0
 	well
+	stops "$PID"
+}
+
+# least COUNTER N
+least() { [ "$(counter "$1")" -ge "$2" ]; }
+held() { get --unix-socket "$T/state/control" http://localhost/status | jq -r '.counters["memory-buffers"]'; }
+holds() { [ "$(held)" = "$1" ]; }
+# split: a message that comes in two parts, between which another client is served.
+split() {
+	event 16000 >"$T/most"
+	framed "$T/most" >"$T/frame"
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	head -c 9000 "$T/frame" >&5
+	[ "$(printf '\0\0\0\0' | timeout 5 socat -t 5 - "TCP:127.0.0.1:$PORT" | hex)" = $OK ] &&
+		tail -c +9001 "$T/frame" 2>/dev/null >&5 && [ "$(timeout 5 head -c 6 <&5 | hex)" = $OK ]
+}
+# prompt: clients that mean well are served at once, with one message or thousands.
+prompt() {
+	[ "$(printf '\0\0\0\0' | timeout 5 socat -t 5 - "TCP:127.0.0.1:$PORT" | hex)" = $OK ]
+	until_true 5 split		# again, where this machine takes longer than frame-timeout
+	exec 5>&-
+	"$BUILD/test/bench/load" "$PORT" 8 16 10 1000 1 >"$T/load"
+	read -r rate errors _ <"$T/load"
+	[ "$errors" = 0 ]
+	[ "${rate%.*}" -gt 1000 ]
+}
+
+@test "40 clients that each send most of 16 MiB and stop wait for one another, and nobody for them" {
+	MEMORY=1073741824 door 'frame-limit = 16777216; frame-timeout = 2;'	# 128 MiB for buffers
+	mkfifo "$T/hold"
+	"$BUILD/test/bench/callers" "$PORT" begin 40 <"$T/hold" >"$T/held" 3>&- &
+	holder=$!
+	exec 6>"$T/hold"
+	until_true 20 least paused 30
+	[ "$(held)" -le $((128 << 20)) ]
+	prompt
+	fine $((160 << 10))
+	# A long message that means well waits for its turn, and has it.
+	{
+		printf '\0\x20\0\x0a\x32\x85\x80\x80\x01\x2a\x80\x80\x80\x01'
+		head -c 2097152 /dev/zero | tr '\0' 'x'
+	} >"$T/large"
+	[ "$(timeout 100 socat -t 90 - "TCP:127.0.0.1:$PORT" <"$T/large" | hex)" = $OK ]
+	until_true 40 least timed-out 40
+	until_true 5 counted waiting 0
+	until_true 5 holds 0
+	[ -n "${SAN:-}" ] || [ "$(peak)" -lt $((before + (160 << 10))) ]
+	exec 6>&-
+	wait $holder
+	well
+	stops "$PID"
+}
+
+@test "the same over TLS" {
+	MEMORY=536870912 door 'frame-limit = 16777216; frame-timeout = 1;'	# 64 MiB
+	mkfifo "$T/hold"
+	exec 6<>"$T/hold"
+	for _ in $(seq 8); do
+		{ number 16777216; head -c 15900000 /dev/zero; read -r -t 60 <&6; } 2>/dev/null 3>&- |
+			timeout 60 socat -u - "OPENSSL:127.0.0.1:$TLS,cafile=$CERTS/ca.crt,commonname=localhost,no-sni" \
+				>/dev/null 2>&1 3>&- 6>&- &
+	done
+	until_true 20 least paused 3
+	[ "$(held)" -le $((64 << 20)) ]
+	[ "$(printf '\0\0\0\0' | tls | hex)" = $OK ]
+	prompt
+	fine $((96 << 10))
+	until_true 30 least timed-out 8
+	until_true 5 counted waiting 0
+	until_true 5 holds 0
+	printf '\n\n\n\n\n\n\n\n' >&6
+	well
+	stops "$PID"
+}
+
+@test "small messages that never end leave memory to others in time, and a long one has none at all" {
+	MEMORY=16777216 door 'frame-limit = 16777216; frame-timeout = 4;'	# 2 MiB
+	{ number 60000; head -c 30000 /dev/zero; } >"$T/part"
+	for _ in $(seq 40); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$PORT"
+		cat "$T/part" >&"$fd"
+	done
+	until_true 5 least paused 1
+	[ "$(held)" -le $((2 << 20)) ]
+	prompt
+	until_true 20 least timed-out 40
+	until_true 5 counted waiting 0
+	until_true 5 holds 0
+	[[ $({ number 4000000; head -c 400000 /dev/zero; } | tcp | words) == *'frame of 4000000 bytes is more than there is memory for' ]]
+	fine 8192
+	stops "$PID"
+}
+
+@test "answers that nobody reads have their share, too" {
+	MEMORY=16777216 door 'stall-timeout = 3;'
+	"$BUILD/test/bench/load" "$PORT" 1 16 100 1000 1 >"$T/load"
+	before=$(rss)
+	ask true >"$T/one"
+	for _ in $(seq 64); do cat "$T/one"; done >"$T/asks"
+	for _ in $(seq 40); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$PORT"
+		cat "$T/asks" >&"$fd"
+	done
+	until_true 20 least untaken 1
+	[ "$(held)" -le $((2 << 20)) ]
+	[ "$(printf '\0\0\0\0' | tcp | hex)" = $OK ]
+	until_true 20 counted connections 0
+	until_true 5 holds 0
+	fine 16384
 	stops "$PID"
 }
