@@ -86,9 +86,13 @@ static void hosts_heard(void *state, const char *topic, const struct sat_item *i
 		return;
 	}
 	store_heard(a, sat_attr(item->evs[0], "store"));
-	for (uint32_t i = 1; i < item->n; i++)
-		if (item->evs[i]->host != NULL && item->evs[i]->state != NULL)
-			wants[n++] = sat_keep(item->evs[i]);
+	for (uint32_t i = 1; i < item->n; i++) {
+		if (item->evs[i]->host == NULL || item->evs[i]->state == NULL)
+			continue;
+		wants[n] = sat_keep(item->evs[i]);
+		a->wants_lost |= wants[n] == NULL;
+		n += wants[n] != NULL;
+	}
 	qsort(wants, n, sizeof(*wants), by_host);
 	wants_free(a);
 	a->wants = wants;

@@ -97,10 +97,9 @@ static void heard(void *state, const char *topic, const struct sat_item *item)
 			continue;
 		said = calloc(item->n + 1, sizeof(*said));
 		forget(a);
-		for (uint32_t i = 0; said != NULL && i < item->n; i++)
-			said[i] = sat_keep(item->evs[i]);
+		while (said != NULL && a->n < item->n && (said[a->n] = sat_keep(item->evs[a->n])) != NULL)
+			a->n++;
 		a->said = said;
-		a->n = said != NULL ? item->n : 0;
 	}
 }
 
