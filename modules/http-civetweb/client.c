@@ -407,7 +407,13 @@ static void input_ended(struct client *c, int why)
 		return;
 	}
 	uv_read_stop((uv_stream_t *)&c->tcp);
-	if (c->websocket && c->has_up)
+	if (c->websocket)
+		client_hang_up(c);
+}
+
+void client_hang_up(struct client *c)
+{
+	if (c->has_up && uv_is_writable((uv_stream_t *)&c->up))
 		uv_shutdown(&c->up_shut, (uv_stream_t *)&c->up, shut);
 }
 

@@ -39,6 +39,7 @@ struct conn {
 	bool websocket, wants_room;
 	bool placed;		/* it counts as one of the streams */
 	char peer[GATE_PEER];	/* who asks */
+	int port;		/* by which the gate knows it */
 	int status;
 	char *type;
 	char *text;		/* the whole answer, head and body, or a stream's head */

@@ -106,7 +106,7 @@ void gate_leave(struct client *c)
 	struct gate *g = c->gate;
 
 	pthread_mutex_lock(&g->lock);
-	g->passes[c->pass].taken = false;
+	g->passes[c->pass].taken = g->passes[c->pass].over = false;
 	g->passes[c->pass].port = 0;
 	pthread_mutex_unlock(&g->lock);
 	c->pass = -1;
@@ -129,6 +129,39 @@ bool gate_knows(struct gate *g, int port, char peer[GATE_PEER])
 	}
 	pthread_mutex_unlock(&g->lock);
 	return found;
+}
+
+static bool is_over(const struct client *c)
+{
+	struct gate *g = c->gate;
+	bool over;
+
+	if (c->pass < 0)
+		return false;
+	pthread_mutex_lock(&g->lock);
+	over = g->passes[c->pass].over;
+	g->passes[c->pass].over = false;
+	pthread_mutex_unlock(&g->lock);
+	return over;
+}
+
+static void look_for_ends(void *arg)
+{
+	struct gate *g = arg;
+
+	for (struct client *c = g->first; c != NULL; c = c->next)
+		if (is_over(c))
+			client_hang_up(c);
+}
+
+void gate_hang_up(struct gate *g, int port)
+{
+	pthread_mutex_lock(&g->lock);
+	for (unsigned i = 0; i < GATE_PASSES; i++)
+		if (g->passes[i].taken && g->passes[i].port == port)
+			g->passes[i].over = true;
+	pthread_mutex_unlock(&g->lock);
+	sat_post(g->self, look_for_ends, g);	/* should it fail, the tick looks */
 }
 
 /* ---- The port ----------------------------------------------------------- */
@@ -224,6 +257,7 @@ static void tick(uv_timer_t *timer)
 	int64_t now = gate_now(g);
 	struct client *next;
 
+	look_for_ends(g);
 	if (g->paused && !g->stopping)
 		g->paused = uv_poll_start(g->poll, UV_READABLE, knock) != 0;
 	for (struct client *c = g->first; c != NULL; c = next) {

@@ -69,7 +69,7 @@ struct gate {
 	void *arg;
 	struct sat_log_limit lines;
 	pthread_mutex_t lock;
-	struct { bool taken; int port; char peer[GATE_PEER]; } passes[GATE_PASSES];	/* guarded by lock */
+	struct { bool taken, over; int port; char peer[GATE_PEER]; } passes[GATE_PASSES];	/* guarded by lock */
 	char in[GATE_READ];
 };
 
@@ -84,6 +84,13 @@ void gate_source(const struct gate *g, char text[GATE_PEER]);
 void gate_stop(struct gate *g, void (*stopped)(void *arg), void *arg);
 /* [any thread] Whose connection reaches civetweb from that port; false: it is none of ours. */
 bool gate_knows(struct gate *g, int port, char peer[GATE_PEER]);
+
+/*
+ * [any thread] Whose connection reaches civetweb from that port has all that it gets: civetweb
+ * finds an end there.  (mg_close_connection() from another thread than the worker's closes under
+ * its hands, if it does not read yet.)
+ */
+void gate_hang_up(struct gate *g, int port);
 
 /* What a connection needs of its gate. */
 int64_t gate_now(const struct gate *g);		/* ms */
@@ -100,6 +107,7 @@ int client_new(struct gate *g, int fd);		/* takes fd */
 void client_pass(struct client *c);		/* its request, to civetweb, if there is a pass */
 void client_close(struct client *c);
 void client_refuse(struct client *c, int status, const char *why);
+void client_hang_up(struct client *c);		/* civetweb gets no more of it */
 void client_look(struct client *c, int64_t now);	/* is it late? */
 
 #endif

@@ -248,7 +248,7 @@ storm() {
 	sed -i 's|http://evil.example|evil.example|' "$T/master.cfg"
 	run "$SATELLITE" --check --config "$T/master.cfg"
 	[ "$status" != 0 ]
-	[[ $output == *'http.origins: "evil.example" is not like'* ]]
+	[[ $output == *'http.origins[0]: "evil.example" is not like'* ]]
 	stops "$MASTER"
 }
 

@@ -121,6 +121,13 @@ static int talk(void *state, struct sat_request *req)
 		return 0;
 	}
 	kept = req;
+	if (sat_request_query(req, "brief") != NULL) {
+		int rc = sat_stream_begin(req, 101, NULL, &stream, req);
+
+		if (rc == 0)
+			sat_stream_end(req);
+		return rc;
+	}
 	return sat_stream_begin(req, sat_request_websocket(req) ? 101 : 200, "text/event-stream", &stream, req);
 }
 
@@ -588,6 +595,22 @@ static void a_websocket_may_end_from_both_sides(void **unused)
 	close(other);
 }
 
+/* Its writer may be done before its worker has begun to read. */
+static void a_websocket_may_end_at_once(void **unused)
+{
+	char text[1000];
+
+	(void)unused;
+	for (int i = 1; i <= 100; i++) {
+		int fd = say("GET /talk?brief HTTP/1.1\r\n" UPGRADE);
+
+		hear(fd, text, sizeof(text), "\x88");
+		assert_int_equal(strncmp(text, "HTTP/1.1 101 ", 13), 0);
+		turn_until(&closed, i);
+		close(fd);
+	}
+}
+
 static void a_message_may_come_in_pieces(void **unused)
 {
 	int fd = upgrade();
@@ -817,6 +840,7 @@ int main(void)
 		TEST(a_request_may_drip_in),
 		TEST(a_websocket_talks),
 		TEST(a_websocket_may_end_from_both_sides),
+		TEST(a_websocket_may_end_at_once),
 		TEST(a_message_may_come_in_pieces),
 		TEST(what_is_wrong_is_closed_with_its_code),
 		TEST(a_frame_is_refused_when_it_is_announced),
