@@ -237,7 +237,8 @@ static enum fate judge(struct sat_delivery *d, enum lead_alerts way)
 		return claim(d, now);
 	d->acting = 0;
 	d->claim = 0;
-	if (way == LEAD_SEND)
+	/* Who acts now was not there yet, so cannot have it: it goes out from here. */
+	if (way == LEAD_SEND || (delivery_known() && claim_came_before(d->since)))
 		return FATE_GOES;
 	if (now - d->since <= KEPT_FOR)
 		return FATE_WAITS;
@@ -303,6 +304,20 @@ void alerts_turn(void)
 	}
 	more = delivery_turn() || more;
 	tick_if(more);
+}
+
+void alerts_hurry(void)
+{
+	alerts_turn();
+	for (struct outbox *o = alerts.outboxes; o != NULL; o = o->next)
+		for (uint32_t left = o->n; left > 0 && o->first != NULL; left--) {
+			struct sat_delivery *d = take_first(o);
+
+			if (d->acting != 0)
+				send_it(o, d);
+			else
+				append(o, d);
+		}
 }
 
 /* ---- From item() -------------------------------------------------------- */

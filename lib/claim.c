@@ -21,6 +21,8 @@
 #define BEAT_MS		500
 #define SILENCE		(3 * SAT_SECOND)	/* without a beat: free */
 #define VALUE_MAX	4096
+#define YOUNG		3600			/* seconds: what he may have missed is long over */
+#define SETTLED		(10 * SAT_SECOND)	/* by then he has done what there was to do */
 
 static const char epoch_key[] = "leader/epoch", beat_key[] = "leader/beat";
 
@@ -29,6 +31,8 @@ struct epoch {
 	bool there;
 	int64_t version;
 	uint64_t number;
+	int64_t up;			/* seconds that he ran before it; 0: not said */
+	int64_t seen;			/* clock_boot(), when we first heard of it */
 	char mark[64], by[256];
 };
 
@@ -44,6 +48,7 @@ static struct {
 	char mark[64];			/* of our last take-over; "": given up */
 	unsigned marks;
 	int64_t sent, confirmed;	/* clock_boot() of the commit under way; of the last that was made */
+	int64_t started;		/* clock_boot() */
 	int64_t patience;		/* clock_boot(): no take-over before, after we were deposed */
 	unsigned quiet;			/* ticks since anybody's beat was seen: a process that was stopped had none */
 } claim;
@@ -71,6 +76,15 @@ bool claim_used(void)
 bool claim_quiet(void)
 {
 	return claim.store != NULL && claim.quiet >= (SILENCE + CLAIM_LEASE) / (BEAT_MS * SAT_MS);
+}
+
+bool claim_came_before(int64_t when)
+{
+	const struct epoch *e = &claim.epoch;
+
+	if (!claim.synced || !e->there || mine() || e->up <= 0 || e->up > YOUNG || clock_boot() - e->seen <= SETTLED)
+		return false;
+	return when < e->seen - (e->up - 5) * SAT_SECOND;
 }
 
 bool claim_lies_in(const struct sat_self *store)
@@ -104,6 +118,8 @@ static int member(void *arg, unsigned level, const char *key, const struct sat_j
 		return 0;
 	if (strcmp(key, "epoch") == 0 && v->kind == SAT_JSON_NUMBER)
 		e->number = strtoull(v->text, NULL, 10);
+	else if (strcmp(key, "up") == 0 && v->kind == SAT_JSON_NUMBER)
+		e->up = strtoll(v->text, NULL, 10);
 	else if (strcmp(key, "mark") == 0 && v->kind == SAT_JSON_TEXT)
 		snprintf(e->mark, sizeof(e->mark), "%.*s", (int)v->len, v->text);
 	else if (strcmp(key, "by") == 0 && v->kind == SAT_JSON_TEXT)
@@ -122,6 +138,7 @@ static void read_epoch(const void *value, size_t len, int64_t version)
 	if (len > VALUE_MAX || sat_json_read(value, len, &calls, &e, error, sizeof(error)) != 0 ||
 	    e.number == 0 || e.number > INT64_MAX)
 		e = (struct epoch){ .there = true, .version = version, .number = claim.epoch.number };
+	e.seen = claim.epoch.there && strcmp(claim.epoch.mark, e.mark) == 0 ? claim.epoch.seen : clock_boot();
 	claim.epoch = e;
 	if (!was_mine || mine())
 		return;
@@ -241,7 +258,8 @@ static void take_over(void)
 
 	snprintf(claim.mark, sizeof(claim.mark), "%d-%" PRId64 "-%u", (int)getpid(), clock_wall(), ++claim.marks);
 	print_holder(&value, number);
-	sat_buf_printf(&value, ",\"mark\":\"%s\",\"since\":%" PRId64 "}", claim.mark, clock_wall() / SAT_SECOND);
+	sat_buf_printf(&value, ",\"mark\":\"%s\",\"since\":%" PRId64 ",\"up\":%" PRId64 "}", claim.mark,
+		       clock_wall() / SAT_SECOND, (clock_boot() - claim.started) / SAT_SECOND + 1);
 	print_holder(&first, number);
 	sat_buf_printf(&first, "}");
 	changes[0] = put_change(epoch_key, &value);
@@ -364,6 +382,7 @@ void claim_want(enum claim_want want)
 void claim_init(void (*changed)(void))
 {
 	claim.changed = changed;
+	claim.started = clock_boot();
 }
 
 void claim_use(struct sat_self *store)

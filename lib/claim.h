@@ -28,6 +28,9 @@ int64_t claim_until(void);		/* clock_boot(); 0: not ours */
 uint64_t claim_epoch(void);		/* as long as it is ours */
 /* What a deposed holder's commit fails at. */
 void claim_fence(struct sat_change *check);
+/* Whether what came then came before the process began, some 5 s more or less, that now holds it: it
+ * does not know of that.  false for the first 10 s, and where the holder does not say. */
+bool claim_came_before(int64_t when);
 /* Nobody was heard of for longer than a lease and a take-over last: the store is away, or takes nothing. */
 bool claim_quiet(void);
 /* Who holds it, as far as is known: his sat_host(); NULL: nobody has. */

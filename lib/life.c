@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "account.h"
+#include "alert.h"
 #include "client.h"
 #include "delivery.h"
 #include "engine.h"
@@ -157,6 +158,7 @@ static void enter(struct setup *s, enum phase phase)
 	if (phase == PHASE_STREAMS) {
 		if (s->last) {
 			life.quiet();
+			alerts_hurry();
 			lead_mode(LEAD_STORE, NULL);
 			delivery_use(NULL);
 			origin_allow(NULL);

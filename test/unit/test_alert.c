@@ -582,6 +582,24 @@ static void it_is_claimed_before_it_is_sent(void **unused)
 	assert_non_null(strstr(value_of("alerts/0"), "{\"epoch\":1,\"turn\":0,\"claimed\":[],\"sent\":[\""));
 }
 
+/* Nobody else may be there to do it. */
+static void who_ends_waits_no_more(void **unused)
+{
+	(void)unused;
+	rule();
+	push("a");
+	push("b");
+	flow_was("");
+	alerts_hurry();
+	flow_was("a b ");
+	counted(KEPT, 0);
+	lead_mode(LEAD_MESOS, NULL);
+	push("c");
+	alerts_hurry();
+	flow_was("");
+	counted(KEPT, 1);
+}
+
 static void own_streams_may_repeat_themselves(void **unused)
 {
 	(void)unused;
@@ -735,6 +753,33 @@ static void a_time_made_up_here_counts_by_the_minute(void **unused)
 	flow_was("b c ");
 	assert_string_equal(ids[(sent - 2) % 64], before);
 	assert_string_equal(ids[(sent - 1) % 64], after);
+}
+
+/* A master that was killed and is back at once has forgotten what it had not sent. */
+static void what_who_acts_cannot_have_goes_out_from_those_who_have_it(void **unused)
+{
+	static const char young[] = "{\"by\":\"there\",\"epoch\":8,\"mark\":\"young\",\"since\":1,\"up\":3}";
+	static const char old[] = "{\"by\":\"there\",\"epoch\":9,\"mark\":\"old\",\"since\":1,\"up\":3000}";
+	const char *id = id_of("b", 0, 0);
+
+	(void)unused;
+	follow();
+	push("a");
+	push("b");
+	beat(5000);
+	set("leader/epoch", young, sizeof(young) - 1);
+	beat(4000);
+	push("c");	/* which he hears of, too */
+	other_writes(0, NULL, id);
+	beat(5000);
+	flow_was("");
+	sync_all();	/* it is still the same epoch */
+	beat(2000);
+	flow_was("a ");
+	counted(KEPT, 1);
+	set("leader/epoch", old, sizeof(old) - 1);
+	beat(30000);
+	flow_was("");
 }
 
 static void what_nobody_sent_is_counted(void **unused)
@@ -952,6 +997,7 @@ int main(void)
 		TEST(an_outcome_may_come_later),
 		TEST(what_was_given_up_stays_claimed),
 		TEST(it_is_claimed_before_it_is_sent),
+		TEST(who_ends_waits_no_more),
 		TEST(own_streams_may_repeat_themselves),
 		TEST(who_was_deposed_sends_nothing_more),
 		TEST(a_claim_that_was_made_as_we_fell_asleep_is_not_acted_on),
@@ -960,6 +1006,7 @@ int main(void)
 		TEST(what_another_sent_is_forgotten),
 		TEST(the_next_sends_what_was_not_sent_under_the_same_id),
 		TEST(a_time_made_up_here_counts_by_the_minute),
+		TEST(what_who_acts_cannot_have_goes_out_from_those_who_have_it),
 		TEST(what_nobody_sent_is_counted),
 		TEST(without_the_store_all_send),
 		TEST(who_was_stopped_is_not_without_the_store),
