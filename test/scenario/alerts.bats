@@ -19,7 +19,7 @@ teardown() {
 	for _ in 1 2 3 4 5 6 7 8 9; do ports="$ports $(free_port)"; done
 	echo "# seed $seed" >&3
 	# shellcheck disable=SC2086
-	timeout "${SECONDS_MAX:-200}" /usr/bin/python3 "$ROOT/test/clients/alerts.py" "$SATELLITE" "$T" \
+	timeout "${SECONDS_MAX:-400}" /usr/bin/python3 "$ROOT/test/clients/alerts.py" "$SATELLITE" "$T" \
 		"${ZK_PORTS[1]}" "${ROUNDS:-20}" "$seed" $ports >"$T/alerts.out" 2>&1 3>&- || { cat "$T/alerts.out"; false; }
 	sed 's/^/# /' "$T/alerts.out" >&3
 }
