@@ -132,7 +132,7 @@ static struct sat_delivery *make(const struct sat_at *at, const struct sat_item 
 	d->since = clock_boot();
 	d->list = item->list;
 	for (; d->n < item->n; d->n++) {
-		d->evs[d->n] = sat_keep(item->evs[d->n]);
+		d->evs[d->n] = event_keep(item->evs[d->n]);
 		if (d->evs[d->n] == NULL) {
 			free_delivery(d);
 			return NULL;

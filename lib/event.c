@@ -213,13 +213,18 @@ bool event_renew(struct event *into, const struct event *from)
 	return true;
 }
 
+/* One more is over the share by no more than itself, and need not be weighed first. */
+static inline bool has_room(void)
+{
+	if (account_has_room(ACCOUNT_EVENTS, 0, 16))
+		return true;
+	self_add(SELF_MEMORY_REFUSED, 1);
+	return false;
+}
+
 struct event *event_copy_within(const struct sat_event *from)
 {
-	/* One more is over the share by no more than itself, and need not be weighed first. */
-	if (account_has_room(ACCOUNT_EVENTS, 0, 16))
-		return event_copy(from);
-	self_add(SELF_MEMORY_REFUSED, 1);
-	return NULL;
+	return has_room() ? event_copy(from) : NULL;
 }
 
 /* Whoever else keeps it in this push shares that copy. */
@@ -230,13 +235,13 @@ static void lend(struct event *loan, struct event *kept)
 	loans = loan;
 }
 
-const struct sat_event *sat_keep(const struct sat_event *pub)
+const struct sat_event *event_keep(const struct sat_event *pub)
 {
 	struct event *ev = event_of(pub), *kept;
 
 	if (ev->refs == 0) {
 		if (ev->kept == NULL) {
-			kept = event_copy_within(pub);
+			kept = event_copy(pub);
 			if (kept == NULL)
 				return NULL;
 			lend(ev, kept);
@@ -245,6 +250,13 @@ const struct sat_event *sat_keep(const struct sat_event *pub)
 	}
 	ev->refs++;
 	return &ev->pub;
+}
+
+const struct sat_event *sat_keep(const struct sat_event *pub)
+{
+	const struct event *ev = event_of(pub);
+
+	return ev->refs != 0 || ev->kept != NULL || has_room() ? event_keep(pub) : NULL;
 }
 
 static inline bool has_names(const struct event *lasting, const struct event *of_message)

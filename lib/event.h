@@ -92,6 +92,8 @@ struct event *event_copy_within(const struct sat_event *from);
 bool event_refill(struct event *into, const struct sat_event *from);
 /* The same for a message's event that has the host and service of `into`. */
 bool event_renew(struct event *into, const struct event *from);
+/* As sat_keep(), whether there is room or not: of what is bounded otherwise, and must not be lost. */
+const struct sat_event *event_keep(const struct sat_event *ev);
 /* End all loans of this push: let go of the lasting copies that they hold. */
 void events_settle(void);
 /* In the order of hosts, then services; nil comes before the empty string. */

@@ -347,6 +347,10 @@ static void a_full_share_keeps_nothing_more(void **unused)
 	assert_in_range(n, 10, 40);
 	assert_in_range(self_get(SELF_MEMORY_EVENTS), 4097, 4096 + 400);
 	assert_int_equal(self_get(SELF_MEMORY_REFUSED), refused + 1);
+	/* What must not be lost is kept all the same. */
+	again = event_keep(&event_loan(&arena, &from)->pub);
+	assert_non_null(again);
+	sat_drop(again);
 	/* What is kept may be kept again, and be filled anew. */
 	again = sat_keep(kept[0]);
 	assert_ptr_equal(again, kept[0]);
