@@ -7,6 +7,7 @@
 #include "conn.h"
 
 #define STREAMS		64
+#define LONG_BYTES	((size_t)64 << 20)	/* of all answers that are long */
 
 int conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
 {
@@ -30,6 +31,7 @@ int conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
 
 void conn_free(struct conn *c)
 {
+	atomic_fetch_sub(&c->pool->bytes, c->counted);
 	if (c->placed) {
 		sat_count(c->pool->self, STREAMING, -1);
 		atomic_fetch_sub(&c->pool->streams, 1);
@@ -120,6 +122,19 @@ static bool take_place(struct conn *c)
 	return false;
 }
 
+/* One of GATE_OUT at most never waits for its client: the gate takes it whole. */
+static bool may_be_long(struct conn *c, size_t len)
+{
+	if (len <= GATE_OUT)
+		return true;
+	if (atomic_fetch_add(&c->pool->bytes, len) + len > LONG_BYTES) {
+		atomic_fetch_sub(&c->pool->bytes, len);
+		return false;
+	}
+	c->counted = len;
+	return take_place(c);
+}
+
 void conn_reply(void *conn, int status, const char *type, const void *body, size_t len,
 		const char *const *extra)
 {
@@ -127,7 +142,7 @@ void conn_reply(void *conn, int status, const char *type, const void *body, size
 	struct conn *c = conn;
 	struct sat_buf b = { .max = len + 65536 };
 
-	if (body != NULL && len > GATE_OUT && !take_place(c)) {
+	if (body != NULL && !may_be_long(c, len)) {
 		body = busy;
 		len = sizeof(busy) - 1;
 		status = 503;

@@ -16,6 +16,7 @@ struct pool {
 	struct sat_self *self;
 	struct gate *gate;
 	_Atomic int streams;
+	_Atomic size_t bytes;		/* of long answers */
 	_Atomic bool stopping;
 	struct sat_log_limit wrong;
 };
@@ -38,6 +39,7 @@ struct conn {
 	enum conn_state state;
 	bool websocket, wants_room;
 	bool placed;		/* it counts as one of the streams */
+	size_t counted;		/* among the pool's bytes */
 	char peer[GATE_PEER];	/* who asks */
 	int port;		/* by which the gate knows it */
 	int status;
