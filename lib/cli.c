@@ -130,12 +130,15 @@ static void print_status(const struct json *doc)
 	print_uptime(doc);
 	for (v = list != NULL ? list->first : NULL; v != NULL; v = v->next)
 		printf("  not ready: %s: %s\n", text_of(v, "part"), text_of(v, "reason"));
-	printf("%-20s %s events;", "index", text_of(doc, "index"));
+	printf("%-20s %s in the index", "events", text_of(doc, "index"));
 	print_figures(json_get(doc, "counters"));
 	printf("\n");
 	list = json_get(doc, "instances");
 	for (v = list != NULL ? list->first : NULL; v != NULL; v = v->next) {
-		printf("%-20s %s %s;", text_of(v, "name"), text_of(v, "module"), text_of(v, "version"));
+		bool named = strcmp(text_of(v, "name"), text_of(v, "module")) != 0;
+
+		printf("%-20s %s%s%s", text_of(v, "name"), named ? text_of(v, "module") : "", named ? " " : "",
+		       text_of(v, "version"));
 		print_figures(json_get(v, "counters"));
 		print_figures(json_get(v, "figures"));
 		printf("\n");

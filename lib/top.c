@@ -157,8 +157,8 @@ static void judge_origins(const struct top *t)
 		list = sat_conf_strings(http, "origins", NULL);
 	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
 		if (!origin_valid(list[i]))
-			sat_conf_error(sat_conf_at(sat_conf_get(http, "origins"), i), NULL, "\"%s\" is not like \"http://HOST:PORT\"",
-				       list[i]);
+			sat_conf_error(sat_conf_at(sat_conf_get(http, "origins"), i), NULL,
+				       "\"%s\" is not like \"http://HOST:PORT\"", list[i]);
 }
 
 static void judge_values(const struct top *t)

@@ -102,7 +102,8 @@ void commit_order(struct whitelist *wl, struct order *o)
 	} else if (!wl->synced || wl->stopping) {
 		order_refuse(o, 503, "the store cannot be reached");
 	} else if (wl->mark == MARK_NONE) {
-		order_refuse(o, 503, "the inventory is being set up");
+		order_refuse(o, 503, "there is no inventory yet: it begins with the whitelist file, or "
+			     "with the agents of a Mesos master that answers");
 	} else if (wl->n_orders >= ORDERS_MAX) {
 		order_refuse(o, 503, "too many requests wait for the store");
 	} else if ((h = hosts_get(wl, o->host)) == NULL) {

@@ -274,7 +274,7 @@ static void print_text(const struct whitelist *wl, const struct figures *f, stru
 		if (f->by[v] > 0)
 			sat_buf_printf(out, "         %zu %s\n", f->by[v], guard_words(v));
 	if (!sat_acting())
-		sat_buf_printf(out, "         (another master acts: ask it what is held)\n");
+		sat_buf_printf(out, "         (this master does not act: the one that does knows what is held)\n");
 }
 
 static void print_json(const struct whitelist *wl, const struct figures *f, struct sat_buf *out)

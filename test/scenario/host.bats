@@ -224,7 +224,9 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 	start slave --role slave --config "$T/m.cfg"
 	heard slave "runs on m1"
 	! said slave "http-civetweb"
-	"$SATELLITE" --state-dir "$T/m" status | grep -q "^forward "
+	"$SATELLITE" --state-dir "$T/m" status >"$T/status"
+	grep -Eq '^events +0 in the index( |$)' "$T/status"
+	grep -Eq '^forward +[0-9]+\.[0-9]+\.[0-9]+( |$)' "$T/status"
 	stops "$PID"
 }
 
