@@ -12,8 +12,11 @@
 #include "whitelist.h"
 
 #define SETTLE		(20 * SAT_MS)	/* what changes together is written together */
+#define STORM_SETTLE	(250 * SAT_MS)	/* where more do than STORM, which is no time to sort them all again and again */
 #define BACKOFF_MAX	(15 * SAT_SECOND)
 #define LOOK_TIME	(2 * SAT_SECOND)	/* after which another's change is seen */
+
+enum { STORM = 64 };
 
 /* ---- On a host's thread ------------------------------------------------- */
 
@@ -232,6 +235,14 @@ static bool may_write(const struct whitelist *wl)
 	return wl->to_file && wl->synced && wl->mark >= MARK_IMPORTED && wl->n_hosts > 0 && !sat_dry_run() && !wl->stopping;
 }
 
+/* Better a little later, and then for all of them. */
+static bool in_storm(struct whitelist *wl)
+{
+	int64_t left = wl->file_first + STORM_SETTLE - sat_clock();
+
+	return wl->file_changes > STORM && left > 0 && write_soon(wl, left);
+}
+
 static void write_now(struct sat_alarm *alarm)
 {
 	struct whitelist *wl = SAT_OWNER(alarm, struct whitelist, file_alarm);
@@ -241,12 +252,16 @@ static void write_now(struct sat_alarm *alarm)
 	wl->file_deferred = false;
 	if (!wl->file_changed || wl->file_job.busy || !may_write(wl))
 		return;
+	wl->file_deferred = in_storm(wl);
+	if (wl->file_deferred)
+		return;
 	text = hosts_on(wl, &len);
 	if (text == NULL) {
 		written(&wl->file_job, -ENOMEM);
 		return;
 	}
 	wl->file_changed = false;
+	wl->file_changes = 0;
 	if (file_job_start(&wl->file_job, wl->path, text, len, written) != 0) {
 		wl->file_changed = true;
 		write_soon(wl, SAT_SECOND);
@@ -257,6 +272,8 @@ void file_changed(struct whitelist *wl)
 {
 	wl->file_alarm.fire = write_now;
 	wl->file_changed = true;
+	if (wl->file_changes++ == 0)
+		wl->file_first = sat_clock();
 	if (wl->file_job.busy || wl->file_deferred || !may_write(wl))
 		return;
 	wl->file_deferred = write_soon(wl, wl->file_backoff > SETTLE ? wl->file_backoff : SETTLE);

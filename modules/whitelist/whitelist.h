@@ -140,6 +140,8 @@ struct whitelist {
 	struct sat_log_limit file_limit;
 	struct file_job file_job;
 	bool file_changed, file_deferred;
+	size_t file_changes;		/* hosts that did since it was last written, */
+	int64_t file_first;		/* clock; the first of them */
 	int64_t file_backoff;
 	int file_error;
 	/* import */

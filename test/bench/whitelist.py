@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""whitelist - what whitelist.sh asks of three masters: whitelist.py HOSTS POSTS ROUNDS HTTP:RIEMANN:FILE...
+"""whitelist - what whitelist.sh asks of three masters: whitelist.py HOSTS POSTS ROUNDS SERVER HTTP:RIEMANN:FILE:PID...
 
 Prints "post P50 P99" in ms, from the first byte of a POST until every file has its host or has it no more;
-and "kept RATE", hosts' states a second, from the first event until every file says what the events said."""
+and "kept RATE", hosts' states a second, from the first event until every file says what the events said, and "cpu
+MASTERS SERVER", what a change cost all masters and the server, whose pid is SERVER, in microseconds of CPU."""
 import http.client, os, socket, struct, sys, time
 
 hosts, posts, rounds = (int(a) for a in sys.argv[1:4])
-masters = [a.split(":") for a in sys.argv[4:]]
+server = sys.argv[4]
+masters = [a.split(":") for a in sys.argv[5:]]
 files = [m[2] for m in masters]
 names = [f"agent{i:05d}.rack42.example.com" for i in range(hosts)]
 
@@ -95,5 +97,19 @@ for n in range(2 * posts):		# nothing that a person said stands in the way of th
     if n % 2 == 0:
         connections[0].request("DELETE", f"/whitelist/host/{names[n // 2 * 37 % hosts]}/event/e")
         connections[0].getresponse().read()
+
+
+def cpu(pids):
+    """Of these processes until now, in microseconds."""
+    ticks = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as f:
+            ticks += sum(int(t) for t in f.read().rsplit(")", 1)[1].split()[11:13])
+    return ticks * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+ours = [m[3] for m in masters]
+before = cpu(ours), cpu([server])
 rates = [turn(n) for n in range(rounds)]
 print(f"kept {sorted(rates)[len(rates) // 2]:.0f}  {' '.join(f'{r:.0f}' for r in rates)}")
+print(f"cpu {(cpu(ours) - before[0]) / hosts / rounds:.0f} {(cpu([server]) - before[1]) / hosts / rounds:.0f}")

@@ -51,9 +51,9 @@ for first in range(0, $hosts, 500):
 args=()
 for m in a b c; do
 	master $m
-	args+=("$port:$riemann:$T/$m/whitelist")
+	args+=("$port:$riemann:$T/$m/whitelist:$PID")
 done
-/usr/bin/python3 test/bench/whitelist.py "$hosts" "${POSTS:-100}" "${ROUNDS:-6}" "${args[@]}" | tee "$T/rows"
+/usr/bin/python3 test/bench/whitelist.py "$hosts" "${POSTS:-100}" "${ROUNDS:-6}" "${ZK_PIDS[1]}" "${args[@]}" | tee "$T/rows"
 echo
 awk -v bare="$(cat "$T/bare")" -v hosts="$hosts" '
 	function line(what, unit, wanted, got, reached) {
@@ -62,6 +62,10 @@ awk -v bare="$(cat "$T/bare")" -v hosts="$hosts" '
 	$1 == "post" {
 		line("POST to file on three masters, " hosts " hosts, p50", "ms", "-", $2, "")
 		line("the same, p99", "ms", 100, $3, $3 <= 100)
+	}
+	$1 == "cpu" {
+		line("CPU of a change, of all three masters", "us", "-", $2, "")
+		line("the same, of the server", "us", "-", $3, "")
 	}
 	$1 == "kept" {
 		line("changes of hosts kept, seen by all three", "a second", 7000, $2, $2 >= 7000)
