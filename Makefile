@@ -71,10 +71,12 @@ endef
 $(foreach m,$(MODNAMES),$(eval $(call module_rule,$(m))))
 
 # A unit test links the host's objects and, where it is named after a module, that module:
-# test_x, or, of one of its files, test_x_file.  Those that use unit/flow.h have operators.
+# test_x, or, of one of its files, test_x_file.  Those that use unit/flow.h have operators, and
+# those that use OpenSSL our TLS.
 tested = $(firstword $(subst _, ,$(1)))
 FLOW := flow change limit window index shape select dual fill numbers cluster blackhole
-linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(call tested,$(1)))
+linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(sort $(call tested,$(1)) \
+  $(if $(shell grep -l '<openssl/' test/unit/test_$(1).c),tls-openssl)))
 WRAPPED := malloc calloc realloc aligned_alloc strdup open read write fsync fchmod rename socket bind listen fcntl \
   accept4 recvmmsg pthread_create uv_poll_init uv_tcp_open uv_write dlsym
 WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
@@ -82,7 +84,7 @@ define unit_rule
 $(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(O)/test/unit/builtin.o $(LIB) \
   $(foreach m,$(call linked,$(1)),$(call module_objs,$(m),builtin/))
 	$(CC) $(ALL_LDFLAGS) $(WRAPS) -Wl,--dynamic-list=lib/satellite.sym -o $$@ $$^ \
-	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(LIBS_$(call tested,$(1))) $(LDLIBS)
+	  $(shell $(PKG_CONFIG) --libs cmocka) $(HOST_LIBS) $(foreach m,$(call linked,$(1)),$(LIBS_$(m))) $(LDLIBS)
 endef
 $(foreach u,$(patsubst test/unit/test_%.c,%,$(wildcard test/unit/test_*.c)),$(eval $(call unit_rule,$(u))))
 
