@@ -24,12 +24,12 @@
 #include "query.h"
 #include "recorder.h"
 #include "replay.h"
+#include "save.h"
 #include "show.h"
 #include "tls.h"
 #include "vitals.h"
 #include "work.h"
 
-#define SAVE_MS		(5 * 60 * 1000)
 #define STOP_MS		4500
 
 /* What a role is: a list of modules and a stream, where the file names none. */
@@ -202,7 +202,7 @@ static void save(bool later)
 	int rc;
 
 	state_path(path, sizeof(path));
-	rc = self_process.dry_run ? 0 : engine_save(path, later);
+	rc = self_process.dry_run ? 0 : later ? save_later(path) : save_now(path);
 	if (rc != 0)
 		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
 }
@@ -213,7 +213,7 @@ static void load(void)
 	int rc;
 
 	state_path(path, sizeof(path));
-	rc = self_process.dry_run ? 0 : engine_load(path);
+	rc = self_process.dry_run ? 0 : save_load(path);
 	if (rc != 0 && rc != -ENOENT)
 		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
 }
@@ -227,9 +227,12 @@ static void save_now_and_then(uv_timer_t *timer)
 /* What begins with a setup, beyond its parts. */
 static void begin_with(const struct setup *s)
 {
+	uint64_t save_ms = (uint64_t)(top_save(s->top) / 1000);
 	size_t max;
 	char *path = top_record(s->top, &max);
 
+	if (uv_timer_get_repeat(&saver) != save_ms)
+		uv_timer_start(&saver, save_now_and_then, save_ms, save_ms);
 	vitals_every(s->tells);
 	if (!self_process.dry_run && recorder_use(path, max) != 0)
 		log_line(LOG_ERR, "record", "%s: %s", path, strerror(ENOMEM));
@@ -317,7 +320,6 @@ static void open_handles(void)
 	uv_signal_start(&hangup, reload, SIGHUP);
 	uv_signal_start(&terminate, stop, SIGTERM);
 	uv_signal_start(&interrupt, stop, SIGINT);
-	uv_timer_start(&saver, save_now_and_then, SAVE_MS, SAVE_MS);
 }
 
 static int open_control(void)
@@ -411,7 +413,7 @@ static int replay_anew(bool restart)
 	int rc = next != NULL ? 0 : -EINVAL;
 
 	if (rc == 0 && restart)
-		rc = engine_dump(&file);
+		rc = save_dump(&file);
 	if (rc != 0) {
 		setup_free(next);
 		sat_buf_free(&file);

@@ -123,6 +123,14 @@ int64_t clock_wall(void)
 	return wall;
 }
 
+int64_t clock_pretend(int64_t t)
+{
+	int64_t was = clock_steady();
+
+	steady = t;
+	return was;
+}
+
 bool clock_late(void)
 {
 	return clock_steady() < late_until;

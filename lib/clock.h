@@ -21,6 +21,7 @@ void clock_expect(int64_t next);	/* before the loop sleeps: until when, steady *
 void clock_set(int64_t now);		/* virtual only; never goes back */
 int64_t clock_steady(void);		/* what sat_clock() gives */
 int64_t clock_wall(void);		/* what sat_wall() gives */
+int64_t clock_pretend(int64_t steady);	/* until it is called with what it gave; no turn between */
 bool clock_late(void);			/* expiry and guard are frozen */
 bool clock_behind(void);		/* catching up after a stall: do not sleep */
 int64_t clock_boot(void);		/* CLOCK_BOOTTIME itself, for leases [any thread] */

@@ -10,14 +10,13 @@
 #include "engine.h"
 #include "json.h"
 #include "recorder.h"
+#include "save.h"
 #include "search.h"
 #include "self.h"
-#include "state.h"
 #include "timer.h"
 #include "topic.h"
 #include "walk.h"
 #include "wire.h"
-#include "work.h"
 
 enum {
 	ANSWER = 64 << 20,	/* bytes of an answer, where nothing else is said */
@@ -144,6 +143,8 @@ static bool fire_one(int64_t now)
 	struct sat_timer *t;
 	struct sat_alarm *a;
 
+	if (save_busy())
+		streams_save_timer(timer_due(now));
 	if (!timer_pop(now, &t, &a))
 		return false;
 	if (t != NULL)
@@ -271,6 +272,7 @@ static void turn(uv_prepare_t *p)
 	}
 	more = search_turn() || more;
 	more = walk_turn() || more;
+	more = save_turn() || more;
 	now = clock_steady();
 	next = timer_next();
 	if (!clock_late() && index_next() < next)
@@ -320,6 +322,7 @@ struct streams *engine_swap(struct streams *next)
 {
 	struct streams *prev = streams;
 
+	save_forks();
 	if (next != NULL)
 		streams_adopt(next, prev);
 	else if (prev != NULL)
@@ -336,6 +339,7 @@ struct streams *engine_streams(void)
 /* The set itself is the owner's, who has it from engine_swap(). */
 void engine_stop(void)
 {
+	save_stop();
 	streams = NULL;
 	while (queue.n > 0) {
 		sat_drop(&queue.v[queue.first & (queue.size - 1)]->pub);
@@ -583,141 +587,11 @@ int sat_index_delete(const struct sat_at *at, const struct sat_event *ev)
 	return 0;
 }
 
-/* ---- The state file ----------------------------------------------------- */
-
-struct saving { struct sat_buf file; char *path; };
-struct dump { struct sat_buf *file; struct sat_writer w; };
-
-static int save_fork(void *arg, const void *p, size_t n)
-{
-	state_record(arg, STATE_FORK, p, n);
-	return ((struct sat_buf *)arg)->full ? -ENOMEM : 0;
-}
-
-static int save_event(void *arg, const struct sat_event *ev)
-{
-	struct dump *d = arg;
-
-	d->w.b.len = 0;
-	sat_write_int(&d->w, index_left(ev));
-	if (sat_write_event(&d->w, ev) != 0)
-		return -ENOMEM;
-	state_record(d->file, STATE_EVENT, d->w.b.p, d->w.b.len);
-	return d->file->full ? -ENOMEM : 0;
-}
-
-int engine_dump(struct sat_buf *file)
-{
-	struct dump d = { .file = file, .w = { .b = { .max = 32 << 20 } } };
-	int rc;
-
-	rc = index_search(NULL, save_event, &d);
-	if (rc == 0 && streams != NULL)
-		rc = streams_save(streams, save_fork, file);
-	sat_buf_free(&d.w.b);
-	return rc == 0 && file->full ? -ENOMEM : rc;
-}
-
-static void free_saving(struct saving *s)
-{
-	sat_buf_free(&s->file);
-	free(s->path);
-	free(s);
-}
-
-static int save_work(void *arg)
-{
-	struct saving *s = arg;
-
-	return state_put(s->path, &s->file);
-}
-
-static void saved(void *arg, int rc)
-{
-	struct saving *s = arg;
-
-	if (rc != 0)
-		sat_log(&self_host, LOG_WARNING, "%s: %s: a restart would forget what streams know", s->path,
-			strerror(-rc));
-	if (rc != -ETIMEDOUT)
-		free_saving(s);
-}
-
-static void saved_late(void *arg)
-{
-	free_saving(arg);
-}
-
-int engine_save(const char *path, bool later)
-{
-	struct saving *s = calloc(1, sizeof(*s));
-	struct sat_job job = { .size = sizeof(job), .work = save_work, .done = saved, .late = saved_late };
-	int rc;
-
-	if (s == NULL)
-		return -ENOMEM;
-	s->path = strdup(path);
-	s->file.max = (size_t)2 << 30;
-	rc = s->path != NULL ? engine_dump(&s->file) : -ENOMEM;
-	job.arg = s;
-	if (rc == 0 && later) {
-		rc = sat_work(&self_host, &job);
-		if (rc == 0)
-			return 0;
-	} else if (rc == 0) {
-		rc = state_put(path, &s->file);
-	}
-	free_saving(s);
-	return rc;
-}
-
-static void load_event(const void *p, size_t n)
-{
-	struct sat_reader in = { p, (const unsigned char *)p + n, 0 };
-	const struct sat_event *ev;
-	int64_t left;
-
-	if (sat_read_int(&in, &left) != 0 || sat_read_event(&in, &ev) != 0) {
-		self_add(SELF_STATE_REFUSED, 1);
-		return;
-	}
-	if (index_put(ev) == 0)
-		index_set_left(ev, left);
-	sat_drop(ev);
-}
-
-static void load_record(void *arg, uint32_t kind, const void *p, size_t n)
-{
-	unsigned *refused = arg;
-
-	if (kind == STATE_EVENT)
-		load_event(p, n);
-	else if (kind == STATE_FORK && streams != NULL && streams_load(streams, p, n) == -EBADMSG) {
-		self_add(SELF_STATE_REFUSED, 1);
-		++*refused;
-	}
-}
-
-int engine_load(const char *path)
-{
-	unsigned refused = 0, bad;
-	int rc = state_read(path, load_record, &refused, &bad);
-
-	if (rc == 0 && refused + bad != 0)
-		sat_log(&self_host, LOG_WARNING, "%s: %u records refused, %u damaged: those begin anew", path,
-			refused, bad);
-	return rc;
-}
-
 int engine_restart(struct streams *next, const struct index_conf *index, const struct sat_buf *file)
 {
-	unsigned refused = 0, bad = 0;
-	int rc;
-
 	engine_swap(NULL);
 	index_free();
 	index_init(index);
 	engine_swap(next);
-	rc = file->len != 0 ? state_parse(file->p, file->len, load_record, &refused, &bad) : 0;
-	return rc == 0 && refused + bad != 0 ? -EBADMSG : rc;
+	return save_restore(file);
 }

@@ -33,13 +33,8 @@ int engine_input(struct event *ev);
 /* One turn of the reaper now. */
 void engine_reap(void);
 
-/* The state file: the index and what operators know.  Saving on the loop takes
- * the records; `later` has them written by sat_work(). */
-int engine_save(const char *path, bool later);
-int engine_load(const char *path);	/* -ENOENT: there is none */
-/* Replay: what a restart does, but for the file: the same records in memory, then
- * an empty index and these streams (takes neither), which take them back. */
-int engine_dump(struct sat_buf *file);
+/* Replay: what a restart does, but for the file: an empty index and these streams (takes neither)
+ * take back what save_dump() gave. */
 int engine_restart(struct streams *next, const struct index_conf *index, const struct sat_buf *file);
 /* Stop turning: closes the loop's handles, frees everything but streams. */
 void engine_stop(void);

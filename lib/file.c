@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <satellite/module.h>
+#include "file.h"
 
 static int write_all(int fd, const char *text, size_t len)
 {
@@ -47,54 +48,91 @@ static int sync_folder(const char *path)
 	return rc;
 }
 
-static int write_new(const char *path, const char *text, size_t len, mode_t mode)
+/* A link stays a link: what it leads to is replaced. */
+static int find_place(struct file_new *f, const char *path)
 {
-	int fd, rc;
+	struct stat st;
 
-	unlink(path);	/* what a killed process left behind */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0)
-		return -errno;
-	rc = write_all(fd, text, len);
-	if (rc == 0 && fchmod(fd, mode) != 0)
-		rc = -errno;
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	if (close(fd) != 0 && rc == 0)
-		rc = -errno;
+	if (realpath(path, f->path) == NULL) {
+		if (errno != ENOENT)
+			return -errno;
+		if ((size_t)snprintf(f->path, sizeof(f->path), "%s", path) >= sizeof(f->path))
+			return -ENAMETOOLONG;
+	} else if (stat(f->path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+		f->mode = st.st_mode & 0777;
+	}
+	return 0;
+}
+
+int file_begin(struct file_new *f, const char *path, const char *suffix, mode_t mode)
+{
+	int rc;
+
+	f->fd = -1;
+	f->mode = mode;
+	rc = find_place(f, path);
 	if (rc != 0)
-		unlink(path);
+		return rc;
+	if ((size_t)snprintf(f->temp, sizeof(f->temp), "%s%s", f->path, suffix) >= sizeof(f->temp))
+		return -ENAMETOOLONG;
+	unlink(f->temp);	/* what a killed process left behind */
+	f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, f->mode);
+	return f->fd >= 0 ? 0 : -errno;
+}
+
+void file_drop(struct file_new *f)
+{
+	if (f->fd < 0)
+		return;
+	close(f->fd);
+	unlink(f->temp);
+	f->fd = -1;
+}
+
+int file_add(struct file_new *f, const void *p, size_t n)
+{
+	int rc = write_all(f->fd, p, n);
+
+	if (rc != 0)
+		file_drop(f);
 	return rc;
+}
+
+int file_settle(struct file_new *f)
+{
+	int rc = fchmod(f->fd, f->mode) != 0 || fsync(f->fd) != 0 ? -errno : 0;
+
+	if (rc != 0)
+		file_drop(f);
+	return rc;
+}
+
+int file_put(struct file_new *f)
+{
+	int rc = close(f->fd) != 0 ? -errno : 0;
+
+	f->fd = -1;
+	if (rc == 0 && rename(f->temp, f->path) != 0)
+		rc = -errno;
+	if (rc != 0) {
+		unlink(f->temp);
+		return rc;
+	}
+	return sync_folder(f->path);
 }
 
 int sat_file_replace(const char *path, const void *p, size_t len, unsigned mode)
 {
-	char real[PATH_MAX], temp[PATH_MAX];
-	struct stat st;
-	int rc;
+	struct file_new f;
+	int rc = file_begin(&f, path, ".new", mode);
 
-	/* A link stays a link: what it leads to is replaced. */
-	if (realpath(path, real) == NULL) {
-		if (errno != ENOENT)
-			return -errno;
-		if ((size_t)snprintf(real, sizeof(real), "%s", path) >= sizeof(real))
-			return -ENAMETOOLONG;
-	} else if (stat(real, &st) == 0) {
-		if (!S_ISREG(st.st_mode))
-			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-		mode = st.st_mode & 0777;
-	}
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.new", real) >= sizeof(temp))
-		return -ENAMETOOLONG;
-	rc = write_new(temp, p, len, mode);
-	if (rc != 0)
-		return rc;
-	if (rename(temp, real) != 0) {
-		rc = -errno;
-		unlink(temp);
-		return rc;
-	}
-	return sync_folder(real);
+	if (rc == 0)
+		rc = file_add(&f, p, len);
+	if (rc == 0)
+		rc = file_settle(&f);
+	return rc == 0 ? file_put(&f) : rc;
 }
 
 int sat_file_read(const char *path, size_t max, char **text, size_t *len)

@@ -88,6 +88,7 @@ struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key
 	}
 	f->scope = scope;
 	f->parent = parent;
+	f->saved = keep_round;
 	f->key_len = len;
 	f->key = f->block + scope->bytes;
 	if (len != 0)
@@ -125,6 +126,8 @@ static void leave_set(struct fork *f)
 
 	if (s->cursor == f)
 		s->cursor = f->next;
+	if (s->unsaved == f)
+		s->unsaved = f->next;
 	*(f->prev != NULL ? &f->prev->next : &s->first) = f->next;
 	*(f->next != NULL ? &f->next->prev : &s->last) = f->prev;
 	s->n_forks--;
@@ -236,6 +239,8 @@ static void stop_timers(struct fork *f, const struct node *n)
 
 void fork_free(struct fork *f)
 {
+	if (keep_saving)
+		keep_before(f);
 	stop_timers(f, NULL);
 	for (uint32_t i = 0; i < f->scope->nodes.n; i++) {
 		struct node *n = f->scope->nodes.v[i];

@@ -11,6 +11,9 @@
 
 struct slot { uint32_t hash, entry; };	/* entry 0: a free one */
 
+/* Who wants to see an entry before it changes. */
+static struct { const struct index_walk *walk; void (*before)(const struct sat_event *ev); } guard;
+
 /* What is looked for. */
 struct key { const char *host, *service; size_t host_len, service_len; uint32_t hash; };
 
@@ -130,11 +133,27 @@ static int more_entries(void)
 	return 0;
 }
 
+void index_walk_guard(const struct index_walk *w, void (*before)(const struct sat_event *ev))
+{
+	guard.walk = w;
+	guard.before = before;
+}
+
+static void tell_guard(uint32_t at)
+{
+	const struct event *ev = entry_at(at)->ev;
+
+	if (at >= guard.walk->at && (int32_t)(ev->changed - guard.walk->moment) <= 0)
+		guard.before(&ev->pub);
+}
+
 struct event *entry_take_out(uint32_t at)
 {
 	struct entry *e = entry_at(at);
 	struct event *ev = e->ev;
 
+	if (guard.walk != NULL)
+		tell_guard(at);
 	slot_leave(e->hash, at);
 	names_leave(e, 0);
 	names_leave(e, 1);
@@ -204,6 +223,8 @@ static int replace(uint32_t at, const struct sat_event *ev, const struct event *
 	int64_t deadline = deadline_of(ev);
 	struct event *copy;
 
+	if (__builtin_expect(guard.walk != NULL, 0))
+		tell_guard(at);
 	if (&e->ev->pub == ev || (loan != NULL ? event_renew(e->ev, loan) : event_refill(e->ev, ev)))
 		goto kept;
 	copy = event_copy_within(ev);

@@ -49,6 +49,8 @@ int index_walk_begin(struct index_walk *w, const struct sat_query *q, enum index
  * false: it is over, or *rc is not 0. */
 bool index_walk(struct index_walk *w, uint32_t most, int (*met)(void *arg, const struct sat_event *ev),
 		void *arg, int *rc);
+/* Of one walk at most: before what it has yet to meet changes or goes, before() gets it.  NULL: no more. */
+void index_walk_guard(const struct index_walk *w, void (*before)(const struct sat_event *ev));
 void index_walk_end(struct index_walk *w);	/* zeroes are fine */
 /*
  * One turn of the reaper at `now` (steady): each entry past its time + ttl is

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "node.h"
 
+#define LARGEST	((size_t)32 << 20)	/* bytes of one state */
 #define LONG (INT64_C(1) << 60)		/* no age that a fork has */
 
 /* A record: node key, number of keys, the keys of the forks from the outermost
@@ -45,27 +46,102 @@ static int save_one(struct fork *f, const struct node *n, struct sat_writer *w)
 	return n->op->save(n->def, fork_state(f, n), w);
 }
 
+/* Each state of a fork that can be saved. */
+static int save_fork(struct fork *f, struct sat_writer *w, int (*record)(void *arg, const void *p, size_t n),
+		     void *arg)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < f->scope->nodes.n && rc == 0; i++) {
+		const struct node *n = f->scope->nodes.v[i];
+
+		if (n->op->save == NULL || n->op->load == NULL)
+			continue;
+		if (save_one(f, n, w) == 0 && !w->b.full)
+			rc = record(arg, w->b.p, w->b.len);
+		else
+			log_line(LOG_WARNING, n->handle->path, "%s: its state is not saved: over %zu bytes, "
+				 "or no memory", n->op->name, w->b.max);
+		w->b.full = false;
+	}
+	return rc;
+}
+
 int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg)
 {
-	struct sat_writer w = { .b = { .max = 32 << 20 } };
+	struct sat_writer w = { .b = { .max = LARGEST } };
 	int rc = 0;
 
 	for (struct fork *f = s->first; f != NULL && rc == 0; f = f->next)
-		for (uint32_t i = 0; i < f->scope->nodes.n && rc == 0; i++) {
-			const struct node *n = f->scope->nodes.v[i];
-
-			if (n->op->save == NULL || n->op->load == NULL)
-				continue;
-			if (save_one(f, n, &w) == 0 && !w.b.full)
-				rc = record(arg, w.b.p, w.b.len);
-			else
-				log_line(LOG_WARNING, n->handle->path, "%s: its state is not saved: over %zu bytes, "
-					 "or no memory", n->op->name, w.b.max);
-			w.b.full = false;
-		}
+		rc = save_fork(f, &w, record, arg);
 	sat_buf_free(&w.b);
 	return rc;
 }
+
+/* ---- In slices ---------------------------------------------------------- */
+
+bool keep_saving;
+uint16_t keep_round;
+
+static struct {
+	int (*record)(void *arg, const void *p, size_t n);
+	void *arg;
+	struct sat_writer w;
+	int64_t moment;
+} saver;
+
+void keep_before(struct fork *f)
+{
+	int64_t now;
+
+	if (f->saved == keep_round)
+		return;
+	f->saved = keep_round;
+	now = clock_pretend(saver.moment);
+	save_fork(f, &saver.w, saver.record, saver.arg);
+	clock_pretend(now);
+}
+
+/* A timer of the root's may fire, and its nodes take items, in any push: it is first. */
+void streams_save_begin(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg)
+{
+	keep_saving = true;
+	keep_round++;
+	saver.record = record;
+	saver.arg = arg;
+	saver.w.b.max = LARGEST;
+	saver.moment = clock_steady();
+	s->unsaved = s->first;
+	keep_before(s->root);
+}
+
+bool streams_save_turn(struct streams *s, uint32_t most)
+{
+	for (; s->unsaved != NULL && most > 0; most--) {
+		struct fork *f = s->unsaved;
+
+		s->unsaved = f->next;
+		keep_before(f);
+	}
+	if (s->unsaved == NULL)
+		streams_save_stop();
+	return keep_saving;
+}
+
+void streams_save_stop(void)
+{
+	keep_saving = false;
+	sat_buf_free(&saver.w.b);
+}
+
+/* What it passes on may reach the forks around its own. */
+void streams_save_timer(struct sat_timer *t)
+{
+	for (struct fork *f = t != NULL ? t->fork : NULL; f != NULL; f = f->parent)
+		keep_before(f);
+}
+
+/* ---- Back again --------------------------------------------------------- */
 
 static struct node *node_of(const struct streams *s, const int64_t key[2])
 {

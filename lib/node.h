@@ -79,7 +79,8 @@ struct fork {
 	int64_t last, until;		/* last event; when its ttl has passed (steady) */
 	struct sat_timer *timers;	/* those that are set */
 	uint32_t inner;			/* forks below */
-	uint32_t busy;			/* passes that are under way in it */
+	uint16_t busy;			/* passes that are under way in it */
+	uint16_t saved;			/* in which round: see keep.c */
 	uint32_t hash, key_len;
 	const unsigned char *key;
 	const char *text;		/* in the key, which is this one text; NULL: it is something else */
@@ -96,6 +97,7 @@ struct streams {
 	struct define *defines;
 	struct fork *root;
 	struct fork *first, *last, *cursor;
+	struct fork *unsaved;		/* up to which the round has come, from there on */
 	size_t n_forks;
 	uint32_t stopping;
 	void (*stopped)(void *arg);
@@ -109,6 +111,11 @@ struct sat_at {
 	int branch;			/* of up, by which it came */
 	bool timer;
 };
+
+/* keep.c: while states are saved in slices, one that has its turn yet is saved before it changes. */
+extern bool keep_saving;
+extern uint16_t keep_round;
+void keep_before(struct fork *f);
 
 /* fork.c */
 struct fork *fork_make(struct scope *scope, struct fork *parent, const void *key, uint32_t len);

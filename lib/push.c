@@ -244,6 +244,8 @@ void sat_pass_fork(const struct sat_at *at, int branch, const struct sat_item *i
 		failed(at, rc, item);
 		return;
 	}
+	if (__builtin_expect(keep_saving, 0))
+		keep_before(in.fork);
 	fork_touch(in.fork, item->n != 0 ? item->evs[0] : NULL);
 	in.fork->busy++;
 	sat_pass(&in, branch, item);

@@ -35,16 +35,26 @@ static uint32_t crc32_of(const unsigned char *p, size_t n)
 
 /* ---- The file ----------------------------------------------------------- */
 
-void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
+void state_record_more(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
 {
 	struct head h = { kind, (uint32_t)n, crc32_of(p, n) };
 
 	if (n > LIMIT)
 		return;
-	if (file->len == 0)
-		sat_buf_add(file, magic, sizeof(magic));
 	sat_buf_add(file, &h, sizeof(h));
 	sat_buf_add(file, p, n);
+}
+
+void state_begin(struct sat_buf *file)
+{
+	sat_buf_add(file, magic, sizeof(magic));
+}
+
+void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n)
+{
+	if (file->len == 0)
+		state_begin(file);
+	state_record_more(file, kind, p, n);
 }
 
 int state_put(const char *path, const struct sat_buf *file)

@@ -14,6 +14,9 @@ enum state_kind { STATE_FORK = 1, STATE_EVENT, STATE_CLOCK };
 
 /* Records in memory, for state_put(). */
 void state_record(struct sat_buf *file, uint32_t kind, const void *p, size_t n);
+/* The same in two steps, for a file in pieces. */
+void state_begin(struct sat_buf *file);
+void state_record_more(struct sat_buf *file, uint32_t kind, const void *p, size_t n);
 /* [any thread] As sat_file_replace(). */
 int state_put(const char *path, const struct sat_buf *file);
 /* Each whole record of such bytes; damaged ones are counted in *bad.  -EBADMSG: they are no such file. */

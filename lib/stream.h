@@ -51,6 +51,15 @@ size_t streams_forks(const struct streams *s);
  * say what it is.  -ENOENT: nobody has that state now; -EBADMSG: refused. */
 int streams_save(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg);
 int streams_load(struct streams *s, const void *p, size_t n);
+/*
+ * The same in slices, as they are at the beginning: a fork that has its turn yet is saved before
+ * it changes, with the clock as it was.  streams_save_turn() saves some; false: those were
+ * all, and it has ended.
+ */
+void streams_save_begin(struct streams *s, int (*record)(void *arg, const void *p, size_t n), void *arg);
+bool streams_save_turn(struct streams *s, uint32_t most);
+void streams_save_stop(void);
+void streams_save_timer(struct sat_timer *t);	/* before it is taken out of the heap to fire; NULL is fine */
 
 /* Where sat_shown() goes in replay and dry run; error: a stream failed. */
 typedef void stream_show(const char *path, const char *does, const char *tap,

@@ -129,6 +129,11 @@ int64_t timer_next(void)
 	return count != 0 ? heap[0].due : INT64_MAX;
 }
 
+struct sat_timer *timer_due(int64_t now)
+{
+	return count != 0 && heap[0].due <= now && !heap[0].alarm ? heap[0].what : NULL;
+}
+
 bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a)
 {
 	struct entry e;

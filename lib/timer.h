@@ -13,6 +13,7 @@ int timer_set(struct sat_timer *t, int64_t due);	/* again: moves it; -ENOMEM */
 void timer_reorder(struct sat_timer *t, uint64_t order);
 void timer_stop(struct sat_timer *t);			/* fine when not set */
 void timer_moved(struct sat_timer *t);			/* its memory moved: tell the heap */
+struct sat_timer *timer_due(int64_t now);		/* what timer_pop() would take, if it is one; or NULL */
 int64_t timer_next(void);				/* the earliest due; INT64_MAX: none */
 /* Take the first that is due at or before now: exactly one of the two is then
  * not NULL, and not set any more.  false: none. */

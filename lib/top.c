@@ -63,6 +63,8 @@ static const struct sat_option *const top_options[] = {
 	SAT_OPTION("record", SAT_STRING, .help = "file for the events that come in, as replay reads them"),
 	SAT_OPTION("record-max", SAT_INTEGER, .fallback = "268435456", .min = 65536, .max = 1e12,
 		   .help = "bytes of that file; the one before is kept as FILE.1"),
+	SAT_OPTION("save", SAT_SECONDS, .fallback = "300", .min = 1, .max = 86400,
+		   .help = "how often what a restart is to know is saved"),
 	SAT_OPTION("self", SAT_GROUP, .inner = self_options, .help = "what it tells of itself"),
 	SAT_OPTION("log", SAT_GROUP, .inner = log_options, .help = "where the log goes"),
 	NULL
@@ -355,6 +357,11 @@ void top_index(const struct top *t, struct index_conf *c)
 	c->max = (size_t)sat_conf_integer(index, "max");
 	c->keep = sat_conf_strings(index, "keep-keys", NULL);
 	c->keep_all = c->keep[0] != NULL && c->keep[1] == NULL && strcmp(c->keep[0], "all") == 0;
+}
+
+int64_t top_save(const struct top *t)
+{
+	return sat_conf_time(t->root, "save");
 }
 
 char *top_record(const struct top *t, size_t *max)

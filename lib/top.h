@@ -39,6 +39,7 @@ bool top_http(const struct top *t, bool otherwise, const char **host, int *port)
 const char *const *top_origins(const struct top *t);	/* NULL-ended, live as long as t; NULL: none */
 void top_index(const struct top *t, struct index_conf *c);	/* its strings live as long as t */
 char *top_record(const struct top *t, size_t *max);	/* the caller's to free; NULL: not given */
+int64_t top_save(const struct top *t);	/* microseconds between two saves of the state */
 int64_t top_memory(const struct top *t);	/* bytes: `memory-max` */
 int64_t top_self(const struct top *t, int64_t otherwise);	/* microseconds between its own events */
 enum lead_mode top_leader(const struct top *t, bool watches_mesos, bool shares);

@@ -9,7 +9,7 @@ cli cli_http
 vitals
 life process
 instance setup top replay
-engine topic recorder
+engine save topic recorder
 check probe
 stream node state push fork adopt keep alert
 index index_entry index_names index_due index_find search walk

@@ -23,6 +23,7 @@
 #include "alert.h"
 #include "clock.h"
 #include "engine.h"
+#include "save.h"
 #include "http.h"
 #include "life.h"
 #include "loader.h"
@@ -164,7 +165,7 @@ static inline void host_quiet(void)
 
 	snprintf(path, sizeof(path), "%s/state", host_folder);
 	engine_run();
-	engine_save(path, false);
+	save_now(path);
 }
 
 static inline void host_done(void)

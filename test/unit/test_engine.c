@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "save.h"
 #include "unit/flow.h"
 
 #define S SAT_SECOND
@@ -225,7 +226,7 @@ static void index_and_streams_come_back_from_the_state_file(void **unused)
 	flow_seen[0] = '\0';
 	do {
 		fault_arm(++nth);
-		fd = engine_save(path, false);
+		fd = save_now(path);
 		fired = fault_fired();
 		fault_arm(0);
 		if (!fired)
@@ -236,7 +237,7 @@ static void index_and_streams_come_back_from_the_state_file(void **unused)
 		flow_begin(9000);
 		flow_swap(text);
 		fault_arm(i < 40 ? i : 0);
-		engine_load(path);
+		save_load(path);
 		fault_arm(0);
 		if (i < 40)
 			flow_over();
