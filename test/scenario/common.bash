@@ -34,6 +34,17 @@ until_true() {
 	done
 }
 
+# stays_true SECONDS COMMAND...: it does so all that time.
+stays_true() {
+	local n=$(($1 * 10))
+	shift
+	while [ $n -gt 0 ]; do
+		"$@" || { echo "no longer: $*"; return 1; }
+		n=$((n - 1))
+		sleep 0.1
+	done
+}
+
 # free_port: one that nobody has now, below those the kernel hands out, and that this test was not given before.
 free_port() {
 	local p
@@ -52,6 +63,9 @@ start() {
 	PID=$!
 	PIDS+=("$PID")
 }
+
+# sat ARGUMENTS...: a command to the satellite of $T/master.cfg, unless the story has another.
+sat() { "$SATELLITE" --config "$T/master.cfg" "$@"; }
 
 # said NAME TEXT: a line of its log holds this.
 said() { grep -qF -- "$2" "$T/$1.log"; }

@@ -38,21 +38,11 @@ master() {
 	[ -z "${1:-}" ] || heard master "imported $1 hosts"
 }
 
-sat() { "$SATELLITE" --config "$T/master.cfg" "$@"; }
 says() { riemann-client send -h "$1" -S check -s "$2" 127.0.0.1 "$RIEMANN"; }
 is_off() { ! grep -qx "$1" "$FILE"; }
 is_on() { grep -qx "$1" "$FILE"; }
 off() { comm -23 <(seq -f 'h%g' 1 "$1" | sort) <(sort "$FILE") | wc -l; }
 off_is() { [ "$(off "$1")" = "$2" ]; }
-same() {
-	local n=$(($1 * 10))
-	shift
-	while [ $n -gt 0 ]; do
-		"$@" || { echo "no longer: $*"; return 1; }
-		n=$((n - 1))
-		sleep 0.1
-	done
-}
 guard_says() { sat guard | grep -qF "$1"; }
 verdict() { get "$URL/whitelist/host/$1" | jq -r '.satellite.verdict'; }
 
@@ -63,7 +53,7 @@ verdict() { get "$URL/whitelist/host/$1" | jq -r '.satellite.verdict'; }
 	says h2 critical
 	until_true 5 guard_says '1 deferred: as many hosts were turned off lately as may be'
 	[[ $(verdict h2) == 'deferred: as many hosts were turned off lately as may be' ]]
-	same 1 is_on h2
+	stays_true 1 is_on h2
 	[[ $(sat hosts h2) == *'wished off, deferred'* ]]
 	sat off h2 --reason "seen to smoke"
 	until_true 2 is_off h2
@@ -93,7 +83,7 @@ verdict() { get "$URL/whitelist/host/$1" | jq -r '.satellite.verdict'; }
 	master 3
 	says h1 critical; says h2 critical; says h3 critical
 	until_true 3 off_is 3 1
-	same 2 off_is 3 1
+	stays_true 2 off_is 3 1
 	guard_says 'as few hosts are on as must stay on'
 }
 
@@ -106,18 +96,18 @@ verdict() { get "$URL/whitelist/host/$1" | jq -r '.satellite.verdict'; }
 	says h3 critical
 	until_true 5 guard_says latched
 	heard master 'satellite guard reset'
-	same 2 is_on h3
+	stays_true 2 is_on h3
 	stops "$MASTER"
 	mv "$T/master.log" "$T/before.log"
 	master
 	until_true 5 guard_says latched
 	says h3 critical
-	same 2 is_on h3
+	stays_true 2 is_on h3
 	[ "$(get "$URL/guard" | jq -c '[.mode, .latched, .off]')" = '["enforce",true,2]' ]
 	[[ $(sat guard reset) == 'the breaker is closed' ]]
 	until_true 7 is_off h3
 	# as many as were accepted latch nothing, one more does
-	same 1 guard_says closed
+	stays_true 1 guard_says closed
 	says h4 critical
 	until_true 5 guard_says latched
 	is_on h4
@@ -147,7 +137,7 @@ verdict() { get "$URL/whitelist/host/$1" | jq -r '.satellite.verdict'; }
 	heard master 'does a Mesos master run there'
 	says h1 critical
 	until_true 5 guard_says 'the Mesos master does not answer'
-	same 1 is_on h1
+	stays_true 1 is_on h1
 	"$SIM" --port "$mesos" --control 0 --ports-file "$T/ports" >"$T/sim.log" 2>&1 3>&- &
 	PIDS+=($!)
 	until_true 10 test -s "$T/ports"

@@ -74,16 +74,6 @@ record() { get "$URL/whitelist/host/$1"; }
 record_is() { record "$1" | jq -e "$2" >/dev/null; }
 post() { curl -sf -o /dev/null -d "{\"state\":\"$3\"}" "$URL/whitelist/host/$1/event/$2"; }
 index_has() { [ "$(get -G --data-urlencode "query=$1" "$URL/index" | jq length)" -gt 0 ]; }
-# same SECONDS COMMAND...: it stays true that long.
-same() {
-	local n=$(($1 * 10))
-	shift
-	while [ $n -gt 0 ]; do
-		"$@" || { echo "no longer: $*"; return 1; }
-		n=$((n - 1))
-		sleep 0.1
-	done
-}
 
 @test "first start: the file is imported as it is, and not touched" {
 	printf 'b\nA.example\n::1\n-no\nb\nwith blank\nc\n' >"$FILE"
@@ -95,18 +85,18 @@ same() {
 	[ "$(get "$URL/whitelist/on" | jq -c 'keys')" = '["::1","A.example","b","c"]' ]
 	restart
 	said master '4 hosts in the store, 4 on'
-	same 1 file_is ::1 A.example b c
+	stays_true 1 file_is ::1 A.example b c
 }
 
 @test "first start without file or agents: nothing is written, however long it takes" {
 	master
 	heard master 'waiting for Mesos'
-	same 1 lacks_figures
+	stays_true 1 lacks_figures
 	post only disk ok
 	until_true 5 index_has 'service = "mesos/prop-available-hosts" and metric = 1'
-	same 1 test ! -e "$FILE"
+	stays_true 1 test ! -e "$FILE"
 	restart
-	same 1 test ! -e "$FILE"
+	stays_true 1 test ! -e "$FILE"
 }
 
 lacks_figures() { ! index_has 'service =~ "mesos/%hosts%"'; }
@@ -149,9 +139,9 @@ end_sim() {
 	# one more registers; a deleted one stays deleted as long as its agent is the same
 	curl -sf -o /dev/null -X DELETE "$URL/whitelist/host/a2"
 	until_true 2 file_is a1 a3
-	same 3 file_is a1 a3
+	stays_true 3 file_is a1 a3
 	restart
-	same 3 file_is a1 a3
+	stays_true 3 file_is a1 a3
 	end_sim
 	printf 'a1\na2\na3\na4\n' >"$T/agents"
 	sim --hosts "$T/agents"
@@ -206,7 +196,7 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	until_true 5 index_has 'host = "h2" and service = "satellite/host/off"'
 	says h2 load ok
 	until_true 5 record_is h2 '.["managed-events"] | keys == ["mesos/slave/swap"]'
-	same 2 file_is h1 h3 h4
+	stays_true 2 file_is h1 h3 h4
 	says h2 swap ok
 	until_true 5 file_is h1 h2 h3 h4
 	record_is h2 '.["managed-flag"] == "on" and .["managed-events"] == {}'
@@ -216,7 +206,7 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	says h3 load unknown
 	says stranger load critical
 	heard master 'stranger: not in the inventory'
-	same 2 file_is h1 h2 h3 h4
+	stays_true 2 file_is h1 h2 h3 h4
 	[ "$(status_of "$URL/whitelist/host/stranger")" = 404 ]
 }
 
@@ -231,12 +221,12 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	until_true 5 file_is h1 h2 h4
 	record_is h2 '.["managed-flag"] == "off" and .["manual-flag"] == "on"'
 	restart
-	same 1 file_is h1 h2 h4
+	stays_true 1 file_is h1 h2 h4
 	curl -sf -o /dev/null -X DELETE "$URL/whitelist/host/h2/event/keep"
 	until_true 2 file_is h1 h4
 	# the other check passes; what was kept before the restart still fails
 	says h2 swap ok
-	same 2 file_is h1 h4
+	stays_true 2 file_is h1 h4
 	says h2 load ok
 	until_true 5 file_is h1 h2 h4
 }
@@ -284,7 +274,7 @@ said_mark() { sqlite3 "$T/state/store.db" "SELECT value FROM map WHERE key = 'in
 	says h2 load critical
 	heard master 'h2: wished off, only observed'
 	until_true 5 index_has 'host = "h2" and service = "satellite/host/guard"'
-	same 1 file_is h1 h2 h3 h4
+	stays_true 1 file_is h1 h2 h3 h4
 	record_is h2 '.["managed-flag"] == "on" and (.["managed-events"] | length == 1)'
 	post h2 disk critical
 	until_true 2 file_is h1 h3 h4
@@ -339,7 +329,7 @@ lacks() { ! grep -qx "$1" "$FILE"; }
 	[ "$(status_of -d "{\"state\":\"critical\",\"x\":\"$(head -c 20000 /dev/zero | tr '\0' x)\"}" \
 		"$URL/whitelist/host/h1/event/e")" = 503 ]
 	heard master 'the store is out of touch: No space left on device; hosts stay as they are'
-	same 1 file_is h1 h2 h3
+	stays_true 1 file_is h1 h2 h3
 	rm "$T/state/ballast"
 	until_true 20 post h1 e critical
 	until_true 2 file_is h2 h3
@@ -370,7 +360,7 @@ lacks() { ! grep -qx "$1" "$FILE"; }
 	post h2 disk critical
 	until_true 2 file_is h1 h3
 	touch "$FILE"
-	same 3 file_is h1 h3
+	stays_true 3 file_is h1 h3
 	repairs 3
 	stops "$MASTER"
 	printf 'h8\n' >"$FILE"
@@ -404,10 +394,10 @@ repairs() {
 	stops "$MASTER"
 	sqlite3 "$T/state/store.db" "DELETE FROM map WHERE key LIKE 'whitelist/%'"
 	master
-	same 2 file_is h1 h2 h3
+	stays_true 2 file_is h1 h2 h3
 	# nor is there anything to put back then
 	echo h9 >>"$FILE"
-	same 5 file_is h1 h2 h3 h9
+	stays_true 5 file_is h1 h2 h3 h9
 	sed -i /h9/d "$FILE"
 	# and a lost one is imported anew
 	stops "$MASTER"

@@ -39,7 +39,6 @@ master() {
 	[ -z "${1:-}" ] || heard master "imported $1 hosts"
 }
 
-sat() { "$SATELLITE" --config "$T/master.cfg" "$@"; }
 why() { sat why "$@"; }
 says() { sat send --host "$1" --service "$2" --state "$3" "${@:4}" >"$T/sent"; }
 is_off() { ! grep -qx "$1" "$FILE"; }
