@@ -108,7 +108,7 @@ static void ask_state(struct mesos *m)
 	m->next_state = sat_clock() + m->interval;
 	m->asked_print = m->figures.print;
 	m->received = 0;
-	if (state_begin(&m->reading) != 0) {
+	if (state_expect(&m->reading) != 0) {
 		sat_log(m->self, LOG_ERR, "%s: %s", m->url, strerror(ENOMEM));
 		return;
 	}

@@ -212,7 +212,7 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 
 /* ---- From outside ------------------------------------------------------- */
 
-int state_begin(struct state *s)
+int state_expect(struct state *s)
 {
 	static const struct sat_json_calls calls = {
 		.size = sizeof(calls), .lax = true, .open = open_part, .value = value, .close = close_part,

@@ -46,7 +46,7 @@ struct state {
 	bool in_agents, in_used, has_used;
 };
 
-int state_begin(struct state *s);		/* zeroes s first */
+int state_expect(struct state *s);		/* zeroes s first */
 int state_feed(struct state *s, const void *p, size_t n);
 int state_result(const struct state *s);	/* what state_feed() gave last */
 /* The answer has ended: 0, or why it is not a state, in words. */

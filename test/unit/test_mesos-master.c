@@ -90,7 +90,7 @@ static void text_is_legal_or_not(void **unused)
 static int read_state(struct state *s, const char *text, size_t len, size_t n, char *why, size_t size)
 {
 	size_t at;
-	int rc = state_begin(s);
+	int rc = state_expect(s);
 
 	if (rc != 0)
 		return rc;
