@@ -95,10 +95,16 @@ static size_t character(const unsigned char *s, size_t n)
 void buf_mend(char *s, size_t n)
 {
 	unsigned char *p = (unsigned char *)s, *end = p + n;
+	uint64_t word;
 
 	while (p < end) {
-		size_t len = character(p, (size_t)(end - p));
+		size_t len;
 
+		if (end - p >= 8 && (memcpy(&word, p, 8), word & 0x8080808080808080u) == 0) {
+			p += 8;		/* ASCII, as nearly all of it is */
+			continue;
+		}
+		len = character(p, (size_t)(end - p));
 		if (len == 0 && end - p >= 3 && p[0] == 0xed && p[1] > 0x9f && (p[2] & 0xc0) == 0x80)
 			memcpy(p, "\xef\xbf\xbd", len = 3);
 		else if (len == 0)

@@ -197,7 +197,7 @@ calm() { [ "$(turn)" -lt 20000 ]; }
 	done
 	wait $(jobs -p | grep -vx "$PID")
 	turn
-	[ "$(turn)" -lt 400000 ]
+	[ "$(turn)" -lt 1000000 ]
 	# Five long answers of the same length, then one that found nothing.
 	size=$(od -An -N4 -tu4 --endian=big "$T/answer1")
 	[ "$size" -gt 1000000 ]
