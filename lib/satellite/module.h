@@ -831,7 +831,7 @@ SAT_API int sat_post(struct sat_self *self, void (*fn)(void *arg), void *arg);
  * that all of it together stays within the setting `memory-max`.  Each account has a share.
  */
 enum sat_account {
-	SAT_BUFFERS,	/* of connections: what came, and is not whole yet; an eighth */
+	SAT_BUFFERS,	/* of connections: what came, and is not whole yet; answers nobody took; an eighth */
 	SAT_QUEUES,	/* of outputs: what waits to go out; a sixteenth */
 	SAT_RINGS,	/* of readers to whom events are pushed; a sixteenth */
 };
