@@ -406,7 +406,8 @@ prompt() {
 	until_true 20 least timed-out 40
 	until_true 5 counted waiting 0
 	until_true 5 holds 0
-	[[ $({ number 4000000; head -c 400000 /dev/zero; } | tcp | words) == *'frame of 4000000 bytes is more than there is memory for' ]]
+	{ number 4000000; head -c 4000 /dev/zero; } >"$T/long"	# in one piece: what comes after our end resets it
+	[[ $(tcp <"$T/long" | words) == *'frame of 4000000 bytes is more than there is memory for' ]]
 	fine 8192
 	stops "$PID"
 }
