@@ -76,7 +76,7 @@ static int take_header(const struct header *h, struct head *out, unsigned *lengt
 			return read_length(h, out);
 		return says(h, "chunked") ? 0 : 400;
 	}
-	if (is(h, "Upgrade"))
+	if (is(h, "Upgrade") && says(h, "websocket"))
 		out->upgrade = true;
 	if (is(h, "Expect"))
 		out->expects = says(h, "100-continue");
@@ -114,8 +114,8 @@ int head_read(const char *p, size_t n, struct head *out)
 			rc = split(p + line, size, &h) ? take_header(&h, out, &lengths) : 400;
 		line = (size_t)(end - p) + 1;
 	}
-	if (rc == 0 && out->chunked && out->upgrade)
-		rc = 400;
+	if (rc == 0 && out->upgrade && (out->chunked || out->body > 0))
+		rc = 400;		/* civetweb would take the body for frames, which nobody looked at */
 	out->len = len;
 	return rc;
 }

@@ -10,7 +10,7 @@
 struct head {
 	size_t len;		/* 0: not whole yet */
 	uint64_t body;		/* bytes that follow, where it is not chunked */
-	bool chunked, upgrade, expects;	/* expects: 100-continue */
+	bool chunked, upgrade, expects;	/* upgrade: to a WebSocket; expects: 100-continue */
 };
 
 /* 0, or the status to refuse it with.  Stricter than civetweb, so that both see the same end. */

@@ -278,6 +278,11 @@ healthy() { [ "$(status_of --max-time 2 "http://127.0.0.1:$HTTP/healthz")" = 200
 		[ "$(tail -c 4 "$T/said" | hex)" = 880203f1 ]		# closed with 1009
 	done
 	http_counted wrong-frames 3
+	# Nor does one pass as the body of the request.
+	upgrade=${upgrade%'\r\n'}'Content-Length: 14\r\n\r\n'
+	printf "$upgrade\\x82\\xff\\x00\\x00\\x00\\x00\\x7f\\xff\\x00\\x00mask" |
+		timeout 20 socat -t 10 - "TCP:127.0.0.1:$HTTP" >"$T/said"
+	[[ $(head -n 1 "$T/said") == "HTTP/1.1 400 "* ]]
 	fine 8192
 	stops "$PID"
 }

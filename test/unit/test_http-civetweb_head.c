@@ -34,6 +34,8 @@ static void a_head_ends_with_an_empty_line(void **unused)
 	assert_int_equal(h.len, 16);
 	assert_int_equal(rc_of("GET / HTTP/1.1\r\nupgrade: websocket\r\nEXPECT: 100-Continue\r\n\r\n"), 0);
 	assert_true(h.upgrade && h.expects);
+	assert_int_equal(rc_of("PUT / HTTP/1.1\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\n"), 0);
+	assert_false(h.upgrade);	/* an offer that nobody has to take */
 	assert_int_equal(rc_of("GET / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"), 0);
 	assert_true(h.chunked);
 }
@@ -47,6 +49,7 @@ static void what_may_be_read_in_two_ways_is_refused(void **unused)
 		"Content-Length: +1", "Content-Length: 1 1", "Content-Length:", "Content-Length: 0x1",
 		"Content-Length : 1", "X: y\r\n Content-Length: 1", "no colon", ": none",
 		"Transfer-Encoding: chunked\r\nUpgrade: websocket", "X: \x01", "X: \x7f",
+		"Content-Length: 1\r\nUpgrade: websocket", "Upgrade: WebSocket \r\nUpgrade: h2c\r\nContent-Length: 1",
 	};
 	char text[200];
 
