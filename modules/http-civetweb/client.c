@@ -361,12 +361,13 @@ static int begin_body(struct client *c)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	const struct head *h = &c->head;
+	int rc = h->body > SAT_BODY_MAX ? 413 : 0;
 
-	if (h->body > SAT_BODY_MAX)
-		return 413;
-	if (h->expects && c->in.len == h->len)
-		tell(c, go_on, sizeof(go_on) - 1);
-	return h->chunked ? chunks_read(&c->chunks, c->in.p + h->len, c->in.len - h->len) : 0;
+	if (h->chunked)
+		rc = chunks_read(&c->chunks, c->in.p + h->len, c->in.len - h->len);
+	if (rc == 0 && h->expects && c->in.len == h->len)
+		tell(c, go_on, sizeof(go_on) - 1);	/* it may be gone by now */
+	return rc;
 }
 
 /* 0, or the status to refuse it with. */

@@ -5,7 +5,8 @@
 
 #include "head.h"
 
-#define LINE_LENGTH ((size_t)1024)	/* of what is no data in a chunked body */
+#define HEADERS		64		/* civetweb's MG_MAX_HEADERS: it sees no more */
+#define LINE_LENGTH	((size_t)1024)	/* of what is no data in a chunked body */
 
 /* ---- The head ----------------------------------------------------------- */
 
@@ -41,10 +42,13 @@ static bool split(const char *p, size_t n, struct header *h)
 {
 	const char *colon = memchr(p, ':', n), *end = p + n;
 
-	if (colon == NULL || colon == p || blank(*p) || blank(colon[-1]))
+	if (colon == NULL || colon == p)
 		return false;
 	h->name = p;
 	h->name_len = (size_t)(colon - p);
+	for (; p < colon; p++)
+		if (*p <= ' ' || *p > '~')	/* of a char with a sign, too: civetweb ends the head there */
+			return false;
 	for (p = colon + 1; p < end && blank(*p); p++)
 		;
 	for (; end > p && blank(end[-1]); end--)
@@ -95,7 +99,7 @@ static bool printable(const char *p, size_t n)
 int head_read(const char *p, size_t n, struct head *out)
 {
 	size_t len = find_end(p, n), line = 0, size;
-	unsigned lengths = 0;
+	unsigned lengths = 0, headers = 0;
 	const char *end;
 	struct header h;
 	int rc = 0;
@@ -111,7 +115,8 @@ int head_read(const char *p, size_t n, struct head *out)
 		if (size > 0 && end[-1] == '\r')
 			size--;
 		if (line > 0 && size > 0)	/* the first is for civetweb */
-			rc = split(p + line, size, &h) ? take_header(&h, out, &lengths) : 400;
+			rc = ++headers > HEADERS ? 431 : !split(p + line, size, &h) ? 400 :
+				take_header(&h, out, &lengths);
 		line = (size_t)(end - p) + 1;
 	}
 	if (rc == 0 && out->upgrade && (out->chunked || out->body > 0))

@@ -49,6 +49,7 @@ static void what_may_be_read_in_two_ways_is_refused(void **unused)
 		"Content-Length: +1", "Content-Length: 1 1", "Content-Length:", "Content-Length: 0x1",
 		"Content-Length : 1", "X: y\r\n Content-Length: 1", "no colon", ": none",
 		"Transfer-Encoding: chunked\r\nUpgrade: websocket", "X: \x01", "X: \x7f",
+		"X y: z", "X\xc3\xa4: y\r\nContent-Length: 1",
 		"Content-Length: 1\r\nUpgrade: websocket", "Upgrade: WebSocket \r\nUpgrade: h2c\r\nContent-Length: 1",
 	};
 	char text[200];
@@ -75,6 +76,20 @@ static void a_head_has_a_limit(void **unused)
 	memcpy(text + HEAD_MAX - 4, "\r\n\r\n", 4);
 	assert_int_equal(head_read(text, HEAD_MAX, &h), 0);
 	assert_int_equal(h.len, HEAD_MAX);
+}
+
+/* civetweb would not see those that come after. */
+static void headers_have_a_limit(void **unused)
+{
+	char text[1000] = "GET / HTTP/1.1\r\n";
+
+	(void)unused;
+	for (int i = 0; i < 64; i++)
+		strcat(text, "X: y\r\n");
+	strcat(text, "\r\n");
+	assert_int_equal(rc_of(text), 0);
+	strcpy(text + strlen(text) - 2, "X: y\r\n\r\n");
+	assert_int_equal(rc_of(text), 431);
 }
 
 static void shortened(const char *from, const char *to)
@@ -155,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_head_ends_with_an_empty_line),
 		cmocka_unit_test(what_may_be_read_in_two_ways_is_refused),
 		cmocka_unit_test(a_head_has_a_limit),
+		cmocka_unit_test(headers_have_a_limit),
 		cmocka_unit_test(a_whole_url_is_cut_to_its_path),
 		cmocka_unit_test(chunks_come_in_pieces),
 		cmocka_unit_test(chunks_that_are_none_are_refused),
