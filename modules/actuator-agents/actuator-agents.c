@@ -144,7 +144,9 @@ static void beat(struct sat_alarm *alarm)
 	if (a->acts != may_act(a)) {
 		a->acts = !a->acts;
 		a->next_list = now;
-		if (!a->acts)
+		if (a->acts)
+			marks_renew(a);
+		else
 			stand_down(a);
 	}
 	if (!a->acts)

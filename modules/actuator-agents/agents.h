@@ -115,6 +115,7 @@ int marks_start(struct actuator *a);
 void marks_stop(struct actuator *a);
 void marks_free(struct actuator *a);
 struct mark *mark_find(const struct actuator *a, const char *id);
+void marks_renew(struct actuator *a);	/* nobody looked here whether Mesos names them */
 const struct mark *mark_unlisted(const struct actuator *a, int64_t since);	/* not named since; NULL: none */
 int mark_put(struct job *j, void (*marked)(struct job *j, int rc));
 int mark_drop(struct job *j, void (*marked)(struct job *j, int rc));

@@ -132,6 +132,8 @@ static bool take(struct actuator *a)
 	a->list = a->reading;
 	a->reading = (struct list){ 0 };
 	a->has_list = true;
+	a->plan_due = true;	/* the one that stands is of the other list */
+	a->n_todo = a->next_todo = 0;
 	a->received = boot();
 	sat_count(a->self, COUNT_LISTS, 1);
 	sat_gauge(a->self, GAUGE_AGENTS, (int64_t)a->list.n);

@@ -46,6 +46,12 @@ const struct mark *mark_unlisted(const struct actuator *a, int64_t since)
 	return NULL;
 }
 
+void marks_renew(struct actuator *a)
+{
+	for (size_t i = 0; i < a->n_marks; i++)
+		a->marks[i]->listed = sat_clock();
+}
+
 /* NULL: no memory, or too many. */
 static struct mark *take(struct actuator *a, const char *id)
 {

@@ -594,6 +594,48 @@ static void the_mark_of_an_agent_that_is_no_more_goes(void **unused)
 	assert_true(ours(3));
 }
 
+/* A Mesos master that begins to lead lists only the agents that came back so far. */
+static void who_comes_to_act_drops_no_mark_before_a_week_of_its_own(void **unused)
+{
+	(void)unused;
+	set(3, FLAG_OFF);
+	move(3);
+	lead_mode(LEAD_MESOS, NULL);
+	move(3);
+	mark_find(act, "m-S3")->listed -= 30 * 86400 * SAT_SECOND;
+	mesos[3].id += AGENTS;
+	lead_mode(LEAD_ALWAYS, NULL);
+	move(130);
+	assert_non_null(mark_find(act, "m-S3"));
+}
+
+/* What is to be done names agents by their place in the list. */
+static void a_plan_is_never_of_another_list(void **unused)
+{
+	for (int n = 1, fired = 1; fired; n++) {
+		act->no_call_before = INT64_MAX;
+		set(1, FLAG_OFF);
+		move(3);
+		assert_int_equal(act->n_todo, 1);
+		mesos[0].id = 9;	/* now it is the last one */
+		act->next_list = act->no_list_before = sat_clock();
+		engine_move(clock_steady() + SAT_SECOND);
+		engine_run();
+		fault_arm(n);
+		answer_all();
+		fired = fault_fired();
+		fault_arm(0);
+		for (size_t i = 0; i < act->n_todo; i++)
+			assert_string_equal(list_host(&act->list, &act->list.agents[act->todo[i].agent]), "h1");
+		act->no_call_before = 0;
+		move(130);
+		assert_true(mesos[1].deactivated);
+		assert_int_equal(does.calls, 1);
+		end(unused);
+		begin(unused);
+	}
+}
+
 static void failures_pause_and_are_told_once(void **unused)
 {
 	static const int statuses[] = { 401, 403, 503, 500, 307 };
@@ -846,6 +888,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_host_out_of_the_inventory_is_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(what_others_do_is_told_once, begin, end),
 		cmocka_unit_test_setup_teardown(the_mark_of_an_agent_that_is_no_more_goes, begin, end),
+		cmocka_unit_test_setup_teardown(who_comes_to_act_drops_no_mark_before_a_week_of_its_own, begin, end),
+		cmocka_unit_test_setup_teardown(a_plan_is_never_of_another_list, begin, end),
 		cmocka_unit_test_setup_teardown(failures_pause_and_are_told_once, begin, end),
 		cmocka_unit_test_setup_teardown(an_answer_that_was_lost_may_have_been_yes, begin, end),
 		cmocka_unit_test_setup_teardown(an_old_mesos_is_asked_seldom, begin, end),
