@@ -112,9 +112,9 @@ static void look_small(struct door *d)
 
 	for (int i = 0; i < LOOKS && d->small.first != NULL; i++) {
 		c = SAT_OWNER(d->small.first, struct conn, frame);
-		since = c->frame.since;
-		if (look(c))
-			continue;
+		if (look(c) || c->frame.list != &d->small)
+			continue;		/* or its next frame waits in the other line */
+		since = c->frame.since;		/* of that frame, if others came whole */
 		if (now - since >= d->frame_ms) {
 			conn_late(c);
 			continue;
