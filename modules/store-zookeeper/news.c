@@ -136,13 +136,16 @@ static void look(struct sat_alarm *alarm)
 
 	if (due > now && sat_alarm_set(zk->self, alarm, due) == 0)
 		return;
-	zk->rearm_due = 0;
 	all_stale(&zk->rearm);
+	if (zk->rearm_due <= now || zk->waiting == NULL || sat_alarm_set(zk->self, alarm, now + QUIET) != 0) {
+		zk->rearm_due = 0;
+		all_stale(&zk->waiting);	/* there may always be news on their way */
+	}
 	folder_pump(zk);
 }
 
-/* What it holds is known, but nobody watches it. */
-static void rearm(struct node *n)
+/* For LATEST at most. */
+static void park_for_now(struct node *n, struct node **list)
 {
 	struct zk *zk = n->folder->zk;
 	int64_t now = sat_clock();
@@ -154,7 +157,13 @@ static void rearm(struct node *n)
 		}
 		zk->rearm_due = now + LATEST;
 	}
-	park(n, &zk->rearm);
+	park(n, list);
+}
+
+/* What it holds is known, but nobody watches it. */
+static void rearm(struct node *n)
+{
+	park_for_now(n, &n->folder->zk->rearm);
 }
 
 /*
@@ -171,8 +180,8 @@ void news_fired(struct node *n)
 		node_stale(n, false);
 	else if (known)
 		rearm(n);
-	else if (news != NULL && news->synced && news->unread > 0)
-		park(n, &f->zk->waiting);
+	else if (news != NULL && f->home == news->home && news->synced && news->unread > 0)
+		park_for_now(n, &f->zk->waiting);	/* what is under leader/ is never told */
 	else
 		node_stale(n, false);
 }

@@ -849,6 +849,42 @@ static void news_spare_reads_and_what_comes_without_them_is_read(void **unused)
 	folder_unmirror(zk, &s);
 }
 
+/* All that was asked before; notices come first. */
+static void answer_last_round(void)
+{
+	pthread_mutex_lock(&lock);
+	advance(home(), zxid);
+	while (home()->n_asked > 0)
+		answer_one(home(), ZOK);
+	pthread_mutex_unlock(&lock);
+	settle();
+}
+
+/* Under load there may always be a slot that is not read yet. */
+static void news_that_never_end_delay_others_for_seconds_only(void **unused)
+{
+	struct seen s;
+
+	(void)unused;
+	others("/s/news", "");
+	others("/s/news/07", "");
+	others("/s/news/08", "");
+	begin_with(&s);
+	others("/s/w/b", "one");
+	serve(true);
+	with_news("w/b", "two", "/s/news/07");
+	answer_last_round();
+	others("/s/w/a", "alone");
+	for (int i = 0; i < 100; i++) {
+		with_news("w/b", i % 2 ? "three" : "four", i % 2 ? "/s/news/07" : "/s/news/08");
+		answer_last_round();
+		pass(100);
+	}
+	assert_string_equal(s.now[0], "alone");
+	serve(true);
+	folder_unmirror(zk, &s);
+}
+
 static void partly(unsigned *rng)
 {
 	pthread_mutex_lock(&lock);
@@ -1039,6 +1075,7 @@ int main(void)
 		TEST(an_outcome_that_nobody_knows_is_settled_by_reading),
 		TEST(it_ends_with_requests_under_way),
 		TEST(news_spare_reads_and_what_comes_without_them_is_read),
+		TEST(news_that_never_end_delay_others_for_seconds_only),
 		TEST(in_any_order_the_mirror_ends_as_the_store_is),
 		TEST(every_failure_is_survived),
 	};
