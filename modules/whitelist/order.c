@@ -249,17 +249,21 @@ static const char *reason(const struct order *o, int status)
 	return status == 404 ? "not in the inventory" : "out of memory";
 }
 
-/* An error goes to standard error, in words, whatever the form. */
+/* An error goes to standard error, in words, whatever the form.  A name with a slip of the pen is a legal
+ * host, too: better said while the person looks. */
 static void command_done(struct order *o, int status, const char *text)
 {
+	bool knows = o->wl->n_agents > 0, registered = import_agent(o->wl, o->host) != NULL;
 	struct sat_buf out = { .max = 4096 };
 
 	if (o->form == AS_TEXT || status >= 300) {
-		sat_buf_printf(&out, "%s: %s\n", o->host, text);
+		sat_buf_printf(&out, "%s: %s%s\n", o->host, text, status < 300 && o->what == ORDER_POST && knows &&
+			       !registered ? "; but Mesos lists no such agent" : "");
 	} else {
 		sat_buf_printf(&out, "{\"host\":");
 		sat_buf_json(&out, o->host);
-		sat_buf_printf(&out, ",\"state\":\"%s\"}\n", text);
+		sat_buf_printf(&out, ",\"state\":\"%s\",\"registered\":%s}\n", text, !knows ? "null" :
+			       registered ? "true" : "false");
 	}
 	sat_command_done(o->req, status < 300 ? 0 : 1, &out);
 }

@@ -70,7 +70,10 @@ stands() { sat query "service = 'satellite/actuator/agents'" --json | jq -e "any
 @test "off deactivates, on reactivates, for every agent of the host, whatever its id" {
 	simulate
 	ready
-	sat off a1 --reason "bad disk"
+	[ "$(sat off a1 --reason "bad disk")" = 'a1: off' ]
+	[ "$(sat off A1)" = 'A1: off; but Mesos lists no such agent' ]
+	[ "$(sat off A1 --json)" = '{"host":"A1","state":"off","registered":false}' ]
+	sat forget A1
 	until_true 5 inactive a1
 	heard m 'a1: agent '
 	for a in a0 a2 a3 a4; do active $a; done
