@@ -136,7 +136,7 @@ static void all_is_of_the_moment_it_began(void **unused)
 			if (round == 2 && turns == 1)
 				assert_true(host_run(text));
 		}
-		assert_true(turns > 4);
+		assert_true(turns > 2);		/* or nothing came between its slices */
 		assert_true(is_saved());
 		read_file();
 		compare();

@@ -86,10 +86,14 @@ static int open_store(void)
 	return rc == 0 ? sat_module_store_sqlite.start(state) : rc;
 }
 
+/* However long its last job takes: it has the store until then. */
 static void close_store(void)
 {
+	bool done = false;
+
 	sat_module_store_sqlite.stop(state);
-	bed_run_for(50);
+	work_drain(&bed.self, bed_done, &done);
+	bed_run(&done);
 	bed_down();
 }
 
