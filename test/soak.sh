@@ -45,10 +45,10 @@ stdbuf -oL "$build/satellite" replay --reap --config "$dir/cfg" - <"$dir/in" >"$
 pid=$!
 pids="$pids $pid"
 began=$(date +%s)
-awk -v status="/proc/$pid/status" -v seconds="$seconds" '
-	function rss(  l, f) {	# 0: it has ended
+awk -v status="cat /proc/$pid/status 2>/dev/null" -v seconds="$seconds" '
+	function rss(  l, f) {	# 0: it has ended; awk itself would end, too, if it did while awk reads
 		kib = 0
-		while ((getline l < status) > 0)
+		while ((status | getline l) > 0)
 			if (split(l, f) > 1 && f[1] == "VmRSS:") kib = f[2] + 0
 		close(status)
 		return kib
