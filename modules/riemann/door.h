@@ -2,11 +2,11 @@
 /*
  * door - what the files of the door for Riemann's clients share.
  *
- * All connections read into one buffer, in which whole frames are decoded and
- * run where they lie; a connection has memory of its own, reserved before, only while
- * a frame is not whole or answers wait to be taken.  One that does not take its answers
- * is not read from, nor one for whose frame there is no room.  TLS lies between: what comes is decrypted into that buffer, and
- * answers are encrypted before they go.
+ * All connections read into one buffer, in which whole frames are decoded and run
+ * where they lie; a connection has memory of its own, reserved before, only while a
+ * frame is not whole or answers wait to be taken.  One that does not take its answers
+ * is not read from, nor one for whose frame there is no room.  TLS lies between: what
+ * comes is decrypted into that buffer, and answers are encrypted before they go.
  */
 #ifndef DOOR_H
 #define DOOR_H
