@@ -18,8 +18,8 @@ int conn_init(struct conn *c, struct mg_connection *mg, bool websocket)
 	c->pool = mg_get_user_data(mg_get_context(mg));
 	c->mg = mg;
 	c->websocket = websocket;
-	c->port = ri->remote_port;
-	if (!gate_knows(c->pool->gate, c->port, c->peer))
+	c->pass = gate_knows(c->pool->gate, ri->remote_port, c->peer);
+	if (c->pass == 0)
 		return -EACCES;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&steady);

@@ -41,7 +41,7 @@ struct conn {
 	bool placed;		/* it counts as one of the streams */
 	size_t counted;		/* among the pool's bytes */
 	char peer[GATE_PEER];	/* who asks */
-	int port;		/* by which the gate knows it */
+	uint64_t pass;		/* by which the gate knows it */
 	int status;
 	char *type;
 	char *text;		/* the whole answer, head and body, or a stream's head */

@@ -88,6 +88,7 @@ bool gate_enter(struct client *c)
 			c->pass = i;
 	if (c->pass >= 0) {
 		g->passes[c->pass].taken = true;
+		g->passes[c->pass].number = ++g->number;
 		strcpy(g->passes[c->pass].peer, c->peer);
 	}
 	pthread_mutex_unlock(&g->lock);
@@ -117,18 +118,18 @@ void gate_leave(struct client *c)
 		}
 }
 
-bool gate_knows(struct gate *g, int port, char peer[GATE_PEER])
+uint64_t gate_knows(struct gate *g, int port, char peer[GATE_PEER])
 {
-	bool found = false;
+	uint64_t number = 0;
 
 	pthread_mutex_lock(&g->lock);
-	for (unsigned i = 0; i < GATE_PASSES && !found; i++) {
-		found = g->passes[i].taken && g->passes[i].port == port;
-		if (found)
+	for (unsigned i = 0; i < GATE_PASSES && number == 0; i++)
+		if (g->passes[i].taken && g->passes[i].port == port) {
+			number = g->passes[i].number;
 			memcpy(peer, g->passes[i].peer, GATE_PEER);
-	}
+		}
 	pthread_mutex_unlock(&g->lock);
-	return found;
+	return number;
 }
 
 static bool is_over(const struct client *c)
@@ -154,11 +155,11 @@ static void look_for_ends(void *arg)
 			client_hang_up(c);
 }
 
-void gate_hang_up(struct gate *g, int port)
+void gate_hang_up(struct gate *g, uint64_t number)
 {
 	pthread_mutex_lock(&g->lock);
 	for (unsigned i = 0; i < GATE_PASSES; i++)
-		if (g->passes[i].taken && g->passes[i].port == port)
+		if (g->passes[i].taken && g->passes[i].number == number)
 			g->passes[i].over = true;
 	pthread_mutex_unlock(&g->lock);
 	sat_post(g->self, look_for_ends, g);	/* should it fail, the tick looks */

@@ -69,7 +69,9 @@ struct gate {
 	void *arg;
 	struct sat_log_limit lines;
 	pthread_mutex_t lock;
-	struct { bool taken, over; int port; char peer[GATE_PEER]; } passes[GATE_PASSES];	/* guarded by lock */
+	/* Guarded by lock.  A pass has another number each time it is taken, while a port comes again. */
+	struct { bool taken, over; int port; uint64_t number; char peer[GATE_PEER]; } passes[GATE_PASSES];
+	uint64_t number;		/* the last one */
 	char in[GATE_READ];
 };
 
@@ -82,15 +84,16 @@ int gate_start(struct gate *g, int inner);
 void gate_source(const struct gate *g, char text[GATE_PEER]);
 /* Requests under way have a moment; then stopped() is called. */
 void gate_stop(struct gate *g, void (*stopped)(void *arg), void *arg);
-/* [any thread] Whose connection reaches civetweb from that port; false: it is none of ours. */
-bool gate_knows(struct gate *g, int port, char peer[GATE_PEER]);
+/* [any thread] The number of the pass whose connection reaches civetweb from that port, and whose it is;
+ * 0: it is none of ours. */
+uint64_t gate_knows(struct gate *g, int port, char peer[GATE_PEER]);
 
 /*
- * [any thread] Whose connection reaches civetweb from that port has all that it gets: civetweb
+ * [any thread] Who has the pass of that number, if it is still taken, has all that it gets: civetweb
  * finds an end there.  (mg_close_connection() from another thread than the worker's closes under
  * its hands, if it does not read yet.)
  */
-void gate_hang_up(struct gate *g, int port);
+void gate_hang_up(struct gate *g, uint64_t number);
 
 /* What a connection needs of its gate. */
 int64_t gate_now(const struct gate *g);		/* ms */

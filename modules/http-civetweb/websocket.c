@@ -19,7 +19,7 @@ static void *writer(void *arg)
 	pthread_mutex_unlock(&c->lock);
 	if (whole)
 		mg_websocket_write(c->mg, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, code, c->code != 0 ? 2 : 0);
-	gate_hang_up(c->pool->gate, c->port);	/* so the worker reads an end */
+	gate_hang_up(c->pool->gate, c->pass);	/* so the worker reads an end */
 	return NULL;
 }
 
@@ -59,7 +59,7 @@ void websocket_ready(struct mg_connection *mg, void *unused)
 	(void)unused;
 	c->has_writer = pthread_create(&c->writer, NULL, writer, c) == 0;
 	if (!c->has_writer)
-		gate_hang_up(c->pool->gate, c->port);
+		gate_hang_up(c->pool->gate, c->pass);
 }
 
 static void pong(struct conn *c)
