@@ -73,9 +73,14 @@ bool claim_used(void)
 	return claim.store != NULL;
 }
 
-bool claim_quiet(void)
+int64_t claim_silence(void)
 {
-	return claim.store != NULL && claim.quiet >= (SILENCE + CLAIM_LEASE) / (BEAT_MS * SAT_MS);
+	return claim.store != NULL ? claim.quiet * BEAT_MS * SAT_MS : 0;
+}
+
+bool claim_synced(void)
+{
+	return claim.store != NULL && claim.synced;
 }
 
 bool claim_came_before(int64_t when)
@@ -371,6 +376,8 @@ void claim_want(enum claim_want want)
 	if (want == claim.want)
 		return;
 	claim.want = want;
+	if (want == CLAIM_NOT)		/* who is named anew need not wait */
+		claim.patience = 0;
 	if (claim.link == NULL)
 		return;
 	if (want == CLAIM_NOT)

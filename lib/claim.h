@@ -31,9 +31,11 @@ void claim_fence(struct sat_change *check);
 /* Whether what came then came before the process began, some 5 s more or less, that now holds it: it
  * does not know of that.  false for the first 10 s, and where the holder does not say. */
 bool claim_came_before(int64_t when);
-/* Nobody was heard of for longer than a lease and a take-over last: the store is away, or takes nothing. */
-bool claim_quiet(void);
-/* Who holds it, as far as is known: his sat_host(); NULL: nobody has. */
+/* How long nobody's beat was seen, while this process ran; microseconds, in steps of half a second. */
+int64_t claim_silence(void);
+#define CLAIM_QUIET	(5 * SAT_SECOND)	/* longer than a lease and a take-over last */
+bool claim_synced(void);		/* the store is read right now */
+/* Who holds it, or held it last, as far as is known: his sat_host(); NULL: nobody has. */
 const char *claim_holder(void);
 
 #endif

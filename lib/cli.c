@@ -128,6 +128,8 @@ static void print_status(const struct json *doc)
 	printf("satellite %s on %s, %s, %s, ", text_of(doc, "version"), text_of(doc, "host"),
 	       is_true(doc, "acting") ? "acting" : "not acting", is_true(doc, "ready") ? "ready" : "not ready");
 	print_uptime(doc);
+	if (*text_of(doc, "leader") != '\0')
+		printf("%-20s %s\n", "leader", text_of(doc, "leader"));
 	for (v = list != NULL ? list->first : NULL; v != NULL; v = v->next)
 		printf("  not ready: %s: %s\n", text_of(v, "part"), text_of(v, "reason"));
 	printf("%-20s %s in the index", "events", text_of(doc, "index"));

@@ -7,6 +7,8 @@
  * finds out before it acts; the timer is only there to tell those who listen.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uv.h>
@@ -17,6 +19,7 @@
 #include "log.h"
 
 #define LEASE	(2 * SAT_SECOND)
+#define DESERTED (30 * SAT_SECOND)	/* longer than Mesos takes to elect another leader */
 
 struct listener {
 	struct listener *next;
@@ -158,14 +161,72 @@ uint64_t sat_epoch(void)
 	return sat_acting() ? lead.epoch : 0;
 }
 
-/* While the store is away nobody can act, but somebody should be heard. */
+/* While the store is away nobody can act, but somebody should be heard: whom Mesos names, or else
+ * all.  Where the store is there and he whom Mesos names is not, all, too, if only after a while. */
 enum lead_alerts lead_alerts(void)
 {
 	if (!claim_used())
 		return sat_acting() ? LEAD_SEND : LEAD_KEEP;
 	if (sat_acting())
 		return LEAD_LOG;
-	return claim_quiet() && (named() || !told()) ? LEAD_SEND : LEAD_KEEP;
+	if (named() || !told())
+		return claim_silence() >= CLAIM_QUIET ? LEAD_SEND : LEAD_KEEP;
+	return claim_synced() && claim_silence() >= DESERTED ? LEAD_SEND : LEAD_KEEP;
+}
+
+/* ---- For people --------------------------------------------------------- */
+
+static enum lead_seen seen_alone(char *words, size_t size)
+{
+	if (lead.mode == LEAD_ALWAYS || sat_acting()) {
+		snprintf(words, size, "%s", lead.mode == LEAD_ALWAYS ? "" : "acts: the local Mesos master leads");
+		return LEAD_SELF;
+	}
+	snprintf(words, size, "%s", told() ? "does not act: the local Mesos master does not lead" :
+		 "does not act: nothing was heard of the local Mesos master");
+	return told() ? LEAD_ANOTHER : LEAD_NOBODY;
+}
+
+/* Who holds the claim, or did last; NULL: nobody has. */
+static const char *holder(void)
+{
+	const char *name = claim_holder();
+
+	return name != NULL && *name == '\0' ? "somebody" : name;
+}
+
+static void say_nobody(char *words, size_t size)
+{
+	int n = snprintf(words, size, "nobody acts: ");
+	long long seconds = (long long)(claim_silence() / SAT_SECOND);
+
+	if (!claim_synced())
+		snprintf(words + n, size - (size_t)n, "the store that masters share is out of reach");
+	else if (holder() == NULL)
+		snprintf(words + n, size - (size_t)n, "nobody has since the store is in use");
+	else
+		snprintf(words + n, size - (size_t)n, "%.200s did last, and was not heard of for %lld s%s", holder(),
+			 seconds, lead.mode == LEAD_MESOS ?
+			 "; a satellite has to run beside the Mesos master that leads" : "");
+}
+
+enum lead_seen lead_seen(char *words, size_t size)
+{
+	if (!claim_used())
+		return seen_alone(words, size);
+	if (sat_acting()) {
+		snprintf(words, size, "acts, epoch %" PRIu64, lead.epoch);
+		return LEAD_SELF;
+	}
+	if (claim_silence() >= CLAIM_QUIET) {
+		say_nobody(words, size);
+		return LEAD_NOBODY;
+	}
+	if (holder() == NULL)
+		snprintf(words, size, "nobody acts yet");
+	else
+		snprintf(words, size, "%.200s acts, epoch %" PRIu64, holder(), claim_epoch());
+	return LEAD_ANOTHER;
 }
 
 int sat_on_acting(struct sat_self *self, void (*changed)(void *state, bool acting))

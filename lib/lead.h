@@ -17,6 +17,9 @@ void lead_mode(enum lead_mode mode, struct sat_self *store);
  * log in the store says that we do, or sent. */
 enum lead_alerts { LEAD_KEEP, LEAD_LOG, LEAD_SEND };
 enum lead_alerts lead_alerts(void);
+/* Who acts, as far as is known here; words: for people, "" where there is no question of it. */
+enum lead_seen { LEAD_SELF, LEAD_ANOTHER, LEAD_NOBODY };
+enum lead_seen lead_seen(char *words, size_t size);
 void lead_forget(struct sat_self *self);	/* an instance goes: no more calls */
 void lead_end(void);
 

@@ -8,6 +8,7 @@
 
 #include "http.h"
 #include "json.h"
+#include "lead.h"
 #include "routes.h"
 
 #define ARGS_MAX	64
@@ -125,10 +126,14 @@ static void write_instance(void *arg, struct sat_self *self)
 static int get_status(void *state, struct sat_request *req)
 {
 	struct sat_buf b = { 0 };
+	char leader[512];
 
 	(void)state;
+	lead_seen(leader, sizeof(leader));
 	sat_buf_printf(&b, "{\"version\": \"" SAT_VERSION "\", \"host\": ");
 	sat_buf_json(&b, sat_host());
+	sat_buf_printf(&b, ", \"leader\": ");
+	sat_buf_json(&b, leader[0] != '\0' ? leader : NULL);
 	sat_buf_printf(&b, ", \"uptime\": %llu, \"acting\": %s, \"ready\": %s, \"index\": %zu,\n \"unready\": [",
 		       (unsigned long long)((uv_hrtime() - started) / 1000000000),
 		       sat_acting() ? "true" : "false", http_each_unready(NULL, NULL) == 0 ? "true" : "false",

@@ -10,14 +10,17 @@
 #include "clock.h"
 #include "engine.h"
 #include "http.h"
+#include "lead.h"
 #include "life.h"
+#include "log.h"
 #include "search.h"
 #include "vitals.h"
 
 #define LONGEST 256		/* bytes of a service */
 
 static int64_t every, before;	/* the interval; when it was told last, of CLOCK_BOOTTIME */
-static struct sat_alarm beat;
+static struct sat_alarm beat, leader_look;
+static enum lead_seen leader_seen = LEAD_ANOTHER;
 static uint64_t begun;
 
 /* ---- Events ------------------------------------------------------------- */
@@ -134,6 +137,48 @@ static void tell_process(double seconds)
 	tell_int("process", "acting", sat_acting(), NULL, NULL);
 }
 
+/* ---- Who acts ----------------------------------------------------------- */
+
+static void tell_leader(void)
+{
+	char words[512];
+	enum lead_seen seen = lead_seen(words, sizeof(words));
+	struct sat_event ev = { .has = SAT_HAS_INT, .service = "satellite/leader", .metric.i = seen == LEAD_SELF,
+				.description = words, .state = seen == LEAD_NOBODY ? "critical" : "ok" };
+
+	if (words[0] != '\0')
+		tell(&ev);
+}
+
+/* Nobody acts, or somebody does again: that is not for the next interval to say. */
+static void look_for_leader(struct sat_alarm *a)
+{
+	char words[512];
+	enum lead_seen seen = lead_seen(words, sizeof(words));
+
+	if ((seen == LEAD_NOBODY) != (leader_seen == LEAD_NOBODY))
+		log_line(seen == LEAD_NOBODY ? LOG_WARNING : LOG_NOTICE, NULL, "leader: %s", words);
+	if (seen != leader_seen && every > 0)
+		tell_leader();
+	leader_seen = seen;
+	sat_alarm_set(&self_host, a, sat_clock() + SAT_SECOND);
+}
+
+/* A process that acts whatever happens has nobody to look for. */
+static void watch_leader(void)
+{
+	char words[512];
+
+	lead_seen(words, sizeof(words));
+	leader_look.fire = look_for_leader;
+	if (words[0] != '\0')
+		sat_alarm_set(&self_host, &leader_look, sat_clock() + SAT_SECOND);
+	else
+		sat_alarm_stop(&leader_look);
+}
+
+/* ---- All of it ---------------------------------------------------------- */
+
 static void note_reason(void *arg, const char *part, const char *reason)
 {
 	struct sat_buf *b = arg;
@@ -165,6 +210,7 @@ static void tell_all(struct sat_alarm *a)
 	before = clock_boot();
 	seconds = seconds > 0 ? seconds : 1;
 	tell_process(seconds);
+	tell_leader();
 	tell_ready();
 	http_each(tell_instance, &seconds);
 	if (s != NULL)
@@ -182,6 +228,7 @@ void vitals_every(int64_t interval)
 	beat.fire = tell_all;
 	if (interval > 0 && interval < SAT_SECOND / 10)
 		interval = SAT_SECOND / 10;
+	watch_leader();
 	if (interval == every)
 		return;
 	every = interval;

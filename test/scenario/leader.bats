@@ -5,10 +5,12 @@
 
 load common
 load zookeeper
+load simulate
 
 setup() {
 	common_setup
-	declare -gA RIEMANN PORT MASTER
+	declare -gA RIEMANN PORT MASTER BESIDE
+	MODULES='"riemann", "whitelist"'
 	zk_make 1; zk_start; zk_up
 }
 
@@ -26,7 +28,8 @@ config() {
 	host = "$n";
 	state-dir = "$T/$n";
 	http = { host = "127.0.0.1"; port = ${PORT[$n]}; };
-	modules = ( "riemann", "whitelist" );
+	modules = ( $MODULES );
+	${BESIDE[$n]}
 	riemann = { host = "127.0.0.1"; port = ${RIEMANN[$n]}; };
 	whitelist = { path = "$T/$n/whitelist"; resolve = false; store = "zookeeper"; import = false; guard = { mode = "off"; }; };
 	store-zookeeper = { hosts = "$ZK"; timeout = 2; };
@@ -114,6 +117,63 @@ percent() { printf '%s\n' $2 | sort -n | awk -v p="$1" '{ v[NR] = $1 } END { pri
 		"longest $(percent 100 "${times[*]}") ms, of ${#times[@]}" >&3
 	[ "$(percent 50 "${times[*]}")" -lt 5000 ]
 	[ "$(percent 100 "${times[*]}")" -lt $((5000 * ${PATIENCE:-3})) ]
+}
+
+# beside_mesos: three masters, each beside one of a simulated Mesos.
+beside_mesos() {
+	local m n=0
+	MODULES='"riemann", "mesos-master", "whitelist"'
+	simulate --masters 3 --agents 3
+	for m in a b c; do
+		BESIDE[$m]="mesos-master = { url = \"$(address master $n)\"; leader-interval = 0.25; };"
+		master $m
+		n=$((n + 1))
+	done
+	until_true 10 acts a
+}
+
+@test "with Mesos' election the satellite beside the next leader acts within two seconds of it" {
+	local i n m before began took times=() names=(a b c)
+	beside_mesos
+	for ((i = 0; i < ${RUNS:-4}; i++)); do
+		n=$(((i + 1) % 3))
+		m=${names[$n]}
+		before=$(epoch)
+		# Every other one that led is gone with its machine.
+		[ $((i % 2)) = 0 ] || { lose killed "${names[$((i % 3))]}"; }
+		began=$(date +%s%N)
+		order leader/$n
+		until_true 5 acts "$m"
+		took=$((($(date +%s%N) - began) / 1000000))
+		times+=($took)
+		[ "$(epoch)" = $((before + 1)) ]
+		[ "$(acting)" = "$m" ]
+		[ $((i % 2)) = 0 ] || found killed "${names[$((i % 3))]}"
+	done
+	echo "# elected to acting: p50 $(percent 50 "${times[*]}") ms, longest $(percent 100 "${times[*]}") ms, of ${#times[@]}" >&3
+	[ "$(percent 50 "${times[*]}")" -lt 2000 ]
+	[ "$(percent 100 "${times[*]}")" -lt $((2000 * ${PATIENCE:-3})) ]
+}
+
+leader_is() { "$SATELLITE" --config "$T/$1.cfg" status | grep -E "^leader +$2"; }
+critical_leader() {
+	get -G "http://127.0.0.1:${PORT[$1]}/index" --data-urlencode "query=service = 'satellite/leader' and host = '$1'" |
+		jq -e 'any(.[]; .state == "critical" and (.description | startswith("nobody acts: a did last")))'
+}
+
+@test "the satellite beside the leading Mesos master is dead: the others say that nobody acts" {
+	beside_mesos
+	until_true 10 leader_is a 'acts, epoch'
+	until_true 10 leader_is b 'a acts, epoch'
+	lose killed a
+	until_true 15 leader_is b 'nobody acts: a did last, .* has to run beside the Mesos master that leads'
+	until_true 15 critical_leader c
+	heard c 'leader: nobody acts: a did last'
+	[ -z "$(acting)" ]
+	found killed a
+	until_true 10 acts a
+	until_true 10 leader_is b 'a acts, epoch'
+	heard c 'leader: a acts'
 }
 
 @test "what the streams want is carried out by whoever acts, and taken up by the next" {

@@ -3,21 +3,10 @@
 # mesos.bats - a master beside a Mesos that leads, follows, refuses, lies, stalls and comes back; and a slave's agent.
 
 load common
+load simulate
 setup() { common_setup; }
 teardown() { common_teardown; }
 
-# simulate OPTIONS...: a simulated Mesos; C is its control.
-simulate() {
-	rm -f "$T/ports"
-	"$SIM" --port 0 --ports-file "$T/ports" "$@" >/dev/null 2>>"$T/sim.log" 3>&- &
-	PIDS+=("$!")
-	until_true 10 test -f "$T/ports"
-	C=$(awk '$1 == "control" { print "http://" $2 }' "$T/ports")
-}
-
-# address WHAT NAME: of a simulated master or agent.
-address() { awk -v what="$1" -v name="$2" '$1 == what && $2 == name { print "http://" $3 }' "$T/ports"; }
-order() { curl -sSf --max-time 10 -o /dev/null -X POST -d "${2-}" "$C/sim/$1"; }
 requests() { get "$C/sim/requests" | jq ".masters[0].paths[\"$1\"].count // 0"; }
 
 # watch_mesos NAME N SETTINGS: a satellite master beside simulated master N; its URL goes to U_NAME.

@@ -355,6 +355,22 @@ static void whom_mesos_elects_does_not_wait(void **unused)
 	assert_int_equal(fake.at[BEAT].len, 0);	/* resigned */
 }
 
+/* Deposed by the next, and elected again at once: two whom Mesos names at the same time take turns
+ * of three seconds, but one whom it names anew does not wait. */
+static void whom_mesos_elects_again_does_not_wait(void **unused)
+{
+	(void)unused;
+	rule(LEAD_MESOS);
+	other(EPOCH, others);
+	assert_false(sat_acting());
+	sat_mesos_leads(&store, true);
+	pass(500);
+	assert_int_equal(fake.n, 0);
+	sat_mesos_leads(&store, false);
+	sat_mesos_leads(&store, true);
+	assert_int_equal(fake.n, 1);
+}
+
 static void a_race_is_lost(void **unused)
 {
 	static const char third[] = "{\"epoch\":42,\"by\":\"third\",\"mark\":\"t\"}";
@@ -737,6 +753,84 @@ static void a_mirror_that_is_refused_is_asked_for_again(void **unused)
 	assert_true(sat_acting());
 }
 
+/* ---- What people are told ------------------------------------------------- */
+
+static void told(enum lead_seen want, const char *words)
+{
+	char text[512];
+
+	assert_int_equal(lead_seen(text, sizeof(text)), want);
+	assert_string_equal(text, words);
+}
+
+static void who_acts_is_said(void **unused)
+{
+	(void)unused;
+	use(LEAD_MESOS);
+	told(LEAD_ANOTHER, "nobody acts yet");
+	set(EPOCH, others, sizeof(others) - 1);
+	set(BEAT, "x", 1);
+	sync_it();
+	sat_mesos_leads(&store, false);
+	told(LEAD_ANOTHER, "there acts, epoch 41");
+	pass(5000);
+	told(LEAD_NOBODY, "nobody acts: there did last, and was not heard of for 5 s; "
+	     "a satellite has to run beside the Mesos master that leads");
+	fake.cb->lost(fake.arg, -ENOTCONN);
+	told(LEAD_NOBODY, "nobody acts: the store that masters share is out of reach");
+	sync_it();
+	sat_mesos_leads(&store, true);
+	assert_int_equal(serve(), 0);
+	told(LEAD_SELF, "acts, epoch 42");
+}
+
+static void a_nameless_holder_is_somebody(void **unused)
+{
+	(void)unused;
+	set(EPOCH, "?", 1);
+	set(BEAT, "x", 1);
+	use(LEAD_MESOS);
+	sync_it();
+	told(LEAD_ANOTHER, "somebody acts, epoch 0");
+}
+
+static void without_a_store_mesos_is_said(void **unused)
+{
+	(void)unused;
+	lead_mode(LEAD_MESOS, NULL);
+	told(LEAD_NOBODY, "does not act: nothing was heard of the local Mesos master");
+	sat_mesos_leads(&store, false);
+	told(LEAD_ANOTHER, "does not act: the local Mesos master does not lead");
+	sat_mesos_leads(&store, true);
+	told(LEAD_SELF, "acts: the local Mesos master leads");
+	lead_mode(LEAD_ALWAYS, NULL);
+	told(LEAD_SELF, "");
+}
+
+/* Mesos names another, who is dead: what he would have sent goes out from all others, after a while. */
+static void alerts_of_the_dead_are_sent(void **unused)
+{
+	(void)unused;
+	set(EPOCH, others, sizeof(others) - 1);
+	set(BEAT, "x", 1);
+	use(LEAD_MESOS);
+	sync_it();
+	for (int i = 0; i < 29; i++) {
+		sat_mesos_leads(&store, false);
+		assert_int_equal(lead_alerts(), LEAD_KEEP);
+		pass(1000);
+	}
+	pass(1000);
+	sat_mesos_leads(&store, false);
+	assert_int_equal(lead_alerts(), LEAD_SEND);
+	fake.cb->lost(fake.arg, -ENOTCONN);	/* now he may be there, and send himself */
+	assert_int_equal(lead_alerts(), LEAD_KEEP);
+	sync_it();
+	assert_int_equal(lead_alerts(), LEAD_KEEP);
+	other(BEAT, "y");
+	assert_int_equal(lead_alerts(), LEAD_KEEP);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -747,6 +841,7 @@ int main(void)
 		TEST(an_epoch_without_a_beat_falls_silent_too),
 		TEST(a_beat_without_an_epoch_is_free),
 		TEST(whom_mesos_elects_does_not_wait),
+		TEST(whom_mesos_elects_again_does_not_wait),
 		TEST(a_race_is_lost),
 		TEST(another_epoch_deposes),
 		TEST(a_beat_that_is_refused_ends_it),
@@ -767,6 +862,10 @@ int main(void)
 		TEST(a_host_of_any_name_can_claim),
 		TEST(every_failure_is_survived),
 		TEST(a_mirror_that_is_refused_is_asked_for_again),
+		TEST(who_acts_is_said),
+		TEST(a_nameless_holder_is_somebody),
+		TEST(without_a_store_mesos_is_said),
+		TEST(alerts_of_the_dead_are_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
