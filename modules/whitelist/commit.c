@@ -194,6 +194,7 @@ static int plan_flag(struct whitelist *wl, struct host *h, struct record *rec)
 static int plan_automation(struct whitelist *wl, struct entry *e)
 {
 	struct host *h = e->host;
+	int64_t now = sat_wall();
 	int rc, changed = 0;
 
 	if (h->rec == NULL && h->create == FLAG_NONE)
@@ -202,11 +203,11 @@ static int plan_automation(struct whitelist *wl, struct entry *e)
 	if (rc != 0)
 		return rc;
 	if (h->create != FLAG_NONE && e->rec->managed_flag == FLAG_NONE) {
-		rc = record_flip(e->rec, h->create, sat_wall(), h->create_cause, false);
+		rc = record_flip(e->rec, h->create, now, h->create_cause, false);
 		changed = 1;
 	}
-	if (rc == 0 && record_expire(e->rec, sat_wall())) {
-		record_manual(e->rec);
+	if (rc == 0 && record_expire(e->rec, now)) {
+		record_unsaid(e->rec, now);
 		changed = 1;
 	}
 	if (rc == 0)

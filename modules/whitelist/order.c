@@ -209,7 +209,7 @@ int order_apply(const struct order *o, struct record *rec, bool known)
 		return 404;
 	if (o->what == ORDER_DROP && !record_drop(&rec->manual, o->event))
 		return 404;
-	record_manual(rec);
+	record_unsaid(rec, sat_wall());
 	return 200;
 }
 

@@ -196,6 +196,15 @@ void record_manual(struct record *rec)
 			   strcmp(latest->state, "ok") == 0 ? FLAG_ON : FLAG_NONE;
 }
 
+void record_unsaid(struct record *rec, int64_t now)
+{
+	enum flag was = record_state(rec);
+
+	record_manual(rec);
+	if (record_state(rec) != was)
+		rec->freed = now;
+}
+
 enum flag record_state(const struct record *rec)
 {
 	if (rec->manual_flag != FLAG_NONE)
@@ -356,6 +365,8 @@ static int ours_member(void *arg, const struct member *m)
 		rec->flipped = member_micros(m);
 	else if (strcmp(m->key, "off") == 0)
 		rec->off = member_micros(m);
+	else if (strcmp(m->key, "freed") == 0)
+		rec->freed = member_micros(m);
 	else if (strcmp(m->key, "seq") == 0 && m->kind == M_NUMBER)
 		rec->seq = strtoull(m->raw, NULL, 10);
 	else if (strcmp(m->key, "epoch") == 0 && m->kind == M_NUMBER)
@@ -502,6 +513,7 @@ static void ours_print(const struct record *rec, struct sat_buf *out)
 	micros_print(out, rec->since);
 	time_print(out, "flipped", rec->flipped);
 	time_print(out, "off", rec->off);
+	time_print(out, "freed", rec->freed);
 	sat_buf_printf(out, ",\"by\":");
 	sat_buf_json(out, rec->by);
 	sat_buf_printf(out, ",\"seq\":%" PRIu64 ",\"epoch\":%" PRIu64 ",\"cause\":", rec->seq, rec->epoch);

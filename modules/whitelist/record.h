@@ -38,6 +38,7 @@ struct record {
 	enum flag flag;			/* the managed one as we last wrote it */
 	int64_t since;			/* of it, import included */
 	int64_t flipped, off;		/* when automation last flipped it, and to off; 0: never */
+	int64_t freed;			/* when the end of a person's word last made the state another; 0: never */
 	uint64_t seq, epoch;		/* which write this is, and of which leader */
 	char *by, *cause;
 	char *verdict;			/* why the guard holds the wish back; NULL: it does not */
@@ -66,6 +67,8 @@ bool record_expire(struct record *rec, int64_t now);
 const struct rec_event *record_word(const struct record *rec);	/* the latest manual event, or NULL */
 /* Derive the manual flag from the latest manual event. */
 void record_manual(struct record *rec);
+/* The same after one that ended or was taken back: from now on the state may be another. */
+void record_unsaid(struct record *rec, int64_t now);
 /* The earliest end of a manual event or a hold; 0: none ends. */
 int64_t record_until(const struct record *rec);
 /* Set the managed flag, with when and why; by automation: kept as a decision. */

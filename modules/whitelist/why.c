@@ -49,6 +49,9 @@ static struct why look(struct whitelist *wl, const struct host *h)
 		w.since = word == NULL ? 0 : word->time;
 	else if (w.source != ANOTHER)
 		w.since = h->rec->since;
+	w.freed = w.source != ANOTHER && h->rec->freed > w.since;
+	if (w.freed)
+		w.since = h->rec->freed;
 	return w;
 }
 
@@ -67,6 +70,8 @@ static void because_print(const struct why *w, struct sat_buf *out)
 	} else {
 		text_print(w->rec->cause == NULL ? "" : w->rec->cause, out);
 	}
+	if (w->freed)
+		sat_buf_printf(out, "; until then a person had it %s", w->on ? "off" : "on");
 }
 
 /* ---- In ten lines ------------------------------------------------------- */

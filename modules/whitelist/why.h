@@ -17,6 +17,7 @@ struct why {
 	enum source source;
 	bool on;
 	int64_t since;			/* wall; 0: not known */
+	bool freed;			/* since a person's word ended that had it otherwise */
 	enum flag wish;
 	enum verdict verdict;		/* of the wish; GUARD_NOTHING: nothing stands in its way */
 };

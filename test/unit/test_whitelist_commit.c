@@ -337,6 +337,60 @@ static void what_comes_before_the_start_counts(void **unused)
 	host_down();
 }
 
+static bool without_c(void)
+{
+	return list_is("ab");
+}
+
+/* What why says of c, after its state. */
+static bool why_has(const char *what)
+{
+	struct sat_buf out = { 0 };
+	bool has;
+
+	assert_int_equal(why_tell(wl(), "c", true, &out), 200);
+	sat_buf_add(&out, "", 1);
+	has = strstr(out.p, what) != NULL;
+	sat_buf_free(&out);
+	return has;
+}
+
+/* Since then it is so, whoever looks, and not since the time before that word. */
+static void a_word_that_ends_is_when_the_state_changed(void **unused)
+{
+	int64_t before, freed;
+
+	(void)unused;
+	fresh();
+	host_up();
+	while (publish() != 0)
+		;
+	assert_true(run());
+	until(imported, "imported");
+	host_skip(30);
+	insist("POST", "/whitelist/host/c/event/e", "{\"state\":\"critical\",\"ttl\":\"1minute\"}", 201);
+	until(without_c, "off");
+	assert_true(why_has("\"state\":\"off\""));
+	host_skip(50);
+	assert_true(list_is("ab"));
+	before = sat_wall();
+	until(imported, "on again");
+	freed = hosts_find(wl(), "c")->rec->freed;
+	assert_true(freed > before && freed <= sat_wall());
+	assert_true(why_has("\"state\":\"on\",\"since\":18") && why_has("until then a person had it off"));
+	host_down();
+	host_up();
+	assert_true(run());
+	until(taken_over, "taken over");
+	assert_true(hosts_find(wl(), "c")->rec->freed == freed);
+	assert_true(why_has("until then a person had it off"));
+	/* taken back by a person, it is the same */
+	insist("POST", "/whitelist/host/c/event/e", "{\"state\":\"critical\"}", 201);
+	host_skip(5);
+	insist("DELETE", "/whitelist/host/c/event/e", NULL, 200);
+	assert_true(hosts_find(wl(), "c")->rec->freed > freed + 5 * SAT_SECOND);
+	host_down();
+}
 
 /* ---- The breaker ---------------------------------------------------------- */
 
@@ -449,7 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_imported_and_changed),
 		cmocka_unit_test(what_comes_before_the_start_counts),
-
+		cmocka_unit_test(a_word_that_ends_is_when_the_state_changed),
 		cmocka_unit_test(a_latch_that_cannot_be_read_is_set),
 		cmocka_unit_test(the_breaker_outlives_who_set_it),
 		cmocka_unit_test(every_failure_is_survived),

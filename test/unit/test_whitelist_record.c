@@ -121,6 +121,28 @@ static void the_latest_manual_event_counts(void **unused)
 	record_free(rec);
 }
 
+static void a_word_that_ends_leaves_when_the_state_changed(void **unused)
+{
+	struct record *rec = parse("{\"managed-flag\":\"on\",\"manual-events\":{\"a\":{\"state\":\"ok\",\"time\":1,\"ttl\":2},"
+				   "\"b\":{\"state\":\"critical\",\"time\":2,\"ttl\":3},\"c\":{\"state\":\"critical\",\"time\":4}}}"), *copy;
+
+	(void)unused;
+	record_manual(rec);
+	assert_int_equal(rec->freed, 0);
+	assert_true(record_expire(rec, 4 * SAT_SECOND) && record_expire(rec, 6 * SAT_SECOND));
+	record_unsaid(rec, 6 * SAT_SECOND);
+	assert_int_equal(rec->freed, 0);	/* another word holds it off */
+	assert_true(record_drop(&rec->manual, "c"));
+	record_unsaid(rec, 7 * SAT_SECOND);
+	assert_int_equal(record_state(rec), FLAG_ON);
+	assert_int_equal(rec->freed, 7 * SAT_SECOND);
+	rec->by = strdup("m");
+	assert_int_equal(record_copy(&copy, rec), 0);
+	assert_int_equal(copy->freed, 7 * SAT_SECOND);
+	record_free(copy);
+	record_free(rec);
+}
+
 static int fill(struct record *rec)
 {
 	const struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_INT | SAT_HAS_TIME | SAT_HAS_TAGS,
@@ -254,6 +276,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_ours_survives),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		cmocka_unit_test(the_latest_manual_event_counts),
+		cmocka_unit_test(a_word_that_ends_leaves_when_the_state_changed),
 		cmocka_unit_test(our_part_comes_back),
 		cmocka_unit_test(every_failure_is_survived),
 		cmocka_unit_test(doubles_stay_doubles),

@@ -115,6 +115,26 @@ static void each_source_is_named(void **unused)
 	assert_non_null(strstr(tell(true), "\"source\":\"person\""));
 }
 
+static void since_a_word_ended_it_is_so(void **unused)
+{
+	(void)unused;
+	host("{\"managed-flag\":\"on\"" OURS(",\"flag\":\"on\",\"since\":5,\"freed\":100,\"cause\":\"imported\""));
+	says("state     on since 1970-01-01 00:01:40Z, ");
+	says("because   imported; until then a person had it off\n");
+	assert_non_null(strstr(tell(true), "\"since\":100.000000,"));
+	/* an earlier word is in force again */
+	host("{\"managed-flag\":\"off\",\"manual-flag\":\"on\",\"manual-events\":{\"e\":{\"state\":\"ok\",\"time\":6}}"
+	     OURS(",\"flag\":\"off\",\"since\":5,\"freed\":100"));
+	says("state     on since 1970-01-01 00:01:40Z, ");
+	says("because   a person said so; until then a person had it off\n");
+	/* and what came after it counts */
+	host("{\"managed-flag\":\"on\"" OURS(",\"flag\":\"on\",\"since\":101,\"freed\":100,\"cause\":\"c\""));
+	says("state     on since 1970-01-01 00:01:41Z, ");
+	says("because   c\n");
+	host("{\"managed-flag\":\"on\"" OURS(",\"flag\":\"off\",\"since\":5,\"freed\":100"));
+	says("state     on\n");
+}
+
 static const char full[] = "{\"managed-flag\":\"off\",\"managed-events\":{"
 	"\"a\":{\"state\":\"critical\",\"metric\":3,\"time\":7,\"description\":\"x\\ny\"},\"b\":{\"state\":\"expired\"},"
 	"\"c\":{\"state\":\"critical\"},\"d\":{\"state\":\"ok\"},\"e\":{\"state\":\"critical\"},\"f\":{\"state\":\"critical\"}}"
@@ -196,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_verdict_has_a_way_out, up, down),
 		cmocka_unit_test_setup_teardown(each_source_is_named, up, down),
+		cmocka_unit_test_setup_teardown(since_a_word_ended_it_is_so, up, down),
 		cmocka_unit_test_setup_teardown(it_fits_a_screen_and_is_json, up, down),
 		cmocka_unit_test_setup_teardown(who_is_not_there_is_not_explained, up, down),
 		cmocka_unit_test_setup_teardown(without_memory_less_is_said, up, down),
