@@ -44,7 +44,7 @@ static int request_line(char *line, struct control_head *out)
 		return strncmp(version, "HTTP/", 5) == 0 ? 505 : 400;
 	if ((version[7] != '0' && version[7] != '1') || version[8] != '\0' || !token(line))
 		return 400;
-	if (*path != '/' || !printable(path, 0x21) || strchr(path, '\t') != NULL)
+	if ((*path != '/' && strcmp(path, "*") != 0) || !printable(path, 0x21) || strchr(path, '\t') != NULL)
 		return 400;
 	query = strchr(path, '?');
 	if (query != NULL)
@@ -101,9 +101,9 @@ int control_parse(char *text, size_t len, struct control_head *out)
 		return 400;
 	for (; (end = memmem(line, len - (size_t)(line - text), "\r\n", 2)) != NULL; line = end + 2) {
 		*end = '\0';
-		if (end == line)
-			return out->method != NULL ? 0 : 400;
-		rc = line == text ? request_line(line, out) : header_line(line, out);
+		if (end == line && out->method != NULL)
+			return 0;
+		rc = end == line ? 0 : out->method == NULL ? request_line(line, out) : header_line(line, out);
 		if (rc != 0)
 			return rc;
 	}

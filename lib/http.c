@@ -78,9 +78,10 @@ static void match_route(const struct sat_request *req, const struct served *s, c
 	const char *values[URI_SEGMENTS];
 	int names = uri_match(r->path, req->segments, req->n_segments, values), cost;
 
+	if (names >= 0 || req->whole)
+		allow(m, r->method);
 	if (names < 0)
 		return;
-	allow(m, r->method);
 	cost = cost_of(req, r, names);
 	if (!has_method(r, req->method) || (m->route != NULL && m->cost <= cost))
 		return;

@@ -71,7 +71,8 @@ static const char *judge(const struct sat_http_head *head)
 static void take_apart(struct sat_request *req, const struct sat_http_head *head, char *room)
 {
 	req->bad = judge(head);
-	if (req->bad != NULL)
+	req->whole = strcmp(head->path, "*") == 0 && strcmp(head->method, "OPTIONS") == 0;
+	if (req->bad != NULL || req->whole)
 		return;
 	req->n_segments = uri_path(req->path, room, req->segments);
 	if (req->n_segments < 0)

@@ -37,6 +37,7 @@ struct sat_request {
 	/* What was asked. */
 	const char *method, *path, *peer;
 	const char *bad;		/* why it makes no sense; NULL: it does */
+	bool whole;			/* OPTIONS of "*": all paths at once */
 	struct sat_attr *headers;
 	uint32_t n_headers;
 	const char *segments[URI_SEGMENTS];

@@ -384,6 +384,7 @@ static int take_request(struct client *c, const char *p, size_t n)
 		return 503;
 	if (begun)
 		return c->head.chunked ? chunks_read(&c->chunks, p, n) : 0;
+	head_skip(&c->in);
 	rc = head_read(c->in.p, c->in.len, &c->head);
 	return rc == 0 && c->head.len > 0 ? begin_body(c) : rc;
 }
@@ -430,7 +431,11 @@ static void have_request(struct client *c, const char *p, size_t n)
 	}
 	if (!is_whole(c))
 		return;
-	c->in.len = head_shorten(c->in.p, c->in.len, &c->head);
+	rc = head_path(&c->in, &c->head);
+	if (rc != 0) {
+		client_refuse(c, rc, NULL);
+		return;
+	}
 	if (c->head.upgrade) {		/* what follows is kept in the kernel until it is known what it is */
 		uv_read_stop((uv_stream_t *)&c->tcp);
 		c->paused = true;

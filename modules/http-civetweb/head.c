@@ -96,6 +96,18 @@ static bool printable(const char *p, size_t n)
 	return true;
 }
 
+void head_skip(struct sat_buf *in)
+{
+	const char *p = in->p;
+	size_t n = 0;
+
+	while (n < in->len && (p[n] == '\n' || (p[n] == '\r' && n + 1 < in->len && p[n + 1] == '\n')))
+		n += p[n] == '\n' ? 1 : 2;
+	in->len -= n;
+	if (n > 0)
+		memmove(in->p, p + n, in->len);
+}
+
 int head_read(const char *p, size_t n, struct head *out)
 {
 	size_t len = find_end(p, n), line = 0, size;
@@ -125,25 +137,43 @@ int head_read(const char *p, size_t n, struct head *out)
 	return rc;
 }
 
-size_t head_shorten(char *p, size_t n, struct head *head)
+static int cut(struct sat_buf *in, struct head *head, char *from, size_t n)
 {
-	static const char scheme[] = "http://";
-	size_t line = (size_t)((char *)memchr(p, '\n', head->len) - p);
-	char *target = memchr(p, ' ', line), *path;
-	size_t cut;
+	memmove(from, from + n, in->len - n - (size_t)(from - in->p));
+	in->len -= n;
+	head->len -= n;
+	return 0;
+}
 
-	if (target == NULL || (size_t)(p + line - ++target) < sizeof(scheme) ||
-	    strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
-		return n;
+static int insert(struct sat_buf *in, struct head *head, size_t at, char byte)
+{
+	sat_buf_add(in, &byte, 1);
+	if (in->full)
+		return 503;
+	memmove(in->p + at + 1, in->p + at, in->len - at - 1);
+	in->p[at] = byte;
+	head->len++;
+	return 0;
+}
+
+int head_path(struct sat_buf *in, struct head *head)
+{
+	static const char scheme[] = "http://", all[] = "OPTIONS * ";
+	size_t line = (size_t)((char *)memchr(in->p, '\n', head->len) - in->p);
+	char *target = memchr(in->p, ' ', line), *end = in->p + line, *path;
+
+	if (target == NULL || *++target == '/')
+		return target == NULL ? 400 : 0;
+	if (line >= sizeof(all) && memcmp(in->p, all, sizeof(all) - 1) == 0)
+		return insert(in, head, sizeof("OPTIONS ") - 1, '/');
+	if ((size_t)(end - target) < sizeof(scheme) || strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
+		return 400;
 	path = target + sizeof(scheme) - 1;
-	while (path < p + line && strchr("/? \r", *path) == NULL)
+	while (path < end && strchr("/? \r", *path) == NULL)
 		path++;
 	if (*path != '/')
 		*--path = '/';
-	cut = (size_t)(path - target);
-	memmove(target, path, n - (size_t)(path - p));
-	head->len -= cut;
-	return n - cut;
+	return cut(in, head, target, (size_t)(path - target));
 }
 
 /* ---- A chunked body ----------------------------------------------------- */

@@ -13,12 +13,17 @@ struct head {
 	bool chunked, upgrade, expects;	/* upgrade: to a WebSocket; expects: 100-continue */
 };
 
+/* Empty lines before a request are ignored (RFC 9112, 2.2). */
+void head_skip(struct sat_buf *in);
+
 /* 0, or the status to refuse it with.  Stricter than civetweb, so that both see the same end. */
 int head_read(const char *p, size_t n, struct head *out);
 
-/* Cut "http://host" off the request line of p[0..n), whose head was read: civetweb has another port than
- * the one that is meant there.  The new n. */
-size_t head_shorten(char *p, size_t n, struct head *head);
+/* civetweb gives an answer only where a path is asked for: "http://host" is cut off it (and names another
+ * port than civetweb's), and "*", which OPTIONS may ask for, becomes HEAD_ALL.  The head was read; what follows
+ * it in the buffer is kept.  0, or the status to refuse it with. */
+#define HEAD_ALL "/*"
+int head_path(struct sat_buf *in, struct head *head);
 
 /* A chunked body (RFC 9112, 7.1), as it comes; zero at first. */
 struct chunks {

@@ -22,13 +22,21 @@ static int read_body(struct mg_connection *mg, struct sat_buf *b)
 	return n < 0 || (long long)b->len < ri->content_length ? -EBADMSG : 0;
 }
 
+/* As the client said it: see head_path(). */
+static const char *path_of(const struct mg_request_info *ri)
+{
+	bool all = strcmp(ri->request_method, "OPTIONS") == 0 && strcmp(ri->local_uri_raw, HEAD_ALL) == 0;
+
+	return all ? "*" : ri->local_uri_raw;
+}
+
 int serve_ask(struct conn *c, const struct sat_buf *body)
 {
 	const struct mg_request_info *ri = mg_get_request_info(c->mg);
 	struct sat_attr headers[MG_MAX_HEADERS];
 	struct sat_http_head head = {
 		.size = sizeof(head),
-		.method = ri->request_method, .path = ri->local_uri_raw, .query = ri->query_string,
+		.method = ri->request_method, .path = path_of(ri), .query = ri->query_string,
 		.peer = c->peer, .headers = headers, .n_headers = (uint32_t)ri->num_headers,
 		.body = body->p, .body_len = body->len,
 		.websocket = c->websocket,

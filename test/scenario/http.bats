@@ -68,6 +68,11 @@ half() {
 	grep -q '^Allow: GET, HEAD, OPTIONS$' "$T/head"
 	tail -n 1 "$T/head" | jq -e .error
 	[ "$(status_of -X BREW "$URL/healthz")" = 400 ]
+	for at in "$URL" "--unix-socket $T/m/control http://x"; do
+		get -i -X OPTIONS --request-target '*' $at | tr -d '\r' >"$T/head"
+		grep -q '^HTTP/1.1 204' "$T/head"
+		grep -q '^Allow: .*GET, HEAD.*, OPTIONS$' "$T/head"
+	done
 }
 
 @test "a path is taken as it came: encoded, doubled, dotted, cut off" {
@@ -89,6 +94,9 @@ half() {
 	raw '\026\003\001\002\r\n\r\n' | grep -q '^HTTP/1.1 400'
 	raw 'GET /healthz HTTP/9.9\r\n\r\n' | grep -qE '^HTTP/1.1 (400|505)'
 	raw "GET /healthz HTTP/1.1\r\nX: $(printf 'a%.0s' {1..20000})\r\n\r\n" | grep -qE '^HTTP/1.1 4'
+	raw '\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n' | grep -q '^HTTP/1.1 200'
+	printf '\r\nGET /healthz HTTP/1.1\r\n\r\n' | timeout 20 socat -t 10 - "UNIX:$T/m/control" |
+		grep -q '^HTTP/1.1 200'
 	raw "GET $URL/healthz HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" | grep -q '^HTTP/1.1 200'
 	[ "$(status_of "$URL/healthz")" = 200 ]
 }

@@ -214,6 +214,8 @@ static void what_is_no_request_is_refused(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		expect(bad[i], "HTTP/1.1 400 Bad Request\r\n", "{\"error\": \"Bad Request\"}\n");
+	expect("GET * HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", "error");
+	expect("OPTIONS ** HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", "error");
 	expect("GET /who HTTP/2.0\r\n\r\n", "HTTP/1.1 505 ", "error");
 	expect("GET /nope HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found\r\n", "error");
 	memset(text, 'x', sizeof(text));

@@ -305,6 +305,11 @@ static void requests_are_answered(void **unused)
 	expect("HEAD /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Content-Length: ");
 	expect("DELETE /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405 ", "Allow: GET, HEAD, POST, OPTIONS\r\n");
 	expect("OPTIONS /echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 204 ", "Allow: ");
+	expect("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 204 ", "Allow: ");
+	expect("GET * HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("GET https://x/echo/y HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 ", "error");
+	expect("\r\n\r\nPOST /echo/y HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n",
+	       "len=3");
 }
 
 static void paths_are_not_touched(void **unused)
@@ -502,7 +507,7 @@ static void the_newest_gets_in(void **unused)
 
 static void a_request_may_drip_in(void **unused)
 {
-	static const char text[] = "POST /echo/y HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	static const char text[] = "\r\n\nPOST /echo/y HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
 		"Transfer-Encoding: chunked\r\n\r\n";
 	static const char rest[] = "3\r\nabc\r\n0\r\n\r\n";
 	char heard_text[1000];

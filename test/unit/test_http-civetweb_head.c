@@ -40,6 +40,25 @@ static void a_head_ends_with_an_empty_line(void **unused)
 	assert_true(h.chunked);
 }
 
+static void empty_lines_before_it_are_skipped(void **unused)
+{
+	static const struct { const char *text, *left; } some[] = {
+		{ "G", "G" }, { "\r\nG", "G" }, { "\nG\n", "G\n" }, { "\r\n\r\n\n\r\nGET", "GET" }, { "\r", "\r" },
+		{ "\r\n\r", "\r" }, { "\rG", "\rG" }, { "\r\r\n", "\r\r\n" }, { " \r\n", " \r\n" }, { "\r\n", "" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++) {
+		struct sat_buf b = { 0 };
+
+		sat_buf_add(&b, some[i].text, strlen(some[i].text));
+		head_skip(&b);
+		assert_int_equal(b.len, strlen(some[i].left));
+		assert_memory_equal(b.p, some[i].left, b.len);
+		sat_buf_free(&b);
+	}
+}
+
 /* Two readers could take another end for the end. */
 static void what_may_be_read_in_two_ways_is_refused(void **unused)
 {
@@ -92,29 +111,51 @@ static void headers_have_a_limit(void **unused)
 	assert_int_equal(rc_of(text), 431);
 }
 
-static void shortened(const char *from, const char *to)
+/* What becomes of it, with what follows. */
+static void path_is(const char *from, const char *to)
 {
-	char text[200];
-	size_t n = strlen(from);
+	struct sat_buf b = { 0 };
 
-	strcpy(text, from);
-	assert_int_equal(rc_of(text), 0);
-	n = head_shorten(text, n, &h);
-	assert_int_equal(n, strlen(to));
-	assert_memory_equal(text, to, n);
-	assert_int_equal(h.len, n - strlen("body"));
+	sat_buf_add(&b, from, strlen(from));
+	assert_int_equal(rc_of(from), 0);
+	assert_int_equal(head_path(&b, &h), 0);
+	assert_int_equal(b.len, strlen(to));
+	assert_memory_equal(b.p, to, b.len);
+	assert_int_equal(h.len, b.len - strlen("body"));
+	sat_buf_free(&b);
 }
 
 static void a_whole_url_is_cut_to_its_path(void **unused)
 {
 	(void)unused;
-	shortened("GET http://a:1/b?c HTTP/1.1\r\n\r\nbody", "GET /b?c HTTP/1.1\r\n\r\nbody");
-	shortened("GET HTTP://a HTTP/1.1\r\n\r\nbody", "GET / HTTP/1.1\r\n\r\nbody");
-	shortened("GET http://a?b HTTP/1.1\r\n\r\nbody", "GET /?b HTTP/1.1\r\n\r\nbody");
-	shortened("GET http://\r\n\r\nbody", "GET /\r\n\r\nbody");
-	shortened("GET /http://a HTTP/1.1\r\n\r\nbody", "GET /http://a HTTP/1.1\r\n\r\nbody");
-	shortened("GET\r\nHost: http://a/b\r\n\r\nbody", "GET\r\nHost: http://a/b\r\n\r\nbody");
-	shortened("\r\n\r\nbody", "\r\n\r\nbody");
+	path_is("GET http://a:1/b?c HTTP/1.1\r\n\r\nbody", "GET /b?c HTTP/1.1\r\n\r\nbody");
+	path_is("GET HTTP://a HTTP/1.1\r\n\r\nbody", "GET / HTTP/1.1\r\n\r\nbody");
+	path_is("GET http://a?b HTTP/1.1\r\n\r\nbody", "GET /?b HTTP/1.1\r\n\r\nbody");
+	path_is("GET http://\r\n\r\nbody", "GET /\r\n\r\nbody");
+	path_is("GET /http://a HTTP/1.1\r\n\r\nbody", "GET /http://a HTTP/1.1\r\n\r\nbody");
+	path_is("OPTIONS * HTTP/1.1\r\nX: y\r\n\r\nbody", "OPTIONS /* HTTP/1.1\r\nX: y\r\n\r\nbody");
+}
+
+static void what_is_no_path_is_refused(void **unused)
+{
+	static const char *const bad[] = {
+		"GET", "\r\n\r\n", "GET ", "GET * HTTP/1.1", "OPTIONS *", "OPTIONS ** HTTP/1.1", " GET / HTTP/1.1",
+		"GET https://a/b HTTP/1.1", "GET a HTTP/1.1", "CONNECT a:80 HTTP/1.1", "GET http: HTTP/1.1",
+		"GET http://", "OPTIONS * ",
+	};
+	char text[100];
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct sat_buf b = { 0 };
+
+		snprintf(text, sizeof(text), "%s\nHost: http://a/b\n\n", bad[i]);
+		sat_buf_add(&b, text, strlen(text));
+		assert_int_equal(rc_of(text), 0);
+		if (head_path(&b, &h) != 400)
+			fail_msg("taken: %s", bad[i]);
+		sat_buf_free(&b);
+	}
 }
 
 /* In pieces of every size. */
@@ -168,10 +209,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_ends_with_an_empty_line),
+		cmocka_unit_test(empty_lines_before_it_are_skipped),
 		cmocka_unit_test(what_may_be_read_in_two_ways_is_refused),
 		cmocka_unit_test(a_head_has_a_limit),
 		cmocka_unit_test(headers_have_a_limit),
 		cmocka_unit_test(a_whole_url_is_cut_to_its_path),
+		cmocka_unit_test(what_is_no_path_is_refused),
 		cmocka_unit_test(chunks_come_in_pieces),
 		cmocka_unit_test(chunks_that_are_none_are_refused),
 	};

@@ -338,6 +338,14 @@ static void methods_are_told(void **unused)
 	assert_string_equal(d.extra, "Allow: GET, HEAD, OPTIONS|");
 	ask(&d, "OPTIONS", "/nope", NULL, NULL);
 	assert_int_equal(d.status, 404);
+	ask(&d, "OPTIONS", "*", NULL, NULL);
+	assert_int_equal(d.status, 204);
+	assert_non_null(strstr(d.extra, "Allow: "));
+	assert_non_null(strstr(d.extra, "GET, HEAD"));
+	assert_non_null(strstr(d.extra, "DELETE"));
+	assert_non_null(strstr(d.extra, ", OPTIONS|"));
+	ask(&d, "GET", "*", NULL, NULL);
+	assert_int_equal(d.status, 400);
 }
 
 static void head_is_get_without_a_body(void **unused)
