@@ -131,6 +131,7 @@ demo:
 bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
 	@O=$(O) test/bench/whitelist.sh
+	@O=$(O) test/bench/slave.sh
 
 soak: all $(BENCHES)
 	@O=$(O) test/soak.sh
