@@ -27,6 +27,7 @@ enum step { STEP_NONE, STEP_DEACTIVATE, STEP_REACTIVATE, STEP_UNMARK };
 /* What is amiss with an agent; of a host's agents the worst is told. */
 enum amiss {
 	AMISS_NOTHING,
+	AMISS_LEFT,			/* its host was forgotten, and it is deactivated, by us */
 	AMISS_PENDING,			/* what is decided is not in effect yet */
 	AMISS_REFUSED,			/* and Mesos does not do it */
 	AMISS_FOREIGN,			/* another has it deactivated: it stays so */

@@ -5,7 +5,8 @@
  *
  * What another deactivated is never reactivated.  What is ours and active again
  * is deactivated anew: who wants the host to work says so to Satellite.  A host
- * that is not in the inventory is nobody's business here.
+ * that is not in the inventory is nobody's business here: as the file gives it no
+ * work, so its agent stays as it is, and why says what we left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 enum step plan_step(enum flag wanted, const struct mark *mark, const struct listed *agent, enum amiss *amiss)
 {
 	*amiss = AMISS_NOTHING;
-	if (wanted == FLAG_NONE)
+	if (wanted == FLAG_NONE && mark == NULL)
 		return STEP_NONE;
 	/* Draining ends deactivated, too; that is not for us to end. */
 	if (agent->draining) {
@@ -30,6 +31,10 @@ enum step plan_step(enum flag wanted, const struct mark *mark, const struct list
 	}
 	if (!agent->deactivated)
 		return mark != NULL ? STEP_UNMARK : STEP_NONE;
+	if (wanted == FLAG_NONE) {
+		*amiss = AMISS_LEFT;
+		return STEP_NONE;
+	}
 	*amiss = mark != NULL ? AMISS_PENDING : AMISS_FOREIGN;
 	return mark != NULL ? STEP_REACTIVATE : STEP_NONE;
 }
@@ -106,7 +111,10 @@ static char *words(const struct actuator *a, const struct finding *f, size_t mor
 	struct sat_buf text = { .max = 1024 };
 
 	sat_buf_printf(&text, "agent %s ", list_id(&a->list, agent));
-	if (f->amiss <= AMISS_REFUSED)
+	if (f->amiss == AMISS_LEFT)
+		sat_buf_printf(&text, "is still deactivated, by satellite: \"satellite on %s\" reactivates it",
+			       list_host(&a->list, agent));
+	else if (f->amiss <= AMISS_REFUSED)
 		sat_buf_printf(&text, f->amiss == AMISS_PENDING ? "is not %sactivated yet" :
 			       "is not %sactivated: Mesos refuses", f->step == STEP_DEACTIVATE ? "de" : "re");
 	else

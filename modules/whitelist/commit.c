@@ -169,6 +169,7 @@ static int plan_order(struct whitelist *wl, struct entry *e)
 		return 0;
 	}
 	if (e->order->what == ORDER_FORGET) {
+		e->order->was = record_state(h->rec);
 		record_free(e->rec);
 		e->rec = NULL;
 	}

@@ -249,6 +249,19 @@ static const char *reason(const struct order *o, int status)
 	return status == 404 ? "not in the inventory" : "out of memory";
 }
 
+/* The file gives a forgotten host no work.  The others leave it as it is, which is to be known. */
+static void left_print(const struct order *o, struct sat_buf *out)
+{
+	const struct whitelist *wl = o->wl;
+
+	if (wl->n_actuators == 0 || (o->was == FLAG_ON && wl->to_file))
+		return;
+	for (unsigned i = 0; i < wl->n_actuators; i++)
+		sat_buf_printf(out, "%s\"%s\"", i == 0 ? "; " : ", ", wl->actuators[i].name);
+	sat_buf_printf(out, " leave%s its agent %s, until \"satellite %s %s\"", wl->n_actuators == 1 ? "s" : "",
+		       flag_name(o->was), o->was == FLAG_ON ? "off" : "on", o->host);
+}
+
 /* An error goes to standard error, in words, whatever the form.  A name with a slip of the pen is a legal
  * host, too: better said while the person looks. */
 static void command_done(struct order *o, int status, const char *text)
@@ -257,13 +270,19 @@ static void command_done(struct order *o, int status, const char *text)
 	struct sat_buf out = { .max = 4096 };
 
 	if (o->form == AS_TEXT || status >= 300) {
-		sat_buf_printf(&out, "%s: %s%s\n", o->host, text, status < 300 && o->what == ORDER_POST && knows &&
+		sat_buf_printf(&out, "%s: %s%s", o->host, text, status < 300 && o->what == ORDER_POST && knows &&
 			       !registered ? "; but Mesos lists no such agent" : "");
+		if (status < 300 && o->what == ORDER_FORGET && (registered || !knows))
+			left_print(o, &out);
+		sat_buf_printf(&out, "\n");
 	} else {
 		sat_buf_printf(&out, "{\"host\":");
 		sat_buf_json(&out, o->host);
-		sat_buf_printf(&out, ",\"state\":\"%s\",\"registered\":%s}\n", text, !knows ? "null" :
+		sat_buf_printf(&out, ",\"state\":\"%s\",\"registered\":%s", text, !knows ? "null" :
 			       registered ? "true" : "false");
+		if (o->what == ORDER_FORGET)
+			sat_buf_printf(&out, ",\"was\":\"%s\"", flag_name(o->was));
+		sat_buf_printf(&out, "}\n");
 	}
 	sat_command_done(o->req, status < 300 ? 0 : 1, &out);
 }

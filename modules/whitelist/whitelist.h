@@ -278,6 +278,7 @@ struct order {
 	enum form form;
 	const char *state;		/* of a POST, once its body was judged */
 	int64_t ttl;			/* microseconds; 0: none */
+	enum flag was;			/* of a FORGET: the state of the host */
 	char *host, *event, *text;
 };
 struct order *order_new(struct whitelist *wl, struct sat_request *req, int what, const char *host,

@@ -386,16 +386,24 @@ void why_brief(struct whitelist *wl, const struct host *h, struct sat_buf *out)
 static void unknown_print(struct whitelist *wl, const struct host *h, const char *name, struct sat_buf *out)
 {
 	const char *id = import_agent(wl, name);
-	bool deleted = h != NULL && h->deleted != NULL;
 
 	sat_buf_printf(out, "not in the inventory");
-	if (deleted)
+	if (h != NULL && h->deleted != NULL) {
 		sat_buf_printf(out, "; a person deleted it: it stays away until its agent registers anew, or "
-			       "\"satellite on\"");
+			       "\"satellite on %s\"", name);
+		sat_buf_printf(out, wl->to_file ? "; it gets no work" : "; its agent is left as it was then");
+	}
 	if (id != NULL)
 		sat_buf_printf(out, "; Mesos lists it as agent %.200s", id);
 	else
 		sat_buf_printf(out, "; Mesos %s", wl->n_agents > 0 ? "lists no such agent" : "has named no agents here");
+	for (unsigned i = 0; i < wl->n_actuators; i++) {
+		struct sat_buf text = { .max = 4096 };
+
+		if (actuator_print(&wl->actuators[i], name, &text) && !text.full)
+			sat_buf_printf(out, "; %s: %.*s", wl->actuators[i].name, (int)text.len, text.p);
+		sat_buf_free(&text);
+	}
 	sat_buf_add(out, "", 1);
 }
 

@@ -61,6 +61,7 @@ again() {
 answers() { sat hosts >/dev/null 2>&1; }
 sat() { "$SATELLITE" --config "$T/${M:-m}.cfg" "$@" </dev/null; }
 tells() { sat why "$1" | grep -qF -- "$2"; }
+unknown_tells() { sat why "$1" 2>&1 | grep -qF -- "$2"; }
 tells_nothing() { ! sat why "$1" | grep '^agents '; }
 event() { sat query "host = '$1' and service = 'satellite/host/agents'" --json | jq -e "$2" >/dev/null; }
 file_is() { [ "$(tr '\n' ' ' <"$T/$1/whitelist")" = "$2" ]; }
@@ -73,7 +74,7 @@ stands() { sat query "service = 'satellite/actuator/agents'" --json | jq -e "any
 	[ "$(sat off a1 --reason "bad disk")" = 'a1: off' ]
 	[ "$(sat off A1)" = 'A1: off; but Mesos lists no such agent' ]
 	[ "$(sat off A1 --json)" = '{"host":"A1","state":"off","registered":false}' ]
-	sat forget A1
+	[ "$(sat forget A1)" = 'A1: forgotten' ]
 	until_true 5 inactive a1
 	heard m 'a1: agent '
 	for a in a0 a2 a3 a4; do active $a; done
@@ -256,6 +257,31 @@ stands() { sat query "service = 'satellite/actuator/agents'" --json | jq -e "any
 	again
 	until_true 10 active a2
 	[ ! -e "$T/m/whitelist" ]
+}
+
+@test "a host that is forgotten gets no work by the file; its agent stays as it is, which is said" {
+	simulate
+	ready
+	sat off a1
+	until_true 5 inactive a1
+	[ "$(sat forget a1)" = 'a1: forgotten; "agents" leaves its agent off, until "satellite on a1"' ]
+	until_true 5 unknown_tells a1 'is still deactivated, by satellite: "satellite on a1" reactivates it'
+	unknown_tells a1 'it gets no work; '
+	inactive a1
+	[ "$(sat forget a2)" = 'a2: forgotten' ]
+	active a2
+	stops "$PID"
+	ACTUATORS='"agents"' config m 0
+	again
+	until_true 10 unknown_tells a1 'is still deactivated, by satellite'
+	unknown_tells a2 'its agent is left as it was then'
+	[ "$(sat forget a3)" = 'a3: forgotten; "agents" leaves its agent on, until "satellite off a3"' ]
+	active a3
+	sat on a1
+	until_true 5 active a1
+	until_true 5 tells_nothing a1
+	[ "$(asked DEACTIVATE_AGENT)" = 1 ]
+	[ "$(asked REACTIVATE_AGENT)" = 1 ]
 }
 
 @test "settings are judged, and a dry run asks for lists alone" {

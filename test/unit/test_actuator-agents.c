@@ -426,7 +426,11 @@ static void what_is_to_be_done(void **unused)
 		enum flag wanted; bool marked, fresh, deactivated, draining; enum step step; enum amiss amiss;
 	} all[] = {
 		{ FLAG_NONE, false, false, false, false, STEP_NONE, AMISS_NOTHING },
-		{ FLAG_NONE, true, false, true, false, STEP_NONE, AMISS_NOTHING },
+		{ FLAG_NONE, false, false, true, false, STEP_NONE, AMISS_NOTHING },
+		{ FLAG_NONE, false, false, true, true, STEP_NONE, AMISS_NOTHING },
+		{ FLAG_NONE, true, false, true, false, STEP_NONE, AMISS_LEFT },
+		{ FLAG_NONE, true, false, true, true, STEP_UNMARK, AMISS_NOTHING },
+		{ FLAG_NONE, true, false, false, false, STEP_UNMARK, AMISS_NOTHING },
 		{ FLAG_ON, false, false, false, false, STEP_NONE, AMISS_NOTHING },
 		{ FLAG_ON, true, false, false, false, STEP_UNMARK, AMISS_NOTHING },
 		{ FLAG_ON, true, false, true, false, STEP_REACTIVATE, AMISS_PENDING },
@@ -543,10 +547,34 @@ static void a_host_out_of_the_inventory_is_left_alone(void **unused)
 	move(130);
 	assert_true(mesos[2].deactivated);
 	assert_int_equal(n_kept(), 1);
+	assert_string_equal(said[2], "agent m-S2 is still deactivated, by satellite: \"satellite on h2\" reactivates it");
+	assert_string_equal(told("h2"), "ok");
+	assert_int_equal(counters[GAUGE_DRIFT], 0);
 	assert_string_equal(said[3], "");
 	set(2, FLAG_ON);	/* still ours */
 	move(3);
 	assert_false(mesos[2].deactivated);
+	assert_string_equal(said[2], "");
+}
+
+/* What is deactivated later is the hand's that did it. */
+static void what_a_hand_reactivates_of_a_forgotten_host_is_no_longer_ours(void **unused)
+{
+	(void)unused;
+	set(2, FLAG_OFF);
+	move(3);
+	set(2, FLAG_NONE);
+	move(3);
+	hand(2, false);
+	move(130);
+	assert_int_equal(n_kept(), 0);
+	assert_string_equal(said[2], "");
+	hand(2, true);
+	move(130);
+	set(2, FLAG_ON);
+	move(130);
+	assert_true(mesos[2].deactivated);
+	assert_int_equal(does.calls, 1);
 }
 
 static void what_others_do_is_told_once(void **unused)
@@ -835,6 +863,10 @@ static void calm(void)
 	does.status = does.rc = store_rc = 0;
 	move(200);
 	for (int i = 0; i < AGENTS; i++) {
+		if (decided[i] == FLAG_NONE) {
+			assert_true(!ours(i) || mesos[i].deactivated);
+			assert_int_equal(strstr(said[i], "still deactivated") != NULL, ours(i));
+		}
 		if (decided[i] == FLAG_OFF)
 			assert_true(mesos[i].deactivated);
 		if (decided[i] == FLAG_ON) {
@@ -886,6 +918,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_list_is_refused),
 		cmocka_unit_test_setup_teardown(off_and_on_with_a_mark_between, begin, end),
 		cmocka_unit_test_setup_teardown(a_host_out_of_the_inventory_is_left_alone, begin, end),
+		cmocka_unit_test_setup_teardown(what_a_hand_reactivates_of_a_forgotten_host_is_no_longer_ours, begin, end),
 		cmocka_unit_test_setup_teardown(what_others_do_is_told_once, begin, end),
 		cmocka_unit_test_setup_teardown(the_mark_of_an_agent_that_is_no_more_goes, begin, end),
 		cmocka_unit_test_setup_teardown(who_comes_to_act_drops_no_mark_before_a_week_of_its_own, begin, end),

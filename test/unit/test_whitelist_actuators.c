@@ -182,6 +182,8 @@ static const char *why(bool json)
 
 static void what_they_say_is_shown(void **unused)
 {
+	struct sat_buf out = { 0 };
+
 	(void)unused;
 	assert_null(strstr(why(false), "agents "));
 	assert_non_null(strstr(why(true), ",\"actuators\":{\"agents\":null}"));
@@ -193,6 +195,11 @@ static void what_they_say_is_shown(void **unused)
 	assert_non_null(strstr(why(true), "\"agent 1 is \\\"active\\\"; Mesos is away\""));
 	say("Mesos is away", NULL);
 	assert_null(strstr(why(false), "agents "));
+	/* of a host that is not in the inventory, too */
+	assert_int_equal(why_tell(wl, "z", false, &out), 404);
+	assert_non_null(strstr(out.p, "not in the inventory; Mesos has named no agents here; agents: z is not as decided; "
+			       "Mesos is away"));
+	sat_buf_free(&out);
 	for (int n = 1, fired = 1; fired; n++) {
 		fault_arm(n);
 		say(NULL, "agent 1 is active");

@@ -186,6 +186,18 @@ static void who_is_not_there_is_not_explained(void **unused)
 	assert_string_equal(text.p, "not in the inventory; Mesos lists no such agent");
 	sat_buf_free(&text);
 	text = (struct sat_buf){ 0 };
+	hosts_get(wl, "g")->deleted = strdup("id-1");
+	wl->to_file = true;
+	assert_int_equal(why_tell(wl, "g", false, &text), 404);
+	assert_string_equal(text.p, "not in the inventory; a person deleted it: it stays away until its agent registers anew, "
+			    "or \"satellite on g\"; it gets no work; Mesos lists it as agent id-1");
+	sat_buf_free(&text);
+	text = (struct sat_buf){ 0 };
+	wl->to_file = false;
+	assert_int_equal(why_tell(wl, "g", false, &text), 404);
+	assert_non_null(strstr(text.p, "\"satellite on g\"; its agent is left as it was then; "));
+	sat_buf_free(&text);
+	text = (struct sat_buf){ 0 };
 	wl->settled = false;
 	assert_int_equal(why_tell(wl, "g", false, &text), 503);
 	sat_buf_free(&text);
