@@ -10,6 +10,8 @@
 #include "door.h"
 
 #define CONN(link) SAT_OWNER(link, struct conn, at)
+#define LEAVE_MS	1000
+#define LEAVE_BYTES	((uint32_t)32 << 20)	/* a message over the limit may still come to its end */
 
 const char *conn_peer(const struct conn *c, char *to, size_t size)
 {
@@ -51,6 +53,8 @@ void conn_settle(struct conn *c)
 	uint64_t now = uv_now(c->tcp.loop);
 	bool waits = room_waits(c);
 
+	if (c->at.list == &d->leaving)
+		return;
 	if (c->asked != NULL || (waits && !c->writing))
 		link_up(&c->at, &d->asking, now);
 	else
@@ -102,12 +106,82 @@ void conn_late(struct conn *c)
 	conn_close(c);
 }
 
+static void leave_room(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+	struct door *d = h->data;
+
+	(void)hint;
+	*buf = uv_buf_init(d->in, READ_SIZE);
+}
+
+static void left(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)s;
+
+	(void)buf;
+	if (n < 0 || n >= (ssize_t)c->need)
+		conn_close(c);
+	else
+		c->need -= (uint32_t)n;
+}
+
+static void leave_late(uv_timer_t *timer)
+{
+	struct door *d = timer->data;
+	uint64_t now = uv_now(timer->loop);
+
+	while (d->leaving.first != NULL && now - d->leaving.first->since >= LEAVE_MS)
+		conn_close(CONN(d->leaving.first));
+	if (d->leaving.first != NULL)
+		uv_timer_start(timer, leave_late, d->leaving.first->since + LEAVE_MS - now, 0);
+}
+
+/* Closed while bytes come, a connection is reset, and what its client has not read yet is lost. */
+static void leave(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+	uv_os_fd_t fd;
+
+	free(frames_detach(c));
+	if (c->tls != NULL)
+		tls_end(c);
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0 ||
+	    uv_read_start((uv_stream_t *)&c->tcp, leave_room, left) != 0) {
+		conn_close(c);
+		return;
+	}
+	c->need = LEAVE_BYTES;
+	if (d->leaving.first == NULL)
+		uv_timer_start(&d->leave, leave_late, LEAVE_MS, 0);
+	link_up(&c->at, &d->leaving, uv_now(c->tcp.loop));
+}
+
+/* It is ending: it goes, once all its answers are out. */
+static void may_go(struct conn *c)
+{
+	struct door *d = c->tcp.data;
+
+	if (c->writing || c->asked != NULL || c->closing || c->at.list == &d->leaving)
+		return;
+	if (c->wrong && !d->stopping)
+		leave(c);
+	else
+		conn_close(c);
+}
+
 void conn_end(struct conn *c)
 {
+	if (c->at.list == &((struct door *)c->tcp.data)->leaving)
+		return;
 	c->ending = true;
 	uv_read_stop((uv_stream_t *)&c->tcp);
-	if (!c->writing && c->asked == NULL)
-		conn_close(c);
+	may_go(c);
+}
+
+void conn_refuse(struct conn *c)
+{
+	c->wrong = true;
+	conn_end(c);
 }
 
 /* ---- Reading ------------------------------------------------------------ */
@@ -136,8 +210,8 @@ void conn_go_on(struct conn *c)
 		frames_take(c, part, len);
 		free(part);
 	}
-	if (c->ending && !c->writing && c->asked == NULL)
-		conn_close(c);
+	if (c->ending)
+		may_go(c);
 	conn_read_on(c);
 }
 
@@ -286,6 +360,8 @@ void conns_end(struct door *d)
 	end_list(&d->idle);
 	end_list(&d->busy);
 	end_list(&d->asking);
+	while (d->leaving.first != NULL)
+		conn_close(CONN(d->leaving.first));
 }
 
 void conns_close(struct door *d)

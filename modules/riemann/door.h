@@ -5,8 +5,10 @@
  * All connections read into one buffer, in which whole frames are decoded and run
  * where they lie; a connection has memory of its own, reserved before, only while a
  * frame is not whole or answers wait to be taken.  One that does not take its answers
- * is not read from, nor one for whose frame there is no room.  TLS lies between: what
- * comes is decrypted into that buffer, and answers are encrypted before they go.
+ * is not read from, nor one for whose frame there is no room.  One that made a mistake
+ * is told of it, and for a moment what it still writes is read and dropped.  TLS lies
+ * between: what comes is decrypted into that buffer, and answers are encrypted before
+ * they go.
  */
 #ifndef DOOR_H
 #define DOOR_H
@@ -56,13 +58,14 @@ struct door {
 	int64_t max_connections, n;
 	uint32_t limit, answer_limit;
 	uint64_t idle_ms, stall_ms, frame_ms;
-	uv_timer_t timer, again;	/* again: there may be room */
-	unsigned handles;		/* open ones: listeners, these two, connections, and UDP's */
+	uv_timer_t timer, again, leave;	/* again: there may be room; leave: of the first that is leaving */
+	unsigned handles;		/* open ones: listeners, these three, connections, and UDP's */
 	bool started, stopping;
 	/* By `at`, the one that was silent longest first. */
 	struct list idle, busy;		/* busy: amid a frame, or answers wait */
 	struct list shaking;		/* hands: not secure yet, the oldest first */
 	struct list asking;		/* they wait for us */
+	struct list leaving;		/* they have been told of their mistake, the oldest first */
 	/* By `frame`, which has begun to come. */
 	struct list begun;		/* and has room, the oldest first */
 	struct list small, large;	/* wait for room */
@@ -92,11 +95,12 @@ struct conn {
 	struct link frame;
 	char *part;			/* what was read of a frame, or waits to be run */
 	uint32_t len, size;
-	uint32_t held, need;		/* bytes reserved, or asked for, for all of it */
+	uint32_t held, need;		/* bytes reserved, or asked for, for all of it; that may come while it leaves */
 	struct sat_asked *asked;	/* its query, while that is looked up */
 	bool running;			/* its message is */
 	uint8_t writing;		/* answers that wait to be taken: two where one came later */
 	bool ending, closing;		/* ending: closed once its answers are out */
+	bool wrong;			/* and once its client could read the last one, which told of a mistake */
 	struct sat_tls_conn *tls;	/* NULL: plain */
 };
 
@@ -104,6 +108,8 @@ void conn_open(struct door *d, int fd, bool tls);	/* takes fd */
 void conn_close(struct conn *c);
 /* No more is read; what has been answered goes out first. */
 void conn_end(struct conn *c);
+/* The same after a mistake of the client's, which may still be writing and should read of it. */
+void conn_refuse(struct conn *c);
 /* It has just made progress: to the end of its list. */
 void conn_settle(struct conn *c);
 /* What had to wait is over: on with the frames that came meanwhile. */

@@ -61,7 +61,7 @@ static void no_room(struct conn *c, size_t n)
 	answer_error(d, "frame of %zu bytes is more than there is memory for", n - 4);
 	answers_flush(c);
 	if (!c->closing)
-		conn_end(c);
+		conn_refuse(c);
 }
 
 /* Run whole frames until the answers are enough: how many bytes they had. */
@@ -113,7 +113,7 @@ void frames_take(struct conn *c, char *p, size_t n)
 	if (more)
 		frames_keep(c, p + used, n - used);
 	else
-		conn_end(c);
+		conn_refuse(c);
 	if (!c->closing)
 		conn_settle(c);
 }
@@ -250,7 +250,7 @@ void frames_look(struct conn *c)
 	if (more)
 		used += take_rest(c, d->in + used, (size_t)n - used);
 	else
-		conn_end(c);
+		conn_refuse(c);
 	if (c->closing)
 		return;
 	recv(fd, NULL, used, MSG_TRUNC | MSG_DONTWAIT);

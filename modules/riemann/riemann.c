@@ -163,8 +163,9 @@ static int start(void *state)
 	uv_timer_init(sat_loop(d->self), &d->timer);
 	uv_timer_start(&d->timer, tick, 1000, 1000);
 	uv_timer_init(sat_loop(d->self), &d->again);
-	d->timer.data = d->again.data = d;
-	d->handles = n + 3;
+	uv_timer_init(sat_loop(d->self), &d->leave);
+	d->timer.data = d->again.data = d->leave.data = d;
+	d->handles = n + 4;
 	d->started = true;
 	return 0;
 }
@@ -182,6 +183,7 @@ static void give_up(uv_timer_t *timer)
 	conns_close(d);
 	uv_close((uv_handle_t *)timer, closed);
 	uv_close((uv_handle_t *)&d->again, closed);
+	uv_close((uv_handle_t *)&d->leave, closed);
 }
 
 void door_empty(struct door *d)

@@ -138,9 +138,11 @@ void tls_decrypt(struct conn *c, size_t n)
 		conn_settle(c);
 	}
 	feed(c, d->in, got);
-	if (!c->closing && !c->writing)
+	if (c->tls != NULL && !c->closing && !c->writing)
 		answers_flush(c);
-	if (rc != 0 && !c->closing)
+	if (rc != 0 && rc != -EPIPE && !c->closing)
+		conn_refuse(c);		/* TLS has told why */
+	else if (rc != 0 && !c->closing)
 		conn_end(c);
 	d->tls->out.len = 0;
 }

@@ -89,6 +89,55 @@ fine() { well && { [ -n "${SAN:-}" ] || [ $(($(rss) - before)) -lt "$1" ]; } && 
 	stops "$PID"
 }
 
+# errs SECONDS [tls]: a client that goes on writing for so long after a frame over the limit, and then reads all that comes.
+errs() {
+	timeout 30 python3 - "$PORT" "$TLS" "$@" <<-'END'
+		import socket, ssl, sys, time
+		s = socket.create_connection(("127.0.0.1", int(sys.argv[2 if "tls" in sys.argv else 1])), 10)
+		if "tls" in sys.argv:
+		    context = ssl._create_unverified_context()
+		    s = context.wrap_socket(s)
+		s.sendall(b"\x7f\xff\xff\xff")
+		end = time.time() + float(sys.argv[3])
+		while time.time() < end:
+		    s.sendall(bytes(20000))
+		    time.sleep(0.02)
+		while True:
+		    part = s.recv(4096)
+		    if not part:
+		        break
+		    sys.stdout.write(part.decode("latin1"))
+	END
+}
+alone() { counted connections 0; }
+
+@test "a client that still writes after its mistake reads what it was, and is let go in time" {
+	door
+	for way in '' tls; do
+		[[ $(errs 0.4 $way) == *"frame of 2147483647 bytes is over the limit of 1000" ]]
+		until_true 3 alone
+	done
+	# One that never ends, one that floods, one that does nothing more.
+	run errs 20
+	[ "$status" != 0 ] && [ "$status" != 124 ]
+	until_true 3 alone
+	{ number 2147483647; timeout 20 cat /dev/zero; } | timeout 20 socat -u - "TCP:127.0.0.1:$PORT" 2>"$T/flood" || true
+	grep -qE 'Broken pipe|Connection reset' "$T/flood"
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	number 2147483647 >&5
+	until_true 3 counted too-large 5
+	until_true 3 alone
+	[[ $(timeout 5 cat <&5 | words) == *"over the limit of 1000" ]]
+	exec 5>&-
+	# At the end nobody is waited for.
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	number 2147483647 >&5
+	until_true 3 counted too-large 6
+	fine 4096
+	stops "$PID"
+	exec 5>&-
+}
+
 @test "a whole message is taken however it comes, and one that breaks off anywhere is nobody's" {
 	door
 	printf '\x22\x05drips\x1a\x01s\x2a\x01d\x3a\x01t\x4a\x06\x0a\x01k\x12\x01v\x68\x0e' >"$T/event"
@@ -411,8 +460,7 @@ prompt() {
 	until_true 20 least timed-out 40
 	until_true 5 counted waiting 0
 	until_true 5 holds 0
-	{ number 4000000; head -c 4000 /dev/zero; } >"$T/long"	# in one piece: what comes after our end resets it
-	[[ $(tcp <"$T/long" | words) == *'frame of 4000000 bytes is more than there is memory for' ]]
+	[[ $({ number 4000000; head -c 4000000 /dev/zero; } | tcp | words) == *'frame of 4000000 bytes is more than there is memory for' ]]
 	fine 8192
 	stops "$PID"
 }

@@ -80,8 +80,7 @@ peak() { awk '/^VmHWM/ { print $2 }' "/proc/$PID/status"; }
 	run words < <(printf 'GET / HTTP/1.0\r\n\r\n')
 	[[ $output == *"over the limit"* ]]
 	# Garbage: what came before it is answered, what comes after it is not.
-	frames '' '\xff\xff\xff' '' >"$T/garbage"	# in one piece: what comes after the close takes the answer with it
-	run words <"$T/garbage"
+	run words < <(frames '' '\xff\xff\xff' '')
 	[ "$output" = "......$(printf '....\x10.\x1a\x11malformed message' | tr -c '[:print:]' '.')" ]
 	heard master 'malformed message of 3 bytes'
 	# Truncated inside, an attribute without its key, a group.
