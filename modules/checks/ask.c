@@ -1,94 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ask - what may lie on a disk or an NFS server that hangs is asked on a thread. */
+/*
+ * ask - what may lie on a disk or an NFS server that hangs is asked on a thread.
+ *
+ * A question that hangs keeps its thread and its job, and its asker sees that it
+ * still does: so it is not asked again, which would take another thread each time.
+ */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "checks.h"
 
-static int ask(void *arg)
+static int work(void *arg)
 {
 	struct job *j = arg;
-	struct stat st;
 
-	j->rc = (j->disk ? statvfs(j->path, &j->fs) : stat(j->path, &st)) == 0 ? 0 : -errno;
+	j->work(j);
 	return 0;
 }
 
-static void free_job(struct job *j)
+static void end(struct job *j)
 {
-	if (j->check != NULL)
-		j->check->job = NULL;
+	if (j->held != NULL)
+		*j->held = NULL;
 	free(j);
 }
 
 /* A job that was given up on came back at last. */
 static void came_late(void *arg)
 {
-	free_job(arg);
+	end(arg);
 }
+
+static void came(void *arg, int rc)
+{
+	struct job *j = arg;
+
+	if (j->held != NULL)
+		j->back(j->arg, j, rc);
+	if (rc != -ETIMEDOUT)
+		end(j);
+}
+
+int job_ask(struct sat_self *self, struct job *j, struct job **held, int64_t deadline)
+{
+	int rc;
+
+	j->held = held;
+	*held = j;
+	rc = sat_work(self, &(struct sat_job){ .size = sizeof(struct sat_job), .work = work, .done = came,
+		      .late = came_late, .deadline = deadline, .arg = j, .lane = j });
+	if (rc != 0)
+		end(j);
+	return rc;
+}
+
+void job_forget(struct job **held)
+{
+	if (*held != NULL)
+		(*held)->held = NULL;
+	*held = NULL;
+}
+
+struct job *job_of_path(const char *path, void (*what)(struct job *j))
+{
+	size_t len = strlen(path) + 1;
+	struct disk_job *d = calloc(1, sizeof(*d) + len);
+
+	if (d == NULL)
+		return NULL;
+	memcpy(d->path, path, len);
+	d->job.work = what;
+	return &d->job;
+}
+
+void job_statvfs(struct job *j)
+{
+	struct disk_job *d = SAT_OWNER(j, struct disk_job, job);
+
+	j->rc = statvfs(d->path, &d->fs) == 0 ? 0 : -errno;
+}
+
+/* ---- An entry that asks one question a run ------------------------------ */
 
 static void report_hanging(struct check *c)
 {
-	char text[512];
-
 	c->waiting = false;
-	snprintf(text, sizeof(text), "%s: no answer from its file system in %g s", c->path,
-		 (double)sat_probe_timeout(c->probe) / SAT_SECOND);
-	sat_report(c->probe, .state = "critical", .description = text);
-	sat_probe_done(c->probe);
+	report_state(c, "critical", "%s: no answer from its file system in %g s", c->path,
+		      (double)sat_probe_timeout(c->probe) / SAT_SECOND);
 }
 
-static void asked(void *arg, int rc)
+static void answered(void *arg, struct job *j, int rc)
 {
-	struct job *j = arg;
-	struct check *c = j->check;
+	struct check *c = arg;
 
-	if (c != NULL && c->waiting) {
-		c->waiting = false;
-		if (rc == -ETIMEDOUT)
-			report_hanging(c);
-		else if (rc != 0)
-			report_failure(c, c->path, rc);
-		else
-			j->report(c, j);
-	}
-	if (rc != -ETIMEDOUT)
-		free_job(j);
+	if (!c->waiting)
+		return;
+	c->waiting = false;
+	if (rc == -ETIMEDOUT)
+		report_hanging(c);
+	else if (rc != 0)
+		report_failure(c, c->path, rc);
+	else
+		c->answer(c, j);
 }
 
-void ask_run(struct check *c, bool disk, void (*report)(struct check *c, const struct job *j))
+void ask_begin(struct check *c, struct job *j, void (*answer)(struct check *c, const struct job *j))
 {
-	size_t len = strlen(c->path) + 1;
-	struct job *j;
-	int rc;
+	int rc = -ENOMEM;
 
-	if (c->job != NULL) {	/* still: do not ask again, it would take another thread */
+	if (c->job != NULL) {
+		free(j);
 		report_hanging(c);
 		return;
 	}
-	j = calloc(1, sizeof(*j) + len);
-	if (j == NULL) {
-		report_failure(c, c->path, -ENOMEM);
-		return;
-	}
-	memcpy(j->path, c->path, len);
-	j->disk = disk;
-	j->report = report;
-	j->check = c;
-	c->job = j;
+	c->answer = answer;
 	c->waiting = true;
-	rc = sat_work(sat_probe_self(c->probe), &(struct sat_job){ .size = sizeof(struct sat_job), .work = ask,
-		      .done = asked, .late = came_late, .deadline = sat_probe_timeout(c->probe), .arg = j,
-		      .lane = j });	/* one that hangs holds up no other */
-	if (rc != 0) {
-		c->waiting = false;
-		free_job(j);
-		report_failure(c, c->path, rc);
+	if (j != NULL) {
+		j->back = answered;
+		j->arg = c;
+		rc = job_ask(sat_probe_self(c->probe), j, &c->job, sat_probe_timeout(c->probe));
 	}
+	if (rc == 0)
+		return;
+	c->waiting = false;
+	report_failure(c, c->path, rc);
 }
 
 void ask_give_up(void *def)
@@ -103,8 +140,7 @@ void ask_undefine(void *def)
 {
 	struct check *c = def;
 
-	if (c->job != NULL)
-		c->job->check = NULL;
+	job_forget(&c->job);
 	free(c);
 }
 
@@ -112,17 +148,20 @@ int ask_define(struct sat_probe *probe, const struct sat_conf *conf, const char 
 {
 	const char *path = sat_conf_string(conf, "path");
 	struct check *c;
-	int rc = 0;
+	int rc;
 
 	if (path[0] != '/')
 		return sat_conf_error(conf, "path", "\"%s\" is not absolute", path);
-	rc = entry_new(probe, def);
-	if (rc != 0)
-		return rc;
-	c = *def;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	c->probe = probe;
 	c->path = path;
 	rc = sat_probe_service(probe, service, path);
-	if (rc != 0)
+	if (rc != 0) {
 		free(c);
-	return rc;
+		return rc;
+	}
+	*def = c;
+	return 0;
 }

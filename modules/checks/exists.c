@@ -3,8 +3,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "checks.h"
+
+static void look(struct job *j)
+{
+	struct stat st;
+
+	j->rc = stat(SAT_OWNER(j, struct disk_job, job)->path, &st) == 0 ? 0 : -errno;
+}
 
 static void report_exists(struct check *c, const struct job *j)
 {
@@ -16,15 +24,17 @@ static void report_exists(struct check *c, const struct job *j)
 		snprintf(text, sizeof(text), "%s is missing", c->path);
 	else
 		snprintf(text, sizeof(text), "%s: %s", c->path, strerror(-j->rc));
-	report_int(c, j->rc == 0, j->rc != 0, text);
+	report_as(c, j->rc == 0 ? "ok" : "critical", j->rc != 0, text);
 }
 
-static void run_exists(void *def)
+static void run(void *def)
 {
-	ask_run(def, false, report_exists);
+	struct check *c = def;
+
+	ask_begin(c, job_of_path(c->path, look), report_exists);
 }
 
-static int define_exists(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
+static int define(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
 {
 	(void)module;
 	return ask_define(probe, conf, "%s exists", def);
@@ -33,4 +43,4 @@ static int define_exists(struct sat_probe *probe, void *module, const struct sat
 TABLE(exists, SAT_OPTION("path", SAT_STRING, .required = true, .help = "critical when it does not exist"));
 
 CHECK(file_exists, "file-exists", "whether a file is there", exists,
-      .define = define_exists, .run = run_exists, .timeout = ask_give_up, .undefine = ask_undefine);
+      .define = define, .run = run, .timeout = ask_give_up, .undefine = ask_undefine);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory - free memory and swap, out of /proc/meminfo. */
+/* memory - free and available memory, and swap, out of /proc/meminfo. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,43 +29,48 @@ static int meminfo(const char *text, const char *name, int64_t *mib)
 	return -EBADMSG;
 }
 
-static void run_memory(void *def)
+/* false: reported. */
+static bool read_mib(struct check *c, const char *name, int64_t *mib)
 {
-	struct check *c = def;
-	char file[8192], text[128];
-	int64_t mib = 0;
+	char file[8192];
 	int rc = proc_read(c->path, file, sizeof(file));
 
-	if (rc == 0)
-		rc = meminfo(file, "MemFree", &mib);
-	if (rc != 0) {
+	if (rc != 0)
 		report_failure(c, c->path, rc);
-		return;
-	}
-	snprintf(text, sizeof(text), "%lld MiB free, threshold %g", (long long)mib, c->threshold);
-	report_int(c, (double)mib > c->threshold, mib, text);
+	else if ((rc = meminfo(file, name, mib)) != 0)
+		report_state(c, "critical", "%s: tells no %s in kB", c->path, name);
+	return rc == 0;
+}
+
+static void run_free(void *def)
+{
+	struct check *c = def;
+	int64_t mib;
+
+	if (read_mib(c, "MemFree", &mib))
+		report_int(c, mib, "%lld MiB free", (long long)mib);
+}
+
+/* What programs could have without swapping: caches that can go are not used up. */
+static void run_available(void *def)
+{
+	struct check *c = def;
+	int64_t mib;
+
+	if (read_mib(c, "MemAvailable", &mib))
+		report_int(c, mib, "%lld MiB available", (long long)mib);
 }
 
 static void report_swap(struct check *c, bool iff)
 {
-	char file[8192], text[128];
-	int64_t mib = 0, total = 0;
-	int rc = proc_read(c->path, file, sizeof(file));
+	int64_t mib, total;
 
-	if (rc == 0)
-		rc = meminfo(file, "SwapFree", &mib);
-	if (rc == 0)
-		rc = meminfo(file, "SwapTotal", &total);
-	if (rc != 0) {
-		report_failure(c, c->path, rc);
+	if (!read_mib(c, "SwapFree", &mib) || !read_mib(c, "SwapTotal", &total))
 		return;
-	}
-	if (total == 0)
-		snprintf(text, sizeof(text), "this host has no swap");
+	if (total != 0)
+		report_int(c, mib, "%lld of %lld MiB of swap free", (long long)mib, (long long)total);
 	else
-		snprintf(text, sizeof(text), "%lld of %lld MiB of swap free, threshold %g", (long long)mib,
-			 (long long)total, c->threshold);
-	report_int(c, (iff && total == 0) || (double)mib > c->threshold, mib, text);
+		report_as(c, iff ? "ok" : limits_state(&c->limits, 0), 0, "this host has no swap");
 }
 
 static void run_swap(void *def)
@@ -78,31 +83,26 @@ static void run_swap_iff_swap(void *def)
 	report_swap(def, true);
 }
 
-static int define_memory(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
-{
-	(void)module;
-	return proc_define(probe, conf, "free memory in MB", def);
-}
+#define DEFINE(id, service) \
+	static int define_##id(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def) \
+	{ \
+		(void)module; \
+		return proc_define(probe, conf, service, true, def); \
+	}
+DEFINE(free, "free memory in MB")
+DEFINE(available, "available memory in MB")
+DEFINE(swap, "free swap in MB")
+DEFINE(swap_iff_swap, "free swap iff swap in MB")
 
-static int define_swap(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
-{
-	(void)module;
-	return proc_define(probe, conf, "free swap in MB", def);
-}
+#define MEMINFO	SAT_OPTION("file", SAT_STRING, .fallback = "/proc/meminfo", .help = "what to read")
+TABLE(free, LIMITS("50", 1e12, "when not more MiB are free"), MEMINFO);
+TABLE(available, LIMITS("100", 1e12, "when not more MiB are available"), MEMINFO);
 
-static int define_swap_iff_swap(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
-{
-	(void)module;
-	return proc_define(probe, conf, "free swap iff swap in MB", def);
-}
-
-TABLE(memory, SAT_OPTION("threshold", SAT_NUMBER, .fallback = "50", .min = 0, .max = 1e12,
-			 .help = "critical when not more MiB are free"),
-      SAT_OPTION("file", SAT_STRING, .fallback = "/proc/meminfo", .help = "what to read"));
-
-CHECK(free_memory, "free-memory", "MiB of memory that nothing uses", memory,
-      .define = define_memory, .run = run_memory, .undefine = proc_undefine);
-CHECK(free_swap, "free-swap", "MiB of swap that nothing uses", memory,
-      .define = define_swap, .run = run_swap, .undefine = proc_undefine);
-CHECK(free_swap_iff_swap, "free-swap-iff-swap", "the same; a host without swap is well", memory,
-      .define = define_swap_iff_swap, .run = run_swap_iff_swap, .undefine = proc_undefine);
+CHECK(free_memory, "free-memory", "MiB of memory that nothing uses", free,
+      .define = define_free, .run = run_free, .undefine = free);
+CHECK(available_memory, "available-memory", "MiB of memory that programs could have", available,
+      .define = define_available, .run = run_available, .undefine = free);
+CHECK(free_swap, "free-swap", "MiB of swap that nothing uses", free,
+      .define = define_swap, .run = run_swap, .undefine = free);
+CHECK(free_swap_iff_swap, "free-swap-iff-swap", "the same; a host without swap is well", free,
+      .define = define_swap_iff_swap, .run = run_swap_iff_swap, .undefine = free);

@@ -26,23 +26,21 @@ int proc_read(const char *path, char *text, size_t size)
 	return (int)n;
 }
 
-int proc_define(struct sat_probe *probe, const struct sat_conf *conf, const char *service, void **def)
+int proc_define(struct sat_probe *probe, const struct sat_conf *conf, const char *service, bool low, void **def)
 {
-	struct check *c;
-	int rc = entry_new(probe, def);
+	struct check *c = calloc(1, sizeof(*c));
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	c = *def;
-	c->threshold = sat_conf_number(conf, "threshold");
+	if (c == NULL)
+		return -ENOMEM;
+	c->probe = probe;
 	c->path = sat_conf_string(conf, "file");
-	rc = sat_probe_service(probe, "%s", service);
-	if (rc != 0)
+	rc = limits_read(&c->limits, conf, low);
+	rc = rc != 0 ? rc : sat_probe_service(probe, "%s", service);
+	if (rc != 0) {
 		free(c);
-	return rc;
-}
-
-void proc_undefine(void *def)
-{
-	free(def);
+		return rc;
+	}
+	*def = c;
+	return 0;
 }

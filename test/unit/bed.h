@@ -34,6 +34,7 @@ static struct bed {
 	uv_loop_t loop;
 	const struct sat_event *seen[BED_SEEN];
 	int n;
+	int arm;		/* not 0: the allocation that fails while entries are built */
 } bed;
 
 static int bed_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
@@ -116,6 +117,8 @@ static inline struct checks *bed_build(const char *group, const char *list)
 	assert_int_equal(conf_judge(own, bed.module->options != NULL ? bed.module->options : none, NULL), 0);
 	if (bed.module->create != NULL)
 		assert_int_equal(bed.module->create(&bed.self, own, &bed.self.state), 0);
+	if (bed.arm != 0)
+		fault_arm(bed.arm);
 	bed.checks = checks_build(file, conf_find(conf_root(file), "checks"), "", &finder);
 	conf_unref(bed.file);
 	bed.file = file;
