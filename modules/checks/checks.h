@@ -69,6 +69,17 @@ void ask_give_up(void *def);
 void ask_undefine(void *def);
 int ask_define(struct sat_probe *probe, const struct sat_conf *conf, const char *service, void **def);
 
+/* mounts.c: what is mounted where, as the kernel tells it. */
+struct mount {
+	unsigned id, parent;
+	const char *device, *path, *options, *type, *source, *super;
+	bool covered, hidden;	/* other mounts lie over it: itself; it and all below it */
+};
+struct mounts { char *text; struct mount *list; size_t n; };
+int mounts_read(struct mounts *m, const char *file);	/* 0, or nothing to free */
+void mounts_free(struct mounts *m);
+bool mount_is_pseudo(const struct mount *m);		/* the kernel's own: no disk, no server */
+
 /* Options of a check, and its place in the table. */
 #define TABLE(id, ...) static const struct sat_option *const options_##id[] = { __VA_ARGS__, NULL }
 #define LIMITS(normal, most, words) \
@@ -78,7 +89,7 @@ int ask_define(struct sat_probe *probe, const struct sat_conf *conf, const char 
 	.size = sizeof(struct sat_check), .name = (text), .summary = (about), .options = options_##table, __VA_ARGS__ }
 
 extern const struct sat_check check_free_memory, check_available_memory, check_free_swap, check_free_swap_iff_swap,
-	check_percentage_used, check_inodes_used, check_uninterruptable,
+	check_percentage_used, check_inodes_used, check_df_returns, check_read_only_mounts, check_uninterruptable,
 	check_process_present, check_load_average, check_pressure, check_clock_offset, check_file_exists;
 
 #endif
