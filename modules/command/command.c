@@ -73,17 +73,30 @@ static int judge_command(struct command *c, const struct sat_conf *conf)
 	return c->argv == NULL ? -ENOMEM : 0;
 }
 
+/* Which of these words a setting is; -EINVAL: reported. */
+static int judge_word(const struct sat_conf *conf, const char *setting, const char *const *words, const char *all)
+{
+	const char *word = sat_conf_string(conf, setting);
+
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return sat_conf_error(conf, setting, "\"%s\" is none of %s", word, all);
+}
+
 static int judge_parse(struct command *c, const struct sat_conf *conf)
 {
-	static const char *const names[] = { "exit", "nagios", "number", "json" };
-	const char *name = sat_conf_string(conf, "parse");
-	size_t i = 0;
+	static const char *const names[] = { "exit", "nagios", "number", "json", NULL };
+	static const char *const figures[] = { "attributes", "events", "none", NULL };
+	int parse = judge_word(conf, "parse", names, "exit, nagios, number, json");
+	int perfdata = judge_word(conf, "perfdata", figures, "attributes, events, none");
 
-	while (i < 4 && strcmp(names[i], name) != 0)
-		i++;
-	if (i == 4)
-		return sat_conf_error(conf, "parse", "\"%s\" is none of exit, nagios, number, json", name);
-	c->parse = (enum parse)i;
+	if (parse < 0 || perfdata < 0)
+		return -EINVAL;
+	c->parse = (enum parse)parse;
+	c->perfdata = (enum perfdata)perfdata;
+	if (c->perfdata != PERFDATA_ATTRIBUTES && c->parse != PARSE_NAGIOS)
+		return sat_conf_error(conf, "perfdata", "is of plugins: it needs parse = \"nagios\"");
 	return 0;
 }
 
@@ -158,6 +171,8 @@ static const struct sat_option *const check_options[] = {
 	SAT_OPTION("shell", SAT_BOOLEAN, .fallback = "false", .help = "hand the string to sh -c"),
 	SAT_OPTION("parse", SAT_STRING, .fallback = "exit",
 		   .help = "what its end means: exit, nagios, number, json"),
+	SAT_OPTION("perfdata", SAT_STRING, .fallback = "attributes",
+		   .help = "parse = \"nagios\": what its figures become: attributes, events, none"),
 	SAT_OPTION("warning", SAT_NUMBER, .help = "parse = \"number\": a warning from here on"),
 	SAT_OPTION("critical", SAT_NUMBER, .help = "parse = \"number\": critical from here on"),
 	SAT_OPTION("low", SAT_BOOLEAN, .fallback = "false", .help = "low numbers are the bad ones"),
@@ -180,6 +195,7 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_RUNS] = SAT_COUNTER("runs", .help = "commands started"),
 	[COUNT_TIMEOUTS] = SAT_COUNTER("timeouts", .help = "commands killed since their time was up"),
 	[COUNT_OUTPUT_DROPPED] = SAT_COUNTER("output-dropped", .help = "bytes printed beyond what is kept"),
+	[COUNT_PERFDATA_REFUSED] = SAT_COUNTER("perfdata-refused", .help = "figures of plugins that were malformed or too many"),
 	NULL
 };
 

@@ -7,17 +7,20 @@
 
 enum parse { PARSE_EXIT, PARSE_NAGIOS, PARSE_NUMBER, PARSE_JSON };
 
+enum perfdata { PERFDATA_ATTRIBUTES, PERFDATA_EVENTS, PERFDATA_NONE };
+
 struct command {		/* one entry of `checks` */
 	struct sat_probe *probe;
 	struct sat_self *self;
 	char **argv, **env;
 	enum parse parse;
+	enum perfdata perfdata;
 	double warning, critical;
 	bool has_warning, has_critical, low;
 	struct run *run;	/* NULL: none under way */
 };
 
-enum { COUNT_RUNS, COUNT_TIMEOUTS, COUNT_OUTPUT_DROPPED };
+enum { COUNT_RUNS, COUNT_TIMEOUTS, COUNT_OUTPUT_DROPPED, COUNT_PERFDATA_REFUSED };
 
 /* How a child ended. */
 struct outcome {

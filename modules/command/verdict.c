@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "perfdata.h"
 
 #define LINE	1024	/* of a description */
 
@@ -60,14 +61,119 @@ static void report_exit(struct command *c, const struct outcome *o)
 	report_status(c, o, status_of(o) == 0 ? "ok" : "critical", '\0');
 }
 
+/* ---- Nagios plugins ----------------------------------------------------- */
+
+/* What a figure is called as an attribute: JSON has the event's own fields beside it. */
+static const char *key_of(const char *label)
+{
+	static const char *const taken[][2] = {
+		{ "host", "perf-host" }, { "service", "perf-service" }, { "state", "perf-state" },
+		{ "description", "perf-description" }, { "metric", "perf-metric" }, { "tags", "perf-tags" },
+		{ "time", "perf-time" }, { "ttl", "perf-ttl" },
+	};
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		if (strcmp(taken[i][0], label) == 0)
+			return taken[i][1];
+	return label;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct sat_attr *)a)->key, ((const struct sat_attr *)b)->key);
+}
+
+/* The figures as attributes of the check's event; how many, each once. */
+static uint32_t figures_of(const struct perf *all, size_t n, struct sat_attr attrs[PERF_MOST])
+{
+	uint32_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		attrs[i] = (struct sat_attr){ key_of(all[i].label), all[i].text };
+	qsort(attrs, n, sizeof(*attrs), by_key);
+	for (size_t i = 0; i < n; i++)	/* "time", and a "perf-time" beside it */
+		if (kept == 0 || strcmp(attrs[kept - 1].key, attrs[i].key) != 0)
+			attrs[kept++] = attrs[i];
+	return kept;
+}
+
+static void set_metric(struct sat_event *ev, const struct perf *p)
+{
+	ev->has &= ~SAT_HAS_METRIC;
+	if (p->known && p->whole) {
+		ev->has |= SAT_HAS_INT;
+		ev->metric.i = p->i;
+	} else if (p->known) {
+		ev->has |= SAT_HAS_DOUBLE;
+		ev->metric.d = p->d;
+	}
+}
+
+/* SERVICE/LABEL, without the prefix, which sat_report() puts in front. */
+static void report_figure(struct command *c, const struct perf *p)
+{
+	const char *own = sat_probe_name(c->probe), *prefix = sat_top_string("service-prefix");
+	const struct sat_attr all[] = {
+		{ "critical", p->critical }, { "max", p->max }, { "min", p->min }, { "unit", p->unit },
+		{ "warning", p->warning },
+	};
+	struct sat_attr attrs[sizeof(all) / sizeof(*all)];
+	struct sat_event ev = { .size = sizeof(ev), .state = "ok", .attrs = attrs, .description = p->text };
+	char *service;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i].value[0] != '\0')
+			attrs[ev.n_attrs++] = all[i];
+	if (prefix != NULL && strncmp(own, prefix, strlen(prefix)) == 0)
+		own += strlen(prefix);
+	if (asprintf(&service, "%s/%s", own, p->label) < 0) {
+		sat_count(c->self, COUNT_PERFDATA_REFUSED, 1);
+		return;
+	}
+	ev.service = service;
+	set_metric(&ev, p);
+	sat_report_event(c->probe, &ev);
+	free(service);
+}
+
+/* The check's own event with its figures, or before theirs. */
+static void report_figures(struct command *c, struct sat_event *ev, const struct perf *all, size_t n)
+{
+	struct sat_attr attrs[PERF_MOST];
+
+	if (n > 0)
+		set_metric(ev, &all[0]);
+	if (c->perfdata == PERFDATA_ATTRIBUTES) {
+		ev->attrs = attrs;
+		ev->n_attrs = figures_of(all, n, attrs);
+	}
+	sat_report_event(c->probe, ev);
+	for (size_t i = 0; c->perfdata == PERFDATA_EVENTS && i < n; i++)
+		report_figure(c, &all[i]);
+}
+
 /* Plugins' text ends where their figures begin, at a |. */
 static void report_nagios(struct command *c, const struct outcome *o)
 {
 	static const char *const states[] = { "ok", "warning", "critical" };
 	int64_t status = status_of(o);
+	const char *state = status >= 0 && status < 3 ? states[status] : "unknown";
+	struct perf all[PERF_MOST];
+	size_t n, refused;
+	char line[LINE], *room;
+	struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_INT, .metric.i = status, .state = state,
+				.description = line };
 
-	report_status(c, o, status >= 0 && status < 3 ? states[status] : "unknown", '|');
+	describe(o, '|', line);
+	room = c->perfdata != PERFDATA_NONE ? malloc(strlen(o->out) + 1) : NULL;
+	n = room != NULL ? perfdata_read(o->out, room, all, &refused) : 0;
+	if (room != NULL)
+		sat_count(c->self, COUNT_PERFDATA_REFUSED, (int64_t)refused);
+	report_figures(c, &ev, all, n);
+	free(room);
 }
+
+/* ---- Numbers ------------------------------------------------------------ */
 
 /* A number alone, or before a blank. */
 static int read_number(const char *text, struct sat_event *ev)
@@ -119,6 +225,8 @@ static void report_number(struct command *c, const struct outcome *o)
 	}
 	sat_report_event(c->probe, &ev);
 }
+
+/* ---- Events ------------------------------------------------------------- */
 
 /* Each line an event of its own; the entry's own event says how that went. */
 static void report_json(struct command *c, const struct outcome *o)

@@ -211,21 +211,26 @@ static bool is_dead(long pid)
 	return state == 'Z' || state == 'X';
 }
 
-/* Run it until it is killed; then both whose numbers it wrote are dead. */
+/* Run it until it is killed; then both whose numbers it wrote to $F are dead. */
 static void expect_killed(const char *entry)
 {
+	char folder[] = "/tmp/test_command.XXXXXX", file[64], group[128];
 	bool done = false;
 	long a = 0, b = 0;
 	FILE *f;
 
-	expect(run(entry), "critical", "killed: not done after 0.3 s");
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/pids", folder);
+	snprintf(group, sizeof(group), "env = { F = \"%s\"; };", file);
+	expect(run_with(group, entry), "critical", "killed: not done after 0.3 s");
 	checks_stop(bed.checks, false, bed_done, &done);
 	bed_run(&done);
-	f = fopen("/tmp/test_command.pids", "r");
+	f = fopen(file, "r");
 	assert_non_null(f);
 	assert_int_equal(fscanf(f, "%ld %ld", &a, &b), 2);
 	fclose(f);
-	unlink("/tmp/test_command.pids");
+	unlink(file);
+	rmdir(folder);
 	for (int i = 0; i < 100 && !is_dead(b); i++)
 		bed_run_for(10);
 	assert_true(is_dead(a));
@@ -238,10 +243,10 @@ static void expect_killed(const char *entry)
 static void timeout_kills_the_whole_group(void **unused)
 {
 	(void)unused;
-	expect_killed("command = \"trap '' TERM; sleep 1000 & echo $$ $! > /tmp/test_command.pids; sleep 1000\"; "
+	expect_killed("command = \"trap '' TERM; sleep 1000 & echo $$ $! > $F; sleep 1000\"; "
 		      "shell = true; timeout = 0.3;");
 	expect_killed("command = \"sh -c 'trap \\\"\\\" TERM; sleep 1000; sleep 1000' & "
-		      "echo $$ $! > /tmp/test_command.pids; exec sleep 1000\"; shell = true; timeout = 0.3;");
+		      "echo $$ $! > $F; exec sleep 1000\"; shell = true; timeout = 0.3;");
 }
 
 /* A daemon that it leaves behind holds the pipes, not the check. */
