@@ -100,20 +100,34 @@ static int judge_parse(struct command *c, const struct sat_conf *conf)
 	return 0;
 }
 
+static int judge_limit(struct limit *l, const struct command *c, const struct sat_conf *conf, const char *name)
+{
+	const char *why;
+
+	if (!sat_conf_has(conf, name))
+		return 0;
+	if (c->parse != PARSE_NUMBER)
+		return sat_conf_error(conf, name, "is a threshold for a number: it needs parse = \"number\"");
+	why = limit_read(l, sat_conf_value(sat_conf_get(conf, name)));
+	if (why != NULL)
+		return sat_conf_error(conf, name, "%s", why);
+	if (l->kind == LIMIT_RANGE && c->low)
+		return sat_conf_error(conf, name, "is a range, which says itself what is bad: without low = true");
+	return 0;
+}
+
 static int judge_limits(struct command *c, const struct sat_conf *conf)
 {
-	c->has_warning = sat_conf_has(conf, "warning");
-	c->has_critical = sat_conf_has(conf, "critical");
+	const struct limit *warning = &c->warning, *critical = &c->critical;
+	int rc, more;
+
 	c->low = sat_conf_boolean(conf, "low");
-	if (c->has_warning)
-		c->warning = sat_conf_number(conf, "warning");
-	if (c->has_critical)
-		c->critical = sat_conf_number(conf, "critical");
-	if ((c->has_warning || c->has_critical) && c->parse != PARSE_NUMBER)
-		return sat_conf_error(conf, c->has_critical ? "critical" : "warning",
-				      "is a threshold for a number: it needs parse = \"number\"");
-	if (c->has_warning && c->has_critical && c->warning != c->critical &&
-	    c->low != (c->warning > c->critical))
+	rc = judge_limit(&c->warning, c, conf, "warning");
+	more = judge_limit(&c->critical, c, conf, "critical");
+	if (rc != 0 || more != 0)
+		return rc != 0 ? rc : more;
+	if (warning->kind == LIMIT_NUMBER && critical->kind == LIMIT_NUMBER && warning->from != critical->from &&
+	    c->low != (warning->from > critical->from))
 		return sat_conf_error(conf, "warning", "would come after critical (low = true: low values are bad)");
 	return 0;
 }
@@ -173,8 +187,9 @@ static const struct sat_option *const check_options[] = {
 		   .help = "what its end means: exit, nagios, number, json"),
 	SAT_OPTION("perfdata", SAT_STRING, .fallback = "attributes",
 		   .help = "parse = \"nagios\": what its figures become: attributes, events, none"),
-	SAT_OPTION("warning", SAT_NUMBER, .help = "parse = \"number\": a warning from here on"),
-	SAT_OPTION("critical", SAT_NUMBER, .help = "parse = \"number\": critical from here on"),
+	SAT_OPTION("warning", SAT_ANY,
+		   .help = "parse = \"number\": a warning from this number on, or by this range (\"10:20\")"),
+	SAT_OPTION("critical", SAT_ANY, .help = "parse = \"number\": critical, likewise"),
 	SAT_OPTION("low", SAT_BOOLEAN, .fallback = "false", .help = "low numbers are the bad ones"),
 	SAT_OPTION("env", SAT_GROUP, .help = "environment, over the module's"),
 	NULL

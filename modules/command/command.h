@@ -9,14 +9,21 @@ enum parse { PARSE_EXIT, PARSE_NAGIOS, PARSE_NUMBER, PARSE_JSON };
 
 enum perfdata { PERFDATA_ATTRIBUTES, PERFDATA_EVENTS, PERFDATA_NONE };
 
+struct limit {
+	enum { LIMIT_NONE, LIMIT_NUMBER, LIMIT_RANGE } kind;
+	double from, to;	/* to: of a range */
+	bool inside;		/* what lies in the range is bad */
+	const char *text;	/* of a range, without the @; borrowed from the settings */
+};
+
 struct command {		/* one entry of `checks` */
 	struct sat_probe *probe;
 	struct sat_self *self;
 	char **argv, **env;
 	enum parse parse;
 	enum perfdata perfdata;
-	double warning, critical;
-	bool has_warning, has_critical, low;
+	struct limit warning, critical;
+	bool low;
 	struct run *run;	/* NULL: none under way */
 };
 
@@ -34,6 +41,10 @@ char **words_split(const char *line, const char **why);	/* NULL: refused; why NU
 char **words_copy(const char *const *words, size_t n);
 /* The default environment with these groups over it, the last one winning; groups may be NULL. */
 char **words_env(const struct sat_conf *const *groups, size_t n, int *rc);
+
+/* limit.c: where a number begins to be bad.  NULL, or what is wrong with the setting. */
+const char *limit_read(struct limit *l, struct sat_value v);
+bool limit_passed(const struct limit *l, bool low, double value);
 
 /* verdict.c: report what a child's end means. */
 void verdict_report(struct command *c, const struct outcome *o);

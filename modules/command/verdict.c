@@ -192,15 +192,22 @@ static int read_number(const char *text, struct sat_event *ev)
 	return 0;
 }
 
-static bool is_bad(const struct command *c, bool has, double limit, double value)
+/* Whether it is past this limit, and in what words. */
+static bool is_bad(const struct command *c, const struct limit *l, double value, const char *state, char *why, size_t size)
 {
-	return has && (c->low ? value <= limit : value >= limit);
+	if (!limit_passed(l, c->low, value))
+		return false;
+	if (l->kind == LIMIT_RANGE)
+		snprintf(why, size, ", %s %s %s", state, l->inside ? "within" : "outside", l->text);
+	else
+		snprintf(why, size, ", %s at %g", state, l->from);
+	return true;
 }
 
 static void report_number(struct command *c, const struct outcome *o)
 {
 	struct sat_event ev = { .size = sizeof(ev), .state = "ok" };
-	char line[LINE], text[LINE + 64];
+	char line[LINE], why[96] = "", text[LINE + sizeof(why)];
 	double value;
 
 	if (status_of(o) != 0) {
@@ -215,14 +222,11 @@ static void report_number(struct command *c, const struct outcome *o)
 		return;
 	}
 	value = sat_metric(&ev);
-	snprintf(text, sizeof(text), "%s", line);
-	if (is_bad(c, c->has_critical, c->critical, value)) {
+	if (is_bad(c, &c->critical, value, "critical", why, sizeof(why)))
 		ev.state = "critical";
-		snprintf(text, sizeof(text), "%s, critical at %g", line, c->critical);
-	} else if (is_bad(c, c->has_warning, c->warning, value)) {
+	else if (is_bad(c, &c->warning, value, "warning", why, sizeof(why)))
 		ev.state = "warning";
-		snprintf(text, sizeof(text), "%s, warning at %g", line, c->warning);
-	}
+	snprintf(text, sizeof(text), "%s%s", line, why);
 	sat_report_event(c->probe, &ev);
 }
 

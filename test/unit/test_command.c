@@ -102,8 +102,11 @@ static void mistakes_are_refused(void **unused)
 				  "{ command = ( \"a\" ); shell = true; service = \"z\"; }, "
 				  "{ command = \"a\"; parse = \"guess\"; service = \"w\"; }, "
 				  "{ command = \"a\"; critical = 1; service = \"v\"; }, "
-				  "{ command = \"a\"; parse = \"number\"; warning = 5; critical = 1; service = \"u\"; }"));
-	assert_int_equal(conf_mistakes(), 7);
+				  "{ command = \"a\"; parse = \"number\"; warning = 5; critical = 1; service = \"u\"; }, "
+				  "{ command = \"a\"; parse = \"number\"; warning = \"5:1\"; service = \"t\"; }, "
+				  "{ command = \"a\"; parse = \"number\"; low = true; critical = \"5\"; service = \"r\"; }, "
+				  "{ command = \"a\"; parse = \"number\"; critical = ( 5 ); warning = true; service = \"q\"; }"));
+	assert_int_equal(conf_mistakes(), 11);
 }
 
 /* ---- What an end means -------------------------------------------------- */
@@ -148,6 +151,44 @@ static void numbers_meet_their_thresholds(void **unused)
 	expect(run("command = \"echo many\"; parse = \"number\";"), "critical", "is not a number: many");
 	expect(run("command = \"true\"; parse = \"number\";"), "critical", "is not a number: no output");
 	expect(run("command = \"echo 5; exit 1\"; shell = true; parse = \"number\";"), "critical", "5");
+}
+
+static void numbers_meet_their_ranges(void **unused)
+{
+	static const struct { const char *range; double good[3], bad[2]; } cases[] = {
+		{ "10", { 0, 5, 10 }, { -0.1, 10.1 } },
+		{ "10:", { 10, 11, 1e300 }, { 9.9, -20 } },
+		{ "~:10", { 10, 0, -1e300 }, { 10.1, 1e300 } },
+		{ "10:20", { 10, 15, 20 }, { 9.9, 20.1 } },
+		{ ":10", { 0, 5, 10 }, { -0.1, 10.1 } },
+		{ "-1.5:-.5", { -1.5, -1, -0.5 }, { -2, 0 } },
+		{ "@10:20", { 9.9, 20.1, -1 }, { 10, 20 } },
+		{ "@~:0", { 0.1, 1, 2 }, { 0, -1e300 } },
+		{ "@5", { -1, 5.1, 6 }, { 0, 5 } },
+	};
+	static const char *const broken[] = { "", "@", "~", "~10", "a", "10:a", "10:20:", "20:10", "-5", "10 ", "10:~",
+					      "inf", "@@1", "1e999", ":nan" };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct limit l = { 0 };
+
+		assert_null(limit_read(&l, (struct sat_value){ .kind = SAT_TEXT, .text = cases[i].range }));
+		for (size_t k = 0; k < 3; k++)
+			assert_false(limit_passed(&l, false, cases[i].good[k]));
+		for (size_t k = 0; k < 2; k++)
+			assert_true(limit_passed(&l, false, cases[i].bad[k]));
+	}
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
+		struct limit l = { 0 };
+
+		assert_non_null(limit_read(&l, (struct sat_value){ .kind = SAT_TEXT, .text = broken[i] }));
+	}
+	expect(run("command = \"echo 41\"; parse = \"number\"; warning = \"10:40\"; critical = \"~:50\";"), "warning",
+	       "41, warning outside 10:40");
+	expect(run("command = \"echo 41\"; parse = \"number\"; warning = 10; critical = \"@40:50\";"), "critical",
+	       "41, critical within 40:50");
+	expect(run("command = \"echo 41\"; parse = \"number\"; warning = \"45\"; critical = 50;"), "ok", "41");
 }
 
 static void lines_of_json_are_events(void **unused)
@@ -300,6 +341,7 @@ int main(void)
 		TEST(exit_status_is_ok_or_critical),
 		TEST(plugins_have_four_states),
 		TEST(numbers_meet_their_thresholds),
+		TEST(numbers_meet_their_ranges),
 		TEST(lines_of_json_are_events),
 		TEST(what_cannot_start_is_critical),
 		TEST(environment_is_the_configured_one),
