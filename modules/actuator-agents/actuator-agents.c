@@ -7,11 +7,12 @@
 #include "agents.h"
 
 #define BEAT	(200 * SAT_MS)
+#define STORE	"sqlite"	/* unless said otherwise, here and of the whitelist */
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("url", SAT_STRINGS, .fallback = "http://localhost:5050",
 		   .help = "a Mesos master, or all of them"),
-	SAT_OPTION("store", SAT_STRING, .fallback = "sqlite",
+	SAT_OPTION("store", SAT_STRING, .fallback = STORE,
 		   .help = "where it keeps which agents it deactivated: the whitelist's store"),
 	SAT_OPTION("interval", SAT_SECONDS, .fallback = "60", .min = 1, .max = 86400,
 		   .help = "seconds between two lists of agents while nothing is to be done"),
@@ -197,6 +198,38 @@ static int judge_url(const struct sat_conf *at, char *url)
 	return 0;
 }
 
+/* A setting of another's group, as it stands there; NULL: it does not. */
+static const struct sat_conf *given(const struct sat_conf *group, const char *name)
+{
+	for (size_t i = 0; group != NULL && i < sat_conf_count(group); i++)
+		if (strcmp(sat_conf_name(sat_conf_at(group, i)), name) == 0)
+			return sat_conf_at(group, i);
+	return NULL;
+}
+
+static bool has_text(const struct sat_conf *s, const char *text)
+{
+	return sat_conf_value(s).kind == SAT_TEXT && strcmp(sat_conf_value(s).text, text) == 0;
+}
+
+/* Where the whitelist has us put its decisions into effect, its store must be ours. */
+static int judge_store(struct actuator *a, const struct sat_conf *conf)
+{
+	int reported;
+	const struct sat_conf *whitelist = sat_top_group(a->self, "whitelist", NULL, &reported);
+	const struct sat_conf *names = given(whitelist, "actuators"), *store = given(whitelist, "store");
+	bool same = store == NULL ? strcmp(a->store, STORE) == 0 : has_text(store, a->store);
+	bool named = false;
+
+	for (size_t i = 0; names != NULL && i < sat_conf_count(names); i++)
+		named |= has_text(sat_conf_at(names, i), "agents");
+	/* One that is no text is complained of there. */
+	if (!named || same || (store != NULL && sat_conf_value(store).kind != SAT_TEXT))
+		return 0;
+	return sat_conf_error(conf, "store", "is \"%s\", and must be that of the whitelist, \"%s\"", a->store,
+			      store == NULL ? STORE : sat_conf_value(store).text);
+}
+
 static int judge(struct actuator *a, const struct sat_conf *conf)
 {
 	const struct sat_conf *urls = sat_conf_get(conf, "url");
@@ -213,6 +246,8 @@ static int judge(struct actuator *a, const struct sat_conf *conf)
 				    a->cert == NULL ? "cert" : "key");
 	a->link = sat_store_use(a->self, conf, "store");
 	if (a->link == NULL)
+		rc = -EINVAL;
+	if (judge_store(a, conf) != 0)
 		rc = -EINVAL;
 	more = sat_need(a->self, conf, "http-client");
 	return rc != 0 ? rc : more;

@@ -297,6 +297,25 @@ stands() { sat query "service = 'satellite/actuator/agents'" --json | jq -e "any
 	echo "$output"
 	[[ $output == *'actuator-agents.password: needs user beside it'* ]]
 	[[ $output == *'is not http://HOST:PORT'* ]]
+	# marks that lie elsewhere than the records
+	EXTRA='store-zookeeper = { hosts = "127.0.0.1:1"; };'
+	ACTUATOR='store = "zookeeper";' config m 0
+	run "$SATELLITE" --check --config "$T/m.cfg" --modules "$BUILD/modules"
+	[ "$status" = 1 ]
+	[[ $output == *m.cfg:[1-9]*': actuator-agents.store: is "zookeeper", and must be that of the whitelist, "sqlite"'* ]]
+	# whichever of them is made first, also if it is not given
+	MODULES='"actuator-agents", "whitelist"' ACTUATOR= WHITELIST='store = "zookeeper";' config m 0
+	run "$SATELLITE" --check --config "$T/m.cfg" --modules "$BUILD/modules"
+	[ "$status" = 1 ]
+	[[ $output == *m.cfg:[1-9]*': actuator-agents.store: is "sqlite", and must be that of the whitelist, "zookeeper"'* ]]
+	sed -i '/^actuator-agents = /d' "$T/m.cfg"
+	run "$SATELLITE" --check --config "$T/m.cfg" --modules "$BUILD/modules"
+	[ "$status" = 1 ]
+	[[ $output == *m.cfg:[1-9]*': actuator-agents.store: is "sqlite", and must be'* ]]
+	ACTUATORS='"file"' MODULES='"actuator-agents", "whitelist"' ACTUATOR= WHITELIST='store = "zookeeper";' config m 0
+	run "$SATELLITE" --check --config "$T/m.cfg" --modules "$BUILD/modules"
+	[ "$status" = 0 ]
+	EXTRA=
 	ready
 	sat off a1
 	until_true 5 inactive a1
