@@ -8,6 +8,8 @@
 
 #include "check.h"
 #include "clock.h"
+#include "event.h"
+#include "json.h"
 #include "log.h"
 #include "probe.h"
 #include "self.h"
@@ -409,4 +411,39 @@ void checks_each(const struct checks *c, void (*fn)(void *arg, const char *servi
 size_t checks_count(const struct checks *c)
 {
 	return c->n;
+}
+
+/* ---- For people --------------------------------------------------------- */
+
+static void print_seconds(const char *name, int64_t micros, struct sat_buf *out)
+{
+	sat_buf_printf(out, ", \"%s\": ", name);
+	json_seconds(out, micros > 0 ? micros : 0);
+}
+
+static void print(const struct sat_probe *p, int64_t now, struct sat_buf *out)
+{
+	sat_buf_printf(out, "{\"service\": ");
+	sat_buf_json(out, p->service);
+	print_seconds("interval", p->interval, out);
+	print_seconds("took", p->took, out);
+	sat_buf_printf(out, ", \"running\": %s", p->running ? "true" : "false");
+	if (p->started && !p->unscheduled && !p->stopping)
+		print_seconds("next", p->due.due - now, out);
+	if (p->last != NULL) {
+		print_seconds("ago", sat_wall() - p->last->pub.time, out);
+		sat_buf_printf(out, ", \"last\": ");
+		sat_buf_event(out, &p->last->pub);
+	}
+	sat_buf_printf(out, "}");
+}
+
+void checks_print(const struct checks *c, struct sat_buf *out)
+{
+	sat_buf_printf(out, "[");
+	for (size_t k = 0; k < c->n; k++) {
+		sat_buf_printf(out, "%s\n  ", k == 0 ? "" : ",");
+		print(c->list[k], sat_clock(), out);
+	}
+	sat_buf_printf(out, "]");
 }

@@ -26,6 +26,8 @@ void checks_stop(struct checks *c, bool retire, void (*done)(void *arg), void *a
 void checks_free(struct checks *c);
 /* How long the last run of each took, in microseconds; not of those that have not run. */
 void checks_each(const struct checks *c, void (*fn)(void *arg, const char *service, int64_t took), void *arg);
+/* A JSON array of them: service, interval, took, running, next (seconds), last (an event) and ago. */
+void checks_print(const struct checks *c, struct sat_buf *out);
 size_t checks_count(const struct checks *c);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "cli_http.h"
+#include "cli_status.h"
 #include "control.h"
 #include "json.h"
 #include "uri.h"
@@ -89,64 +90,6 @@ static void print_error(const struct cli *c)
 
 /* ---- status ------------------------------------------------------------- */
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const struct json *v = json_get(object, key);
-
-	return v != NULL && v->text != NULL ? v->text : "";
-}
-
-static bool is_true(const struct json *object, const char *key)
-{
-	const struct json *v = json_get(object, key);
-
-	return v != NULL && v->kind == JSON_TRUE;
-}
-
-static void print_figures(const struct json *object)
-{
-	for (const struct json *v = object != NULL ? object->first : NULL; v != NULL; v = v->next)
-		if (v->kind == JSON_NUMBER && strcmp(v->text, "0") != 0)
-			printf(" %s=%s", v->key, v->text);
-}
-
-static void print_uptime(const struct json *doc)
-{
-	const struct json *v = json_get(doc, "uptime");
-	int64_t s = 0;
-
-	if (v == NULL || !json_int(v, &s))
-		return;
-	printf("up %" PRId64 " d %02" PRId64 ":%02" PRId64 ":%02" PRId64 "\n",
-	       s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
-}
-
-static void print_status(const struct json *doc)
-{
-	const struct json *list = json_get(doc, "unready"), *v;
-
-	printf("satellite %s on %s, %s, %s, ", text_of(doc, "version"), text_of(doc, "host"),
-	       is_true(doc, "acting") ? "acting" : "not acting", is_true(doc, "ready") ? "ready" : "not ready");
-	print_uptime(doc);
-	if (*text_of(doc, "leader") != '\0')
-		printf("%-20s %s\n", "leader", text_of(doc, "leader"));
-	for (v = list != NULL ? list->first : NULL; v != NULL; v = v->next)
-		printf("  not ready: %s: %s\n", text_of(v, "part"), text_of(v, "reason"));
-	printf("%-20s %s in the index", "events", text_of(doc, "index"));
-	print_figures(json_get(doc, "counters"));
-	printf("\n");
-	list = json_get(doc, "instances");
-	for (v = list != NULL ? list->first : NULL; v != NULL; v = v->next) {
-		bool named = strcmp(text_of(v, "name"), text_of(v, "module")) != 0;
-
-		printf("%-20s %s%s%s", text_of(v, "name"), named ? text_of(v, "module") : "", named ? " " : "",
-		       text_of(v, "version"));
-		print_figures(json_get(v, "counters"));
-		print_figures(json_get(v, "figures"));
-		printf("\n");
-	}
-}
-
 static int status(struct cli *c, bool as_json)
 {
 	struct arena a = { 0 };
@@ -157,7 +100,7 @@ static int status(struct cli *c, bool as_json)
 		const struct json *doc = json_parse(&a, c->text.p, c->text.len, why, sizeof(why));
 
 		if (doc != NULL && doc->kind == JSON_OBJECT)
-			print_status(doc);
+			cli_status(doc);
 		else
 			rc = EXIT_REFUSED;
 	} else if (rc == EXIT_DONE) {
@@ -213,8 +156,8 @@ static void list_commands(struct cli *c)
 		"query QUERY", "the latest events that match",
 		"healthz", "whether it turns");
 	for (v = doc != NULL ? doc->first : NULL; v != NULL; v = v->next)
-		fprintf(stderr, "  %-46s %s\n", *text_of(v, "usage") != '\0' ? text_of(v, "usage") : text_of(v, "name"),
-			text_of(v, "summary"));
+		fprintf(stderr, "  %-46s %s\n", *json_text(v, "usage") != '\0' ? json_text(v, "usage") : json_text(v, "name"),
+			json_text(v, "summary"));
 	arena_free(&a);
 }
 

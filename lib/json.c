@@ -95,6 +95,13 @@ const struct json *json_get(const struct json *object, const char *key)
 	return found;
 }
 
+const char *json_text(const struct json *object, const char *key)
+{
+	const struct json *v = object != NULL ? json_get(object, key) : NULL;
+
+	return v != NULL && v->text != NULL ? v->text : "";
+}
+
 bool json_int(const struct json *v, int64_t *i)
 {
 	char *end;

@@ -23,6 +23,7 @@ struct json {
 /* One document; NULL: refused, error says why and where.  Depth is limited to 64. */
 struct json *json_parse(struct arena *a, const char *text, size_t len, char *error, size_t size);
 const struct json *json_get(const struct json *object, const char *key);	/* NULL: not there */
+const char *json_text(const struct json *object, const char *key);	/* a string's or number's; "": not there */
 bool json_int(const struct json *v, int64_t *i);		/* an integer as written, in range */
 bool json_double(const struct json *v, double *d);
 bool json_micros(const struct json *v, int64_t *t);	/* seconds with decimals, exactly to the microsecond */

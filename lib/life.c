@@ -12,12 +12,14 @@
 
 #include "account.h"
 #include "alert.h"
+#include "check.h"
 #include "client.h"
 #include "delivery.h"
 #include "engine.h"
 #include "life.h"
 #include "log.h"
 #include "origin.h"
+#include "routes.h"
 #include "store.h"
 
 #define END_MS 5000
@@ -38,8 +40,17 @@ static void wake(void)
 	uv_timer_start(&life.timer, turn, 0, 0);
 }
 
+static void print_checks(struct sat_buf *out)
+{
+	if (life.running != NULL)
+		checks_print(life.running->checks, out);
+	else
+		sat_buf_printf(out, "[]");
+}
+
 int life_init(void)
 {
+	routes_status("checks", print_checks);
 	return uv_timer_init(self_process.loop, &life.timer);
 }
 

@@ -64,6 +64,7 @@ void probe_free(struct sat_probe *p)
 	sat_alarm_stop(&p->due);
 	sat_alarm_stop(&p->limit);
 	forget(p);
+	sat_drop(p->last != NULL ? &p->last->pub : NULL);
 	conf_unref(p->file);
 	free(p->canonical);
 	free(p->service);
@@ -242,6 +243,16 @@ static void fill(const struct sat_probe *p, struct sat_event *ev)
 	}
 }
 
+/* For people who ask; that it is kept is no condition of its being sent. */
+static void keep_last(struct sat_probe *p, const struct sat_event *ev)
+{
+	if (p->last != NULL && event_refill(p->last, ev))
+		return;
+	if (p->last != NULL)
+		sat_drop(&p->last->pub);
+	p->last = event_copy(ev);
+}
+
 int sat_report_event(struct sat_probe *p, const struct sat_event *given)
 {
 	struct sat_event ev = { 0 };
@@ -262,6 +273,8 @@ int sat_report_event(struct sat_probe *p, const struct sat_event *given)
 		if (attrs == NULL)
 			goto out;
 	}
+	if (ev.service == p->service)
+		keep_last(p, &ev);
 	rc = sat_emit_event(p->self, &ev);
 	if (rc == 0)
 		remember(p, &ev);

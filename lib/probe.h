@@ -10,6 +10,7 @@
 
 struct checks;
 struct reported;
+struct event;
 
 struct sat_probe {
 	struct checks *set;
@@ -29,6 +30,7 @@ struct sat_probe {
 	struct sat_attr *attrs;		/* sorted by key */
 	struct reported *reported;	/* what stands at the masters */
 	uint32_t n_reported;
+	struct event *last;		/* what was last reported of its own service; NULL: nothing yet */
 
 	struct sat_alarm due, limit;
 	int64_t began, begun, took;	/* begun: of CLOCK_BOOTTIME; took: the last run; 0: none yet */

@@ -123,6 +123,14 @@ static void write_instance(void *arg, struct sat_self *self)
 	sat_buf_printf(b, "}}");
 }
 
+static struct { const char *name; void (*print)(struct sat_buf *out); } more;
+
+void routes_status(const char *name, void (*print)(struct sat_buf *out))
+{
+	more.name = name;
+	more.print = print;
+}
+
 static int get_status(void *state, struct sat_request *req)
 {
 	struct sat_buf b = { 0 };
@@ -147,7 +155,12 @@ static int get_status(void *state, struct sat_request *req)
 	}
 	sat_buf_printf(&b, "},\n \"instances\": [");
 	http_each(write_instance, &b);
-	sat_buf_printf(&b, "]}\n");
+	sat_buf_printf(&b, "]");
+	if (more.print != NULL) {
+		sat_buf_printf(&b, ",\n \"%s\": ", more.name);
+		more.print(&b);
+	}
+	sat_buf_printf(&b, "}\n");
 	sat_reply_buf(req, 200, "application/json", &b);
 	return 0;
 }

@@ -5,7 +5,7 @@
 # From the top down: a file includes headers of its own layer and of those below it.
 LAYERS="
 satellite options show
-cli cli_http
+cli cli_http cli_status
 vitals
 life process
 instance setup top replay

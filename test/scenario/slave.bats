@@ -177,6 +177,20 @@ moves() { local n; n=$(cat "$T/count"); until_true 2 past "$1" "$n"; }
 	stops $SLAVE
 }
 
+@test "status shows each check's last word, and the queue of each master" {
+	master 1
+	slave '{ command = "echo so so; exit 1"; shell = true; service = "a"; parse = "nagios"; interval = 0.5; },
+		{ command = "echo 17"; service = "n"; parse = "number"; interval = 0.5; },
+		{ command = "sleep 50"; service = "slow"; interval = 60; timeout = 60; }'
+	status_has() { "$SATELLITE" --config "$T/slave.cfg" status | tee "$T/status" | grep -qE "$1"; }
+	until_true 10 status_has '^  warning  mesos/slave/a = [01]: so so \([01] s ago, took [0-9.]+ ms\)'
+	until_true 10 status_has '^  ok       mesos/slave/n = 17: 17 '
+	until_true 10 status_has '^  runs     mesos/slave/slow \(not reported yet, '
+	until_true 10 status_has "^  master 127.0.0.1:$PORT1 +up=1 queued=[0-9]+ acknowledged=[1-9][0-9]* dropped=0"
+	until_true 10 status_has "^  master 127.0.0.1:$PORT2 +up=0 queued=[1-9][0-9]* "
+	stops $SLAVE
+}
+
 @test "a dry run prints events and sends none" {
 	master 1
 	slave "{ check = \"load-average\"; interval = 1; }"

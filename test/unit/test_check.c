@@ -332,6 +332,25 @@ static void an_event_keeps_its_own_fields(void **unused)
 
 /* ---- Reload and stop ---------------------------------------------------- */
 
+static void what_each_said_last_is_shown(void **unused)
+{
+	struct checks *c = build("checks = ( { check = \"plain\"; name = \"a\"; }, { check = \"plain\"; name = \"b\"; } );");
+	struct sat_buf out = { 0 };
+
+	(void)unused;
+	checks_adopt(c, NULL);
+	checks_print(c, &out);
+	assert_non_null(strstr(out.p, "{\"service\": \"p/a\", \"interval\": 60, \"took\": 0, \"running\": false, \"next\": "));
+	assert_null(strstr(out.p, "last"));
+	sat_buf_free(&out);
+	pass(6);
+	checks_print(c, &out);
+	assert_non_null(strstr(out.p, "\"last\": {\"host\":null,\"service\":\"p/a\",\"state\":\"ok\""));
+	assert_non_null(strstr(out.p, "\"last\": {\"host\":null,\"service\":\"p/b\",\"state\":\"ok\""));
+	sat_buf_free(&out);
+	end(c, true);
+}
+
 static void stop_takes_back_what_was_reported(void **unused)
 {
 	struct checks *c = build("checks = ( { check = \"plain\"; name = \"a\"; tags = \"t\"; } );");
@@ -514,6 +533,7 @@ int main(void)
 		TEST(timeout_is_told_to_the_check),
 		TEST(events_bear_the_entrys_labels),
 		TEST(an_event_keeps_its_own_fields),
+		TEST(what_each_said_last_is_shown),
 		TEST(stop_takes_back_what_was_reported),
 		TEST(reload_keeps_the_schedule_of_equal_entries),
 		TEST(changed_entry_does_not_retire_its_service),
