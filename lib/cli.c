@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 #include "cli_http.h"
@@ -21,6 +22,8 @@ struct cli {
 	struct cli_answer answer;
 	struct sat_buf text;	/* of the answer, where it is not printed as it comes */
 	bool prints, ended;	/* ended: the text is over, a stream's exit status follows */
+	bool gets;		/* JSON, and no command's text */
+	int unwritten;		/* why standard output takes no more */
 };
 
 /* ---- Asking ------------------------------------------------------------- */
@@ -33,6 +36,38 @@ static int keep_text(void *arg, const void *p, size_t n)
 	return c->text.full ? -EMSGSIZE : 0;
 }
 
+static const char *where(const struct cli *c)
+{
+	return c->url != NULL ? c->url : c->socket;
+}
+
+/* Some other server's: a satellite has none that is asked for here. */
+static bool is_page(const struct cli *c)
+{
+	const char *type = c->answer.type;
+
+	return strncasecmp(type, "text/html", 9) == 0 || (c->gets && strncasecmp(type, "application/json", 16) != 0);
+}
+
+/* The text of {"error": "…"}; NULL: it says something else. */
+static const char *error_of(const struct cli *c, struct arena *a)
+{
+	char why[128];
+	const struct json *doc = json_parse(a, c->text.p != NULL ? c->text.p : "", c->text.len, why, sizeof(why));
+	const struct json *error = doc != NULL && doc->kind == JSON_OBJECT ? json_get(doc, "error") : NULL;
+
+	return error != NULL && error->kind == JSON_STRING ? error->text : NULL;
+}
+
+static bool is_ours(const struct cli *c)
+{
+	struct arena a = { 0 };
+	bool ours = !is_page(c) && (c->answer.status == 200 || error_of(c, &a) != NULL);
+
+	arena_free(&a);
+	return ours;
+}
+
 /* A stream's text ends at a NUL; then comes the exit status, where it is not 0. */
 static int print_text(void *arg, const void *p, size_t n)
 {
@@ -40,7 +75,7 @@ static int print_text(void *arg, const void *p, size_t n)
 	const char *end = c->ended ? p : memchr(p, '\0', n);
 	size_t shown = end != NULL ? (size_t)(end - (const char *)p) : n;
 
-	if (c->answer.status != 200 || c->answer.exit_status != 0)
+	if (c->answer.status != 200 || c->answer.exit_status != 0 || is_page(c))
 		return keep_text(arg, p, n);
 	if (end != NULL && !c->ended) {
 		c->ended = true;
@@ -49,11 +84,17 @@ static int print_text(void *arg, const void *p, size_t n)
 	if (end != NULL)
 		keep_text(arg, end, n - (size_t)(end - (const char *)p));
 	if (shown > 0 && (fwrite(p, 1, shown, stdout) != shown || fflush(stdout) != 0))
-		return -EIO;
-	return 0;
+		c->unwritten = errno;
+	return c->unwritten != 0 ? -EIO : 0;
 }
 
-/* The exit status, as far as it is known without looking at the answer's text. */
+static int is_unwritten(int why)
+{
+	fprintf(stderr, "satellite: standard output: %s\n", strerror(why));
+	return EXIT_REFUSED;
+}
+
+/* The exit status, as far as a command did not say it in its text. */
 static int ask(struct cli *c, const char *method, const char *path, const char *body)
 {
 	const struct cli_ask what = {
@@ -65,26 +106,29 @@ static int ask(struct cli *c, const char *method, const char *path, const char *
 
 	sat_buf_free(&c->text);
 	c->text = (struct sat_buf){ 0 };
+	c->gets = body == NULL;
 	rc = cli_http(&what, &c->answer);
 	sat_buf_add(&c->text, "", 0);
-	if (rc == 0)
+	if (c->unwritten != 0)
+		return is_unwritten(c->unwritten);
+	if (rc == 0 && is_ours(c))
 		return c->answer.status == 200 ? EXIT_DONE : EXIT_REFUSED;
+	if (rc == 0)
+		snprintf(c->answer.error, sizeof(c->answer.error), "%.150s: no satellite answers there, but something "
+			 "else, with status %d", where(c), c->answer.status);
 	fprintf(stderr, "satellite: %s\n", c->answer.error);
 	return rc == -EINVAL || rc == -EPROTONOSUPPORT ? EXIT_USAGE : EXIT_NOBODY;
 }
 
-/* {"error": "…"}, or whatever it is, for people. */
 static void print_error(const struct cli *c)
 {
 	struct arena a = { 0 };
-	char why[128];
-	const struct json *doc = json_parse(&a, c->text.p != NULL ? c->text.p : "", c->text.len, why, sizeof(why));
-	const struct json *error = doc != NULL && doc->kind == JSON_OBJECT ? json_get(doc, "error") : NULL;
+	const char *error = error_of(c, &a);
 
-	if (error != NULL && error->kind == JSON_STRING)
-		fprintf(stderr, "satellite: %s\n", error->text);
+	if (error != NULL)
+		fprintf(stderr, "satellite: %s\n", error);
 	else
-		fprintf(stderr, "satellite: status %d: %s\n", c->answer.status, c->text.p != NULL ? c->text.p : "");
+		fprintf(stderr, "satellite: %s: the answer makes no sense\n", where(c));
 	arena_free(&a);
 }
 
@@ -106,7 +150,7 @@ static int status(struct cli *c, bool as_json)
 	} else if (rc == EXIT_DONE) {
 		fwrite(c->text.p, 1, c->text.len, stdout);
 	}
-	if (rc == EXIT_REFUSED)
+	if (rc == EXIT_REFUSED && c->unwritten == 0)
 		print_error(c);
 	arena_free(&a);
 	return rc;
@@ -121,7 +165,7 @@ static int get(struct cli *c, const char *path)
 
 	c->prints = true;
 	rc = ask(c, "GET", path, NULL);
-	if (rc == EXIT_REFUSED)
+	if (rc == EXIT_REFUSED && c->unwritten == 0)
 		print_error(c);
 	return rc;
 }
@@ -190,9 +234,9 @@ static int command(struct cli *c, int argc, char **argv)
 		rc = ask(c, "POST", full, body.p);
 		if (rc == EXIT_DONE)
 			rc = command_status(c);
-		else if (rc == EXIT_REFUSED)
+		else if (rc == EXIT_REFUSED && c->unwritten == 0)
 			print_error(c);
-		if (c->answer.status == 404) {
+		if (rc == EXIT_REFUSED && c->answer.status == 404) {
 			list_commands(c);
 			rc = EXIT_USAGE;
 		}
@@ -232,7 +276,7 @@ int cli_main(int argc, char **argv, const char *state_dir, const char *url)
 		return EXIT_REFUSED;
 	rc = run(&c, argc, argv);
 	if (fflush(stdout) != 0 && rc == EXIT_DONE)
-		rc = EXIT_REFUSED;
+		rc = is_unwritten(errno);
 	sat_buf_free(&c.text);
 	free(c.socket);
 	return rc;

@@ -14,6 +14,8 @@
 #include "cli_http.h"
 
 #define TIMEOUT_S	30
+#define TEXT(n)	TEXT_(n)
+#define TEXT_(n)	#n
 #define LINE_MAX_LEN	8192
 #define HEADERS_MAX	100
 
@@ -24,10 +26,26 @@ struct wire {
 	unsigned long long length;
 };
 
-static int fail(struct cli_answer *out, int rc, const char *what, const char *why)
+static int fail(struct cli_answer *out, int rc, const char *where, const char *why)
 {
-	snprintf(out->error, sizeof(out->error), "%.150s: %.140s", what, why);
+	snprintf(out->error, sizeof(out->error), "%.150s: %.140s", where, why);
 	return rc;
+}
+
+static const char *reason(int rc)
+{
+	switch (rc) {
+	case -EAGAIN:
+	case -EINPROGRESS:
+	case -ETIMEDOUT:
+		return "no answer within " TEXT(TIMEOUT_S) " seconds";
+	case -EPIPE:
+		return "the answer is cut off";
+	case -EBADMSG:
+		return "what it answers is no HTTP";
+	default:
+		return strerror(-rc);
+	}
 }
 
 static void limit(int fd, int seconds)
@@ -58,13 +76,13 @@ static int connect_unix(const char *path, struct cli_answer *out)
 	close(fd);
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		return fail(out, rc, path, "no satellite runs there");
-	return fail(out, rc, path, strerror(-rc));
+	return fail(out, rc, path, reason(rc));
 }
 
 /* "http://host:port" or "http://[v6]:port" into its parts. */
 static int split_url(const char *url, char *host, size_t size, char port[8])
 {
-	const char *p = url + strlen("http://"), *end, *colon;
+	const char *p = url + strlen("http://"), *end, *colon, *rest;
 
 	strcpy(port, "5001");
 	if (*p == '[') {
@@ -76,16 +94,18 @@ static int split_url(const char *url, char *host, size_t size, char port[8])
 	}
 	if (end == NULL || end == p || (size_t)(end - p) >= size)
 		return -EINVAL;
+	rest = end + (url[strlen("http://")] == '[');
 	memcpy(host, p, (size_t)(end - p));
 	host[end - p] = '\0';
 	if (colon != NULL) {
 		size_t n = strspn(colon + 1, "0123456789");
 
-		if (n == 0 || n > 5 || (colon[1 + n] != '\0' && colon[1 + n] != '/'))
+		if (n == 0 || n > 5 || atoi(colon + 1) < 1 || atoi(colon + 1) > 65535)
 			return -EINVAL;
 		snprintf(port, 8, "%.*s", (int)n, colon + 1);
+		rest = colon + 1 + n;
 	}
-	return 0;
+	return *rest == '\0' || strcmp(rest, "/") == 0 ? 0 : -EINVAL;	/* there are no paths above ours */
 }
 
 static int connect_tcp(const char *url, struct cli_answer *out)
@@ -95,13 +115,13 @@ static int connect_tcp(const char *url, struct cli_answer *out)
 	char host[256], port[8];
 	int rc, fd = -1;
 
-	if (strncmp(url, "https://", 8) == 0)
+	if (strncasecmp(url, "https://", 8) == 0)
 		return fail(out, -EPROTONOSUPPORT, url, "TLS is not spoken here; use http://, or the control socket");
-	if (strncmp(url, "http://", 7) != 0 || split_url(url, host, sizeof(host), port) != 0)
+	if (strncasecmp(url, "http://", 7) != 0 || split_url(url, host, sizeof(host), port) != 0)
 		return fail(out, -EINVAL, url, "is not http://HOST:PORT");
 	rc = getaddrinfo(host, port, &hints, &list);
 	if (rc != 0)
-		return fail(out, -EHOSTUNREACH, url, gai_strerror(rc));
+		return fail(out, -EHOSTUNREACH, url, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
 	rc = -EHOSTUNREACH;
 	for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -115,7 +135,7 @@ static int connect_tcp(const char *url, struct cli_answer *out)
 		}
 	}
 	freeaddrinfo(list);
-	return fd >= 0 ? fd : fail(out, rc, url, strerror(-rc));
+	return fd >= 0 ? fd : fail(out, rc, url, reason(rc));
 }
 
 static int send_all(int fd, const char *p, size_t n)
@@ -264,6 +284,7 @@ static int read_answer(struct wire *w, const struct cli_ask *ask)
 
 int cli_http(const struct cli_ask *ask, struct cli_answer *out)
 {
+	const char *where = ask->url != NULL ? ask->url : ask->socket;
 	struct wire w = { .out = out };
 	int rc, fd;
 
@@ -273,7 +294,7 @@ int cli_http(const struct cli_ask *ask, struct cli_answer *out)
 		return fd;
 	w.f = fdopen(fd, "r");
 	if (w.f == NULL) {
-		rc = fail(out, -ENOMEM, ask->path, strerror(ENOMEM));
+		rc = fail(out, -ENOMEM, where, strerror(ENOMEM));
 		close(fd);
 		return rc;
 	}
@@ -281,9 +302,5 @@ int cli_http(const struct cli_ask *ask, struct cli_answer *out)
 	if (rc == 0 || rc == -EPIPE)	/* it may have answered early */
 		rc = read_answer(&w, ask);
 	fclose(w.f);
-	if (rc == -EPIPE)
-		return fail(out, rc, ask->path, "the answer is cut off");
-	if (rc == -EAGAIN || rc == -EINPROGRESS)
-		return fail(out, -ETIMEDOUT, ask->path, "no answer in time");
-	return rc == 0 ? 0 : fail(out, rc, ask->path, strerror(-rc));
+	return rc == 0 ? 0 : fail(out, rc, where, reason(rc));
 }

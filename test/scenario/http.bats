@@ -259,6 +259,80 @@ says() {
 	[ "$status" = 3 ]
 	says '' status
 	[ "$status" = 3 ]
-	says 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a": [' status
+	says 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a": [' status
 	[ "$status" = 1 ]
+	[ "$output" = "satellite: $URL: the answer makes no sense" ]
+}
+
+@test "what answers and is no satellite is told from one, and nothing of it is printed" {
+	plays
+	for c in 'status' 'status --json' 'query true' 'healthz' 'watch true' 'send --service x' 'on h1'; do
+		for s in 200 301 404 502; do
+			says "HTTP/1.1 $s So\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<html>\033[m" $c
+			[ "$status" = 3 ]
+			[ "$output" = "satellite: $URL: no satellite answers there, but something else, with status $s" ]
+		done
+	done
+	says 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK' healthz
+	[ "$status" = 3 ]
+	says 'HTTP/1.1 404 No\r\nContent-Length: 20\r\n\r\n{"message": "nope"}\n' on h1
+	[ "$status" = 3 ]
+	says 'SSH-2.0-OpenSSH_9.2\r\n' status
+	[ "$status" = 3 ]
+	[ "$output" = "satellite: $URL: what it answers is no HTTP" ]
+}
+
+@test "a URL that cannot be one, and an output that takes nothing" {
+	for url in http:// http://x:0 http://x:65536 http://x:5001x 'http://[::1' 'http://[::1]5001' 'http://x/path' \
+		http://x:5001/path x:5001; do
+		run "$SATELLITE" status --url "$url"
+		[ "$status" = 2 ] || { echo "$url: $status"; false; }
+		[ "$output" = "satellite: $url: is not http://HOST:PORT" ]
+	done
+	up
+	[ "$("$SATELLITE" healthz --url "HTTP://127.0.0.1:$HTTP/")" = '{"ok": true}' ]
+	for c in status 'status --json' 'query true' healthz; do
+		run bash -c "'$SATELLITE' $c --url $URL 2>&1 >/dev/full"
+		[ "$status" = 1 ]
+		[ "$output" = "satellite: standard output: No space left on device" ]
+	done
+	stops "$M"
+}
+
+@test "nobody waits longer than 30 seconds for an answer, or to be let in" {
+	python3 - "$HTTP" "$PORT" "$T/m" <<-'END' 3>&- &
+		import os, socket, sys, time
+		os.makedirs(sys.argv[3])
+		mute, full, unix = socket.socket(), socket.socket(), socket.socket(socket.AF_UNIX)
+		full.bind(("127.0.0.1", int(sys.argv[2])))
+		unix.bind(sys.argv[3] + "/control")
+		full.listen(0)
+		unix.listen(0)
+		held = []
+		for where in [("127.0.0.1", int(sys.argv[2])), sys.argv[3] + "/control"] * 3:
+		    s = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
+		    s.setblocking(False)
+		    s.connect_ex(where)
+		    held.append(s)
+		mute.bind(("127.0.0.1", int(sys.argv[1])))
+		mute.listen(9)
+		time.sleep(120)
+	END
+	PIDS+=("$!")
+	until_true 5 listens "$HTTP"
+	began=$SECONDS
+	waits=()
+	asked() { local s=0; "$SATELLITE" "${@:2}" >"$T/$1.out" 2>&1 || s=$?; echo "$s" >>"$T/$1.out"; }
+	asked query query true --url "$URL" 3>&- & waits+=($!)
+	asked watch watch true --url "$URL" 3>&- & waits+=($!)
+	asked send send --service x --url "$URL" 3>&- & waits+=($!)
+	asked full status --url "http://127.0.0.1:$PORT" 3>&- & waits+=($!)
+	asked unix status --state-dir "$T/m" 3>&- & waits+=($!)
+	wait "${waits[@]}"
+	[ $((SECONDS - began)) -lt 90 ]
+	for f in query watch send; do
+		[ "$(cat "$T/$f.out")" = "satellite: $URL: no answer within 30 seconds"$'\n3' ] || { cat "$T/$f.out"; false; }
+	done
+	[ "$(cat "$T/full.out")" = "satellite: http://127.0.0.1:$PORT: no answer within 30 seconds"$'\n3' ]
+	[ "$(cat "$T/unix.out")" = "satellite: $T/m/control: no answer within 30 seconds"$'\n3' ]
 }
