@@ -41,6 +41,7 @@ LIBS_client-curl   := -lcurl
 LIBS_store-sqlite  := -lsqlite3
 LIBS_store-zookeeper := -lzookeeper_mt
 LIBS_tls-openssl   := -lssl -lcrypto
+LIBS_metrics       := -lz
 
 LIB      := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
 HOST     := $(O)/satellite.o $(LIB)

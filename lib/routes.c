@@ -80,21 +80,29 @@ static void write_name(struct sat_buf *b, const char *name)
 	sat_buf_printf(b, ": ");
 }
 
+struct status {
+	struct sat_buf *b;
+	const struct sat_self *self;
+};
+
 /* A figure's labels stand in its name, as in the exposition format. */
 static void write_figure(void *arg, const char *name, bool gauge, const char *help,
 			 const struct sat_attr *labels, uint32_t n, double value)
 {
+	const struct status *s = arg;
 	struct sat_buf full = { .max = 4096 };
 
 	(void)gauge;
 	(void)help;
+	if (self_figure(s->self, name) == NULL)
+		return;
 	sat_buf_printf(&full, "%s", name);
 	for (uint32_t i = 0; i < n; i++)
 		sat_buf_printf(&full, "%s%s=%s", i == 0 ? "{" : ",", labels[i].key, labels[i].value);
 	sat_buf_printf(&full, "%s", n > 0 ? "}" : "");
 	if (!full.full) {
-		write_name(arg, full.p);
-		sat_buf_double(arg, value);
+		write_name(s->b, full.p);
+		sat_buf_double(s->b, value);
 	}
 	sat_buf_free(&full);
 }
@@ -102,7 +110,8 @@ static void write_figure(void *arg, const char *name, bool gauge, const char *he
 static void write_instance(void *arg, struct sat_self *self)
 {
 	struct sat_buf *b = arg;
-	struct sat_figures figures = { .figure = write_figure, .arg = b };
+	struct status status = { b, self };
+	struct sat_figures figures = { .figure = write_figure, .arg = &status };
 
 	if (self->module == NULL)	/* the host: its counters stand at the top */
 		return;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* self - one configured instance of a module, and this process. */
+#include <string.h>
+
 #include "self.h"
 
 static _Atomic int64_t counts[SELF_N];
@@ -75,6 +77,18 @@ int64_t self_get(enum self_count which)
 const struct sat_counter *self_describe(enum self_count which)
 {
 	return &described[which];
+}
+
+const char *self_figure(const struct sat_self *self, const char *name)
+{
+	const char *module = self->module->name;
+
+	if (strncmp(name, "satellite_", 10) != 0)
+		return NULL;
+	for (name += 10; *module != '\0'; name++, module++)
+		if (*name != (*module == '-' ? '_' : *module))
+			return NULL;
+	return name[0] == '_' && name[1] != '\0' ? name + 1 : NULL;
 }
 
 void sat_count(struct sat_self *self, unsigned which, int64_t more)

@@ -321,9 +321,10 @@ static void build_modules(struct setup *s, const struct setup_role *role)
 		build_module(s, names[k], sat_conf_at(list, k));
 }
 
-/* The server, and events over it as they come, where there is a module for that. */
+/* The server, and events over it as they come, and /metrics, where there are modules for these. */
 static void build_http(struct setup *s, const struct setup_role *role)
 {
+	static const char *const also[] = { "push", "metrics" };
 	const struct sat_conf *root = conf_root(top_file(s->top));
 	const char *why;
 	const struct sat_module *m;
@@ -333,9 +334,11 @@ static void build_http(struct setup *s, const struct setup_role *role)
 	m = locate(LOADER_SERVICE, "service", "http-server", root, NULL);
 	if (m != NULL)
 		s->http = ensure_module(s, m, root);
-	m = loader_find(LOADER_MODULE, "push", &why);
-	if (m != NULL)
-		ensure_module(s, m, root);
+	for (size_t i = 0; i < sizeof(also) / sizeof(*also); i++) {
+		m = loader_find(LOADER_MODULE, also[i], &why);
+		if (m != NULL)
+			ensure_module(s, m, root);
+	}
 }
 
 static void build_streams(struct setup *s, const struct setup_role *role)

@@ -78,13 +78,13 @@ static void tell_figure(void *arg, const char *name, bool gauge, const char *hel
 			const struct sat_attr *labels, uint32_t n, double value)
 {
 	const struct sat_self *self = arg;
-	size_t prefix = strlen("satellite_") + strlen(self->module->name) + 1;
+	const char *own = self_figure(self, name);
 	char text[LONGEST], *p;
 
 	(void)help;
-	if (!gauge || strlen(name) <= prefix)
+	if (!gauge || own == NULL)
 		return;
-	snprintf(text, sizeof(text), "%s", name + prefix);
+	snprintf(text, sizeof(text), "%s", own);
 	while ((p = strchr(text, '_')) != NULL)
 		*p = '-';
 	for (uint32_t i = 0; i < n; i++) {

@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="build-essential clang libclang-rt-14-dev pkg-config libconfig-dev libuv1-dev libpcre2-dev libyajl-dev \
 libcjson-dev libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libzookeeper-mt-dev libcmocka-dev bats curl jq mandoc \
-riemann-c-client nginx-light procps iproute2 socat sqlite3 openssl zookeeper python3-kazoo valgrind \
+zlib1g-dev riemann-c-client nginx-light procps iproute2 socat sqlite3 openssl zookeeper python3-kazoo valgrind \
 monitoring-plugins-basic perl"
 
-# Clients of others, which tests talk to: collectd, a browser, and node with packages from npm.
-CLIENTS="collectd-core libriemann-client-dev chromium"
+# Clients of others, which tests talk to: collectd, Prometheus, a browser, and node with packages from npm.
+CLIENTS="collectd-core libriemann-client-dev prometheus chromium"
 NPM="riemann@2.2.0 ws@8.23.0"
 if [ "${1:-}" != demo ]; then
 	PACKAGES="$PACKAGES $CLIENTS"

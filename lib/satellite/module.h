@@ -870,7 +870,8 @@ struct sat_counter {
 	uint32_t size;
 	const char *name;	/* "dropped"; shown as satellite_<module>_<name>, `-` as `_` */
 	bool gauge;		/* goes down, too */
-	const char *help;
+	const char *help;	/* begins with its unit, where it has one: bytes, seconds, microseconds,
+				 * nanoseconds, or "time of" for one in seconds since 1970 */
 };
 #define SAT_COUNTER(n, ...) &(const struct sat_counter){ \
 	.size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }
@@ -878,10 +879,15 @@ SAT_API void sat_count(struct sat_self *self, unsigned which, int64_t more);	/* 
 SAT_API void sat_gauge(struct sat_self *self, unsigned which, int64_t value);	/* [any thread] */
 SAT_API int64_t sat_counted(struct sat_self *self, unsigned which);		/* [any thread] */
 
-/* Figures with labels, when somebody asks: call sat_figure() for each. */
+/* Figures with labels, when somebody asks: call sat_figure() for each.  One whose name does not
+ * begin with satellite_<module>_ is for /metrics alone, and no event. */
 struct sat_figures;
 SAT_API void sat_figure(struct sat_figures *out, const char *name, bool gauge, const char *help,
 			const struct sat_attr *labels, uint32_t n, double value);
+/* Every figure of this process, its own, each instance's counters, and what figures() says: in
+ * seconds and bytes, with the unit in the name, but without `_total`.  All is borrowed. */
+SAT_API void sat_figures_each(void (*figure)(void *arg, const char *name, bool gauge, const char *help,
+					     const struct sat_attr *labels, uint32_t n, double value), void *arg);
 
 /* `satellite NAME ARGS…`, run in the living process over the control socket. */
 struct sat_command {

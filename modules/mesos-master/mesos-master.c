@@ -51,6 +51,7 @@ static void destroy(void *state)
 
 	state_free(&m->model);
 	state_free(&m->reading);
+	figures_drop(m);
 	free(m->url);
 	free(m->user);
 	free(m->password);
@@ -150,5 +151,5 @@ static void stop(void *state)
 
 SAT_MODULE(mesos_master,
 	.name = "mesos-master", .version = SAT_VERSION, .summary = "observes a Mesos master",
-	.options = options, .counters = counters,
+	.options = options, .counters = counters, .figures = figures_tell,
 	.create = create, .start = start, .stop = stop, .destroy = destroy);

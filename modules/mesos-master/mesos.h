@@ -60,6 +60,8 @@ struct mesos {
 	int leads;			/* as told to the host; -1: nothing yet */
 
 	struct snapshot figures;	/* the last */
+	char *kept;			/* the answer that they are of, while it is good */
+	size_t n_kept;
 	struct state reading, model;
 	uint64_t received;		/* of the state under way */
 	uint64_t asked_print;		/* the figures' when it was asked for, */
@@ -83,6 +85,11 @@ void source_well(struct source *s);
 void source_say(const struct source *s);		/* its event */
 uint64_t mesos_bytes_per_minute(const struct mesos *m);
 void mesos_turn_bytes(struct mesos *m, int64_t now);
+
+/* figures.c: the last snapshot, for /metrics. */
+void figures_keep(struct mesos *m, const char *text, size_t len);
+void figures_drop(struct mesos *m);
+void figures_tell(void *m, struct sat_figures *out);
 
 /* events.c: what is told. */
 void mesos_say_figure(void *m, const char *key, const struct sat_value *v);

@@ -238,9 +238,11 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	int rc = snapshot_read(&m->figures, a->body, a->len, NULL, NULL, why, sizeof(why));
 
 	if (rc != 0) {
+		figures_drop(m);
 		source_trouble(&m->snapshot, rc, "%s", why);
 		return;
 	}
+	figures_keep(m, a->body, a->len);
 	source_well(&m->snapshot);
 	m->no_word = m->figures.elected < 0;
 	if (!m->no_word)
@@ -257,6 +259,7 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 		stopped_yet(m);
 		return;
 	}
+	figures_drop(m);
 	source_failed(&m->snapshot, a);
 	if (a->rc == -ECONNREFUSED && m->elected != 0)	/* nobody is there to lead */
 		hear_elected(m, 0, 0);

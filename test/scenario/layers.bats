@@ -6,7 +6,7 @@
 LAYERS="
 satellite options show
 cli cli_http cli_status
-vitals
+vitals figures
 life process
 instance setup top replay
 engine save topic recorder

@@ -40,6 +40,19 @@ static void the_host_counts(void **unused)
 	}
 }
 
+static void a_figure_is_a_modules_own_or_not(void **unused)
+{
+	static const struct sat_module module = { .name = "mesos-agent" };
+	const struct sat_self self = { .module = &module };
+
+	(void)unused;
+	assert_string_equal(self_figure(&self, "satellite_mesos_agent_up"), "up");
+	assert_null(self_figure(&self, "satellite_mesos_agent_"));
+	assert_null(self_figure(&self, "satellite_mesos_agent"));
+	assert_null(self_figure(&self, "satellite_mesos_snapshot"));
+	assert_null(self_figure(&self, "mesos_agent_processes"));
+}
+
 static void something_is_said_before_anything_is_set(void **unused)
 {
 	static char host[] = "h1", state[] = "/var/lib/satellite";
@@ -60,6 +73,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_instance_counts),
 		cmocka_unit_test(the_host_counts),
+		cmocka_unit_test(a_figure_is_a_modules_own_or_not),
 		cmocka_unit_test(something_is_said_before_anything_is_set),
 	};
 

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * figures - every figure that this process has, under the name that /metrics shows.
+ *
+ * A counter's unit is the first word of its help; what others read is in seconds and bytes.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "engine.h"
+#include "http.h"
+#include "lead.h"
+#include "life.h"
+#include "search.h"
+
+typedef void figure_fn(void *arg, const char *name, bool gauge, const char *help,
+		       const struct sat_attr *labels, uint32_t n, double value);
+
+struct telling {
+	figure_fn *figure;
+	void *arg;
+	const struct sat_self *self;
+};
+
+static void tell(const struct telling *t, const char *name, bool gauge, const char *help, double value)
+{
+	t->figure(t->arg, name, gauge, help, NULL, 0, value);
+}
+
+/* ---- Instances ---------------------------------------------------------- */
+
+static const struct unit {
+	const char *word, *name;
+	double scale;
+	bool other;		/* what others read is not that word */
+	bool since;		/* a time */
+} units[] = {
+	{ "microseconds ", "seconds", 1e-6, true, false }, { "nanoseconds ", "seconds", 1e-9, true, false },
+	{ "seconds ", "seconds", 1, false, false }, { "bytes ", "bytes", 1, false, false },
+	{ "time of ", "timestamp_seconds", 1, false, true },
+};
+
+static const struct unit *unit_of(const char *help)
+{
+	for (size_t i = 0; help != NULL && i < sizeof(units) / sizeof(*units); i++)
+		if (strncmp(help, units[i].word, strlen(units[i].word)) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* satellite_<module>_<name>, and the unit, unless it is said there. */
+static void name_counter(char *to, size_t size, const char *module, const char *name, const struct unit *u)
+{
+	bool more = u != NULL && strstr(name, u->name) == NULL;
+
+	snprintf(to, size, "satellite_%s_%s%s%s", module, name, more ? "_" : "", more ? u->name : "");
+	for (; *to != '\0'; to++)
+		if (*to == '-')
+			*to = '_';
+}
+
+/* An instance that is not called as its module has its own name as a label. */
+static uint32_t label_of(const struct sat_self *self, struct sat_attr *label)
+{
+	if (self == NULL || self->module == NULL || strcmp(self->name, self->module->name) == 0)
+		return 0;
+	*label = (struct sat_attr){ "name", self->name };
+	return 1;
+}
+
+static void tell_counter(const struct telling *t, const char *module, const struct sat_counter *c, int64_t value)
+{
+	const struct unit *u = unit_of(c->help);
+	struct sat_attr label;
+	char name[256], help[512];
+
+	if (u != NULL && u->since && value == 0)	/* it never was */
+		return;
+	name_counter(name, sizeof(name), module, c->name, u);
+	snprintf(help, sizeof(help), "%s%s", u != NULL && u->other ? "seconds " : "",
+		 c->help == NULL ? c->name : u != NULL && u->other ? c->help + strlen(u->word) : c->help);
+	t->figure(t->arg, name, c->gauge, help, &label, label_of(t->self, &label),
+		  (double)value * (u != NULL ? u->scale : 1));
+}
+
+static void pass_figure(void *arg, const char *name, bool gauge, const char *help,
+			const struct sat_attr *labels, uint32_t n, double value)
+{
+	const struct telling *t = arg;
+	struct sat_attr all[32];
+	uint32_t more = label_of(t->self, &all[0]);
+
+	if (n > 31)
+		n = 31;
+	if (n > 0)
+		memcpy(all + more, labels, n * sizeof(*labels));
+	t->figure(t->arg, name, gauge, help, all, n + more, value);
+}
+
+static void tell_instance(void *arg, struct sat_self *self)
+{
+	struct telling *t = arg;
+	struct sat_figures figures = { .figure = pass_figure, .arg = t };
+
+	if (self->module == NULL)
+		return;
+	t->self = self;
+	for (unsigned i = 0; i < self->n_counters; i++)
+		tell_counter(t, self->module->name, self->module->counters[i], sat_counted(self, i));
+	if (self->module->figures != NULL)
+		self->module->figures(self->state, &figures);
+}
+
+/* ---- The host ----------------------------------------------------------- */
+
+static void tell_check(void *arg, const char *service, int64_t took)
+{
+	const struct telling *t = arg;
+	struct sat_attr label = { "service", service };
+
+	t->figure(t->arg, "satellite_check_seconds", true, "seconds that the last run of a check took", &label, 1,
+		  (double)took / 1e6);
+}
+
+static void tell_host(const struct telling *t)
+{
+	const struct streams *s = engine_streams();
+	const struct sat_attr version = { "version", SAT_VERSION };
+	char words[512];
+	enum lead_seen seen = lead_seen(words, sizeof(words));
+
+	t->figure(t->arg, "satellite_build_info", true, "1; the version is its label", &version, 1, 1);
+	for (unsigned i = 0; i < SELF_N; i++)
+		tell_counter(t, "process", self_describe(i), self_get(i));
+	tell(t, "satellite_process_index", true, "events in the index", (double)sat_index_size());
+	tell(t, "satellite_process_inputs_waiting", true, "events that wait for the streams", (double)engine_waiting());
+	tell(t, "satellite_process_queries_waiting", true, "queries begun, or waiting to be", (double)search_waiting());
+	tell(t, "satellite_process_forks", true, "forks of the streams", s != NULL ? (double)streams_forks(s) : 0);
+	tell(t, "satellite_process_acting", true, "1: this process acts", sat_acting());
+	tell(t, "satellite_process_unready", true, "parts of it that are not ready",
+	     (double)http_each_unready(NULL, NULL));
+	tell(t, "satellite_leader", true, "1: this process acts, 0: another, -1: nobody",
+	     seen == LEAD_SELF ? 1 : seen == LEAD_ANOTHER ? 0 : -1);
+	if (life_setup() != NULL)
+		checks_each(life_setup()->checks, tell_check, (void *)t);
+}
+
+/* ---- The process, under the names that all exporters have ---------------- */
+
+/* The fields behind the name in /proc/self/stat: user and system time, start, size, resident. */
+struct stat_fields { unsigned long long user, system, start, size; long long resident; };
+
+static bool read_stat(struct stat_fields *s)
+{
+	FILE *f = fopen("/proc/self/stat", "re");
+	char text[2048], *p;
+	size_t n;
+
+	if (f == NULL)
+		return false;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	p = strrchr(text, ')');
+	return p != NULL &&
+	       sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
+		      " %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld", &s->user, &s->system, &s->start, &s->size, &s->resident) == 5;
+}
+
+static double seconds_of(clockid_t clock)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void tell_files(const struct telling *t)
+{
+	struct rlimit most;
+	double n = -1;		/* the folder itself is open, too */
+	DIR *d = opendir("/proc/self/fd");
+
+	for (const struct dirent *e = NULL; d != NULL && (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		tell(t, "process_open_fds", true, "open files", n);
+	if (d != NULL)
+		closedir(d);
+	if (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur != RLIM_INFINITY)
+		tell(t, "process_max_fds", true, "open files at most", (double)most.rlim_cur);
+}
+
+static void tell_process(const struct telling *t)
+{
+	double tick = (double)sysconf(_SC_CLK_TCK);
+	struct stat_fields s;
+
+	tell_files(t);
+	if (!read_stat(&s))
+		return;
+	tell(t, "process_cpu_seconds", false, "seconds of CPU used", (double)(s.user + s.system) / tick);
+	tell(t, "process_start_time_seconds", true, "time it began, in seconds since 1970",
+	     seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + (double)s.start / tick);
+	tell(t, "process_virtual_memory_bytes", true, "bytes of address space", (double)s.size);
+	tell(t, "process_resident_memory_bytes", true, "bytes of memory in use",
+	     (double)s.resident * (double)sysconf(_SC_PAGESIZE));
+}
+
+void sat_figures_each(figure_fn *figure, void *arg)
+{
+	struct telling t = { .figure = figure, .arg = arg };
+
+	tell_process(&t);
+	tell_host(&t);
+	http_each(tell_instance, &t);
+}

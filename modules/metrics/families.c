@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* families - an answer of /metrics as it is collected: each family's samples in one piece. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "families.h"
+
+#define BYTES_MAX	((size_t)128 << 20)	/* of an answer */
+#define VALUE_MAX	1024			/* bytes of a label's value */
+#define LABELS_MAX	32
+
+struct family {
+	struct family *next, *chain;	/* as they came; of the same slot */
+	enum family_type type;
+	const char *help;		/* a copy, behind the name */
+	struct sat_buf text;
+	uint64_t hash;
+	char name[];
+};
+
+struct families {
+	struct family *first, **end, *last, *slots[512];
+	size_t series, max, left_out, doubled, bytes;
+	uint64_t *seen;		/* a hash of each series; 0: free */
+	size_t n_seen;		/* slots, a power of two */
+};
+
+struct families *families_new(size_t max)
+{
+	struct families *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->max = max;
+	f->end = &f->first;
+	return f;
+}
+
+void families_free(struct families *f)
+{
+	struct family *next;
+
+	for (struct family *m = f != NULL ? f->first : NULL; m != NULL; m = next) {
+		next = m->next;
+		sat_buf_free(&m->text);
+		free(m);
+	}
+	if (f != NULL)
+		free(f->seen);
+	free(f);
+}
+
+size_t families_series(const struct families *f)
+{
+	return f->series;
+}
+
+size_t families_left_out(const struct families *f)
+{
+	return f->left_out;
+}
+
+size_t families_doubled(const struct families *f)
+{
+	return f->doubled;
+}
+
+/* ---- Names and values --------------------------------------------------- */
+
+static bool is_name(char c, bool colon)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       (colon && c == ':');
+}
+
+static void put_name(struct sat_buf *b, const char *name, bool colon)
+{
+	size_t n = 0;
+
+	if (*name == '\0' || (*name >= '0' && *name <= '9'))
+		sat_buf_add(b, "_", 1);
+	while (*name != '\0') {
+		while (is_name(name[n], colon))
+			n++;
+		sat_buf_add(b, name, n);
+		if (name[n] != '\0')
+			sat_buf_add(b, "_", 1);
+		name += n + (name[n] != '\0');
+		n = 0;
+	}
+}
+
+/* Bytes of the UTF-8 character at s; 0: it is none. */
+static size_t character(const unsigned char *s)
+{
+	size_t n = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* At most VALUE_MAX bytes of it; what is not UTF-8 would make a reader refuse the whole answer. */
+static void put_value(struct sat_buf *b, const char *s)
+{
+	const char *from = s, *to = s + strnlen(s, VALUE_MAX);
+
+	while (s < to) {
+		size_t n = (unsigned char)*s < 0x80 ? 1 : character((const unsigned char *)s);
+		bool plain = n > 0 && *s != '\\' && *s != '"' && *s != '\n';
+
+		if (plain) {
+			s += n;
+			continue;
+		}
+		sat_buf_add(b, from, (size_t)(s - from));
+		if (n == 0)
+			sat_buf_add(b, "\xef\xbf\xbd", 3);
+		else
+			sat_buf_add(b, *s == '\n' ? "\\n" : *s == '"' ? "\\\"" : "\\\\", 2);
+		from = ++s;
+	}
+	sat_buf_add(b, from, (size_t)(s - from));
+}
+
+static void put_number(struct sat_buf *b, double d)
+{
+	char text[32];
+	int n = 0, digits;
+
+	if (d == floor(d) && fabs(d) < 1e15) {
+		n = snprintf(text, sizeof(text), "%lld", (long long)d);
+	} else if (isfinite(d)) {
+		for (digits = 15; digits <= 17; digits++) {
+			n = snprintf(text, sizeof(text), "%.*g", digits, d);
+			if (strtod(text, NULL) == d)
+				break;
+		}
+	} else {
+		n = snprintf(text, sizeof(text), "%s", isnan(d) ? "NaN" : d > 0 ? "+Inf" : "-Inf");
+	}
+	sat_buf_add(b, text, (size_t)n);
+}
+
+/* ---- Collecting --------------------------------------------------------- */
+
+static struct family *find(struct families *f, const char *name, enum family_type type, const char *help)
+{
+	uint64_t hash = sat_hash(0, name);
+	struct family **slot = &f->slots[hash % (sizeof(f->slots) / sizeof(*f->slots))], *m;
+	size_t n = strlen(name) + 1, n_help = strlen(help) + 1;
+
+	for (m = *slot; m != NULL; m = m->chain)
+		if (m->hash == hash && strcmp(m->name, name) == 0)
+			return m;
+	m = calloc(1, sizeof(*m) + n + n_help);
+	if (m == NULL)
+		return NULL;
+	memcpy(m->name, name, n);
+	m->help = memcpy(m->name + n, help, n_help);
+	m->type = type;
+	m->hash = hash;
+	m->text.max = BYTES_MAX;
+	m->chain = *slot;
+	*slot = *f->end = m;
+	f->end = &m->next;
+	return m;
+}
+
+static bool widen(struct families *f)
+{
+	size_t n = f->n_seen > 0 ? 2 * f->n_seen : 1024, i, at;
+	uint64_t *seen;
+
+	if (f->n_seen > 2 * f->series)
+		return true;
+	seen = calloc(n, sizeof(*seen));
+	if (seen == NULL)
+		return false;
+	for (i = 0; i < f->n_seen; i++) {
+		if (f->seen[i] == 0)
+			continue;
+		for (at = f->seen[i] & (n - 1); seen[at] != 0; at = (at + 1) & (n - 1))
+			;
+		seen[at] = f->seen[i];
+	}
+	free(f->seen);
+	f->seen = seen;
+	f->n_seen = n;
+	return true;
+}
+
+/* The slot of a series; NULL: it is there already. */
+static uint64_t *place(struct families *f, uint64_t hash)
+{
+	size_t at = hash & (f->n_seen - 1);
+
+	for (; f->seen[at] != 0; at = (at + 1) & (f->n_seen - 1))
+		if (f->seen[at] == hash)
+			return NULL;
+	return &f->seen[at];
+}
+
+static uint64_t hash_series(const struct family *m, const struct sat_attr *labels, uint32_t n)
+{
+	uint64_t hash = m->hash;
+
+	for (uint32_t i = 0; i < n; i++)
+		hash = sat_hash(sat_hash(hash, labels[i].key), labels[i].value);
+	return hash != 0 ? hash : 1;
+}
+
+static bool label_before(const struct sat_attr *labels, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++) {
+		const char *a = labels[k].key, *b = labels[i].key;
+
+		while (*a != '\0' && (*a == *b || (!is_name(*a, false) && !is_name(*b, false) && *b != '\0')))
+			a++, b++;
+		if (*a == *b)
+			return true;
+	}
+	return false;
+}
+
+static void write_sample(struct family *m, const struct sat_attr *labels, uint32_t n, double value)
+{
+	struct sat_buf *b = &m->text;
+	char next = '{';
+
+	put_name(b, m->name, true);
+	for (uint32_t i = 0; i < n; i++) {
+		if (label_before(labels, i))
+			continue;
+		sat_buf_add(b, &next, 1);
+		next = ',';
+		put_name(b, labels[i].key, false);
+		sat_buf_add(b, "=\"", 2);
+		put_value(b, labels[i].value != NULL ? labels[i].value : "");
+		sat_buf_add(b, "\"", 1);
+	}
+	sat_buf_add(b, next == ',' ? "} " : " ", next == ',' ? 2 : 1);
+	put_number(b, value);
+	sat_buf_add(b, "\n", 1);
+}
+
+void families_add(struct families *f, const char *name, enum family_type type, const char *help,
+		  const struct sat_attr *labels, uint32_t n, double value)
+{
+	struct family *m = f->last;
+	uint64_t hash, *slot;
+	size_t before;
+
+	if (m == NULL || strcmp(m->name, name) != 0)
+		m = f->last = find(f, name, type, help != NULL ? help : name);
+	if (m == NULL || f->series >= f->max || f->bytes > BYTES_MAX || m->text.full || !widen(f)) {
+		f->left_out++;
+		return;
+	}
+	n = n < LABELS_MAX ? n : LABELS_MAX;
+	hash = hash_series(m, labels, n);
+	slot = place(f, hash);
+	if (slot == NULL) {
+		f->doubled++;
+		return;
+	}
+	before = m->text.len;
+	write_sample(m, labels, n, value);
+	if (m->text.full) {		/* half a line is worse than none */
+		m->text.len = before;
+		f->left_out++;
+		return;
+	}
+	*slot = hash;
+	f->bytes += m->text.len - before;
+	f->series++;
+}
+
+/* ---- Writing ------------------------------------------------------------ */
+
+/* OpenMetrics has no counter whose name does not end so. */
+static bool ends_in_total(const struct family *m)
+{
+	size_t n = strlen(m->name);
+
+	return n > 6 && strcmp(m->name + n - 6, "_total") == 0;
+}
+
+static const char *type_of(const struct family *m, enum families_form form)
+{
+	static const char *const text[] = { "counter", "gauge", "untyped" };
+	static const char *const open[] = { "counter", "gauge", "unknown" };
+
+	if (form == FORM_TEXT)
+		return text[m->type];
+	return open[m->type == FAMILY_COUNTER && !ends_in_total(m) ? FAMILY_UNKNOWN : m->type];
+}
+
+static void put_head(const struct family *m, enum families_form form, const char *what, struct sat_buf *out)
+{
+	size_t from, n;
+
+	sat_buf_printf(out, "# %s ", what);
+	from = out->len;
+	put_name(out, m->name, true);
+	n = out->len - from;
+	if (form == FORM_OPENMETRICS && m->type == FAMILY_COUNTER && ends_in_total(m) && n > 6)
+		out->len -= 6;
+	sat_buf_add(out, " ", 1);
+}
+
+static void put_help(const char *s, enum families_form form, struct sat_buf *out)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == '\n')
+			sat_buf_add(out, "\\n", 2);
+		else if (*s == '\\' || (*s == '"' && form == FORM_OPENMETRICS))
+			sat_buf_printf(out, "\\%c", *s);
+		else
+			sat_buf_add(out, s, 1);
+	}
+}
+
+void families_write(const struct families *f, enum families_form form, struct sat_buf *out)
+{
+	out->max = 2 * BYTES_MAX;
+	for (const struct family *m = f->first; m != NULL; m = m->next) {
+		if (m->text.len == 0)
+			continue;
+		put_head(m, form, "HELP", out);
+		put_help(m->help, form, out);
+		sat_buf_add(out, "\n", 1);
+		put_head(m, form, "TYPE", out);
+		sat_buf_printf(out, "%s\n", type_of(m, form));
+		sat_buf_add(out, m->text.p, m->text.len);
+	}
+	if (form == FORM_OPENMETRICS)
+		sat_buf_add(out, "# EOF\n", 6);
+}

@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# metrics - GET /metrics: for Prometheus, and under the names of mesos_exporter.
+
+load common
+load simulate
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+VECTORS=../shared/mesos-exporter-vectors
+PROMETHEUS_ACCEPT='application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+
+# master URL [SETTINGS]: a satellite beside that Mesos master; U is its URL.
+master() {
+	H=$(free_port)
+	U=http://127.0.0.1:$H
+	mkdir -p "$T/state"
+	cat >"$T/master.cfg" <<-END
+		role = "master"; state-dir = "$T/state"; leader = "always";
+		http = { host = "127.0.0.1"; port = $H; };
+		modules = ( "mesos-master" );
+		mesos-master = { url = "$1"; interval = 0.5; leader-interval = 0.25; };
+		streams = ( "index" );
+		$2
+	END
+	start master --modules "$BUILD/modules" --config "$T/master.cfg"
+	until_true 10 listens "$H"
+}
+
+metrics() { get "$U/metrics"; }
+# shows NAME VALUE: a series and its value.
+shows() { metrics >"$T/shown" && grep -qxF -- "$1 $2" "$T/shown"; }
+lacks() { metrics >"$T/shown" && ! grep -qF -- "$1" "$T/shown"; }
+
+# canned PATH=FILE...: a server of these files; M is its URL.
+canned() {
+	local port
+	port=$(free_port)
+	python3 "$ROOT/test/clients/canned.py" "$port" "$@" >"$T/canned.log" 2>&1 3>&- &
+	PIDS+=("$!")
+	until_true 10 listens "$port"
+	M=http://127.0.0.1:$port
+}
+
+# inputs VECTOR: what its server serves, as PATH=FILE.
+inputs() { sed -n "s|^\(/[^ ]*\) <- \(.*\)|\1=$VECTORS/\2|p" "$VECTORS/$1/input.txt"; }
+
+# vectors ROLE: the names of those that can be compared.
+vectors() { (cd "$VECTORS" && ls -d "$1"[0-9]*); }
+
+# Families that are of a state.
+not_yet() {
+	echo mesos_slave_cpus{,_used,_unreserved} mesos_slave_{mem,disk}{,_used,_unreserved}_bytes \
+		mesos_slave_ports{,_used,_unreserved} mesos_slave_attributes
+}
+
+@test "both forms, compressed or not, as the client likes" {
+	simulate --masters 1 --agents 3 --tasks 20
+	master "$(address master 0)"
+	until_true 5 shows 'mesos_master_slaves_state{state="connected_active"}' 3
+	get -D "$T/head" "$U/metrics" >"$T/text"
+	grep -qi '^content-type: text/plain; version=0.0.4; charset=utf-8' "$T/head"
+	! grep -q '^# EOF' "$T/text"
+	get -D "$T/head" -H "Accept: $PROMETHEUS_ACCEPT" "$U/metrics" >"$T/open"
+	grep -qi '^content-type: application/openmetrics-text; version=1.0.0; charset=utf-8' "$T/head"
+	[ "$(tail -n 1 "$T/open")" = "# EOF" ]
+	get -D "$T/head" -H "Accept-Encoding: gzip" "$U/metrics" | gzip -dc >"$T/unpacked"
+	grep -qi '^content-encoding: gzip' "$T/head"
+	[ "$(grep -c '^# TYPE' "$T/unpacked")" = "$(grep -c '^# TYPE' "$T/text")" ]
+	[ "$(get -I "$U/metrics" | grep -ci '^content-length: [1-9]')" = 1 ]
+	[ "$(status_of -X POST "$U/metrics")" = 405 ]
+}
+
+@test "promtool has nothing to say of our families" {
+	simulate --masters 1 --agents 3 --tasks 20
+	master "$(address master 0)" 'whitelist = { path = "'"$T"'/whitelist"; };'
+	sed -i 's/"mesos-master" )/"mesos-master", "riemann", "whitelist" )/' "$T/master.cfg"
+	echo "riemann = { port = $(free_port); };" >>"$T/master.cfg"
+	kill -HUP "$PID"
+	until_true 5 shows satellite_whitelist_hosts 3
+	metrics >"$T/all"
+	awk '/^# / { ours = $3 !~ /^mesos_/ } !/^# / { ours = !/^mesos_/ } ours' "$T/all" >"$T/ours"
+	run promtool check metrics <"$T/ours"
+	echo "$output"
+	[ "$status" = 0 ] && [ -z "$output" ]
+	[ "$(grep -c '^# TYPE' "$T/ours")" -gt 100 ]
+	! awk '/^# HELP/ && NF < 4' "$T/all" | grep .
+	[ -z "$(awk '/^# TYPE/ { print $3 }' "$T/all" | sort | uniq -d)" ]
+}
+
+@test "Prometheus scrapes it, in both forms" {
+	local port
+	port=$(free_port)
+	simulate --masters 1 --agents 3 --tasks 20
+	master "$(address master 0)"
+	until_true 5 shows 'mesos_master_slaves_state{state="connected_active"}' 3
+	# A proxy that asks for text only.
+	local text
+	text=$(free_port)
+	cat >"$T/nginx.conf" <<-END
+		daemon off; master_process off; pid $T/nginx.pid; error_log $T/nginx.log;
+		events { }
+		http {
+			access_log $T/asked; client_body_temp_path $T/b; proxy_temp_path $T/p; fastcgi_temp_path $T/f;
+			uwsgi_temp_path $T/u; scgi_temp_path $T/s;
+			server {
+				listen 127.0.0.1:$text;
+				location / { proxy_pass $U; proxy_set_header Accept "text/plain;version=0.0.4"; }
+			}
+		}
+	END
+	"$(PATH=$PATH:/usr/sbin command -v nginx)" -c "$T/nginx.conf" 2>>"$T/nginx.log" 3>&- &
+	PIDS+=("$!")
+	until_true 10 listens "$text"
+	cat >"$T/prometheus.yml" <<-END
+		global: { scrape_interval: 1s, scrape_timeout: 1s }
+		scrape_configs:
+		  - job_name: open
+		    static_configs: [ { targets: [ "127.0.0.1:$H" ] } ]
+		  - job_name: text
+		    static_configs: [ { targets: [ "127.0.0.1:$text" ] } ]
+	END
+	promtool check config "$T/prometheus.yml"
+	prometheus --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" \
+		--web.listen-address="127.0.0.1:$port" >"$T/prometheus.log" 2>&1 3>&- &
+	PIDS+=("$!")
+	until_true 20 listens "$port"
+	value() { get -G "http://127.0.0.1:$port/api/v1/query" --data-urlencode "query=$1" | jq -r '.data.result[].value[1]'; }
+	is() { [ "$(value "$1")" = "$2" ]; }
+	for job in open text; do
+		until_true 20 is "up{job=\"$job\"}" 1
+		until_true 20 is "mesos_master_slaves_state{job=\"$job\",state=\"connected_active\"}" 3
+		until_true 20 is "count(satellite_process_events_total{job=\"$job\"})" 1
+	done
+	get "http://127.0.0.1:$port/api/v1/targets" | jq -e '[.data.activeTargets[] | .lastError == "" and .health == "up"] | all'
+	grep -q 'GET /metrics HTTP/1.1" 200' "$T/asked"
+	get "http://127.0.0.1:$port/api/v1/metadata?metric=satellite_process_events" | jq -e '.data | tostring | contains("counter")'
+}
+
+@test "what a Mesos master says no longer is not there any longer" {
+	simulate --masters 1 --agents 3 --tasks 5
+	master "$(address master 0)"
+	until_true 5 shows mesos_master_elected 1
+	order master/0/mode "503"
+	until_true 5 lacks mesos_master_elected
+	order master/0/mode "ok"
+	until_true 5 shows mesos_master_elected 1
+	order master/0/mode "garbage"
+	until_true 5 lacks mesos_master_elected
+}
+
+@test "series over the cap are left out and counted" {
+	simulate --masters 1 --agents 3
+	master "$(address master 0)" 'metrics = { max-series = 120; };'
+	until_true 5 shows satellite_metrics_series 120
+	[ "$(metrics | grep -vc '^#')" = 120 ]
+	[ "$(metrics | sed -n 's/^satellite_metrics_left_out_total //p')" -gt 0 ]
+}
+
+@test "families, labels and values are those of mesos_exporter on a master" {
+	[ -d "$VECTORS" ] || skip "no $VECTORS: nothing to compare with"
+	local v n=0
+	for v in $(vectors m); do
+		mapfile -t served < <(inputs "$v")
+		canned "${served[@]}"
+		master "$M"
+		until_true 10 shows satellite_mesos_master_agents "$(get "$M/state" | jq '.slaves | length')"
+		metrics >"$T/ours"
+		# shellcheck disable=SC2086
+		python3 test/clients/exporter.py "$T/ours" "$VECTORS/$v" $(not_yet)
+		common_teardown
+		common_setup
+		n=$((n + 1))
+	done
+	[ $n -ge 5 ]
+}
+
+@test "where a name of mesos_exporter is wrong, another has the right figure" {
+	[ -d "$VECTORS" ] || skip "no $VECTORS: nothing to compare with"
+	local all=$VECTORS/inputs/all-master-keys.json key
+	mapfile -t served < <(inputs m10-all-keys-distinct)
+	canned "${served[@]}"
+	master "$M"
+	until_true 10 shows mesos_master_elected "$(jq '."master/elected"' "$all")"
+	said() { grep -qE "^$1 $(jq ".\"$2\"" "$all" | sed 's/\.0$//')\$" "$T/shown"; }
+	said satellite_mesos_allocation_run_samples allocator/mesos/allocation_run_ms/count
+	said 'satellite_mesos_event_queue_dispatches\{of="master"\}' master/event_queue_dispatches
+	said 'satellite_mesos_event_queue_dispatches\{of="allocator"\}' allocator/mesos/event_queue_dispatches
+	said 'satellite_mesos_messages_outcomes_total\{type="status_update_acknowledgement",source="framework",destination="slave",outcome="valid"\}' \
+		master/valid_status_update_acknowledgements
+	said 'satellite_mesos_messages_outcomes_total\{type="message",source="executor",destination="framework",outcome="invalid"\}' \
+		master/invalid_executor_to_framework_messages
+	said satellite_mesos_slave_removals_total master/slave_removals
+	# No key is lost, and none is there twice.
+	for key in $(jq -r 'keys[]' "$all"); do
+		grep -E "^(satellite_)?mesos_" "$T/shown" | grep -qE " $(jq ".\"$key\"" "$all" | sed 's/\.0$//')\$" ||
+			{ echo "lost: $key"; false; }
+	done
+}
