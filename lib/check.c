@@ -96,7 +96,7 @@ static void report_overdue(struct sat_probe *p)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "still running after %.0f s",
+	snprintf(text, sizeof(text), p->waits ? "not run: waits its turn for %.0f s" : "still running after %.0f s",
 		 (double)(sat_clock() - p->began) / SAT_SECOND);
 	sat_report(p, .state = "critical", .description = text);
 }
@@ -115,7 +115,7 @@ static void timed_out(struct sat_alarm *alarm)
 static void run(struct sat_probe *p, int64_t now)
 {
 	p->running = true;
-	p->overdue = false;
+	p->overdue = p->waits = false;
 	p->began = now;
 	p->begun = clock_boot();
 	p->set->running++;
@@ -139,7 +139,7 @@ static void fall_due(struct sat_alarm *alarm)
 		return;
 	}
 	self_add(SELF_CHECKS_SKIPPED, 1);
-	if (p->overdue)
+	if (p->overdue || p->waits)
 		report_overdue(p);
 }
 
@@ -153,12 +153,25 @@ static void start(struct sat_probe *p)
 	schedule(p, sat_clock() + (int64_t)(spread(p) % (uint64_t)within));
 }
 
+int sat_probe_waits(struct sat_probe *p, bool waits)
+{
+	assert(p->running);
+	p->waits = waits;
+	sat_alarm_stop(&p->limit);
+	if (waits)
+		return 0;
+	p->overdue = false;
+	p->began = sat_clock();
+	p->begun = clock_boot();
+	return sat_alarm_set(&self_host, &p->limit, p->began + p->timeout);
+}
+
 void sat_probe_done(struct sat_probe *p)
 {
 	struct checks *c = p->set;
 
 	assert(p->running);
-	p->running = false;
+	p->running = p->waits = false;
 	p->took = clock_boot() - p->begun + 1;
 	sat_alarm_stop(&p->limit);
 	if (--c->running == 0 && c->done != NULL)

@@ -34,7 +34,7 @@ struct sat_probe {
 
 	struct sat_alarm due, limit;
 	int64_t began, begun, took;	/* begun: of CLOCK_BOOTTIME; took: the last run; 0: none yet */
-	bool defined, started, running, overdue, stopping, unscheduled;
+	bool defined, started, running, waits, overdue, stopping, unscheduled;
 };
 
 struct sat_probe *probe_new(struct checks *set, struct conf *file, const struct sat_conf *entry,

@@ -938,6 +938,10 @@ SAT_API int64_t sat_probe_timeout(struct sat_probe *probe);	/* microseconds */
 SAT_API int sat_report_event(struct sat_probe *probe, const struct sat_event *ev);
 #define sat_report(probe, ...) sat_report_event(probe, &(struct sat_event){ \
 	.size = sizeof(struct sat_event), __VA_ARGS__ })
+/* From run() until it is done: it waits for its turn, which is none of its time (true; where that
+ * takes longer than its interval the host says so); then its time begins (false; -ENOMEM: it may
+ * not).  One that waits is told timeout() only when it is to stop. */
+SAT_API int sat_probe_waits(struct sat_probe *probe, bool waits);
 SAT_API void sat_probe_done(struct sat_probe *probe);
 
 /* ---- The module --------------------------------------------------------- */

@@ -271,6 +271,34 @@ static void one_that_runs_is_not_started_again(void **unused)
 	end(c, false);
 }
 
+static void who_waits_for_a_turn_is_not_timed(void **unused)
+{
+	struct checks *c = build("checks = ( { check = \"timed\"; name = \"a\"; timeout = 15; } );");
+
+	(void)unused;
+	fake.holds = true;
+	checks_adopt(c, NULL);
+	while (fake.runs == 0)
+		pass(1);
+	assert_int_equal(sat_probe_waits(fake.held, true), 0);
+	pass(100);
+	assert_int_equal(fake.timeouts, 0);
+	assert_string_equal(seen.last->state, "critical");
+	assert_non_null(strstr(seen.last->description, "not run: waits its turn for "));
+	assert_int_equal(sat_probe_waits(fake.held, false), 0);
+	pass(14);
+	assert_int_equal(fake.timeouts, 0);
+	pass(2);
+	assert_int_equal(fake.timeouts, 1);
+	assert_string_equal(seen.last->description, "timeout");
+	while (fake.runs == 1)
+		pass(1);
+	sat_probe_waits(fake.held, true);
+	pass(20);
+	end(c, false);
+	assert_int_equal(fake.timeouts, 2);
+}
+
 static void timeout_is_told_to_the_check(void **unused)
 {
 	struct checks *c = build("checks = ( { check = \"timed\"; name = \"a\"; timeout = 3; } );");
@@ -530,6 +558,7 @@ int main(void)
 		TEST(first_run_comes_soon_and_later_ones_each_interval),
 		TEST(runs_are_spread_over_the_interval),
 		TEST(one_that_runs_is_not_started_again),
+		TEST(who_waits_for_a_turn_is_not_timed),
 		TEST(timeout_is_told_to_the_check),
 		TEST(events_bear_the_entrys_labels),
 		TEST(an_event_keeps_its_own_fields),
