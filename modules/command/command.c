@@ -12,7 +12,7 @@
 
 struct commands {		/* the instance */
 	struct sat_self *self;
-	const struct sat_conf *env;
+	const struct sat_conf *conf;
 };
 
 static void undefine(void *def)
@@ -21,6 +21,7 @@ static void undefine(void *def)
 
 	free(c->argv);
 	free(c->env);
+	free(c->manner.groups);
 	free(c);
 }
 
@@ -135,7 +136,7 @@ static int judge_limits(struct command *c, const struct sat_conf *conf)
 static int define(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
 {
 	struct commands *all = module;
-	const struct sat_conf *envs[] = { all->env, sat_conf_get(conf, "env") };
+	const struct sat_conf *envs[] = { sat_conf_get(all->conf, "env"), sat_conf_get(conf, "env") };
 	struct command *c = calloc(1, sizeof(*c));
 	int rc, more;
 
@@ -147,6 +148,8 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	more = judge_parse(c, conf);
 	if (more == 0)
 		more = judge_limits(c, conf);
+	rc = rc != 0 ? rc : more;
+	more = manner_read(&c->manner, conf, all->conf);
 	rc = rc != 0 ? rc : more;
 	c->env = words_env(envs, 2, &more);
 	rc = rc != 0 ? rc : more;
@@ -170,14 +173,26 @@ static void timeout(void *def)
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct commands *all = calloc(1, sizeof(*all));
+	struct manner manner = { 0 };
+	int rc;
 
 	if (all == NULL)
 		return -ENOMEM;
 	all->self = self;
-	all->env = sat_conf_get(conf, "env");
-	*state = all;
-	return 0;
+	all->conf = conf;
+	rc = manner_read(&manner, conf, NULL);	/* each entry reads it again, with its own */
+	free(manner.groups);
+	if (rc == 0)
+		*state = all;
+	else
+		free(all);
+	return rc;
 }
+
+#define MANNER_OPTIONS \
+	SAT_OPTION("user", SAT_STRING, .help = "run as this user and in its groups, as root can"), \
+	SAT_OPTION("nice", SAT_INTEGER, .min = -20, .max = 19, .help = "niceness; else ours"), \
+	SAT_OPTION("cgroup", SAT_STRING, .help = "cgroup v2 in which each gets a folder of its own, and ends with all in it")
 
 static const struct sat_option *const check_options[] = {
 	SAT_OPTION("command", SAT_ANY, .required = true,
@@ -192,11 +207,13 @@ static const struct sat_option *const check_options[] = {
 	SAT_OPTION("critical", SAT_ANY, .help = "parse = \"number\": critical, likewise"),
 	SAT_OPTION("low", SAT_BOOLEAN, .fallback = "false", .help = "low numbers are the bad ones"),
 	SAT_OPTION("env", SAT_GROUP, .help = "environment, over the module's"),
+	MANNER_OPTIONS,
 	NULL
 };
 
 static const struct sat_option *const options[] = {
 	SAT_OPTION("env", SAT_GROUP, .help = "environment of every command; else PATH and LANG alone"),
+	MANNER_OPTIONS,
 	NULL
 };
 

@@ -3,6 +3,8 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <sys/types.h>
+
 #include <satellite/module.h>
 
 enum parse { PARSE_EXIT, PARSE_NAGIOS, PARSE_NUMBER, PARSE_JSON };
@@ -16,10 +18,20 @@ struct limit {
 	const char *text;	/* of a range, without the @; borrowed from the settings */
 };
 
+struct manner {			/* how it runs; all but groups borrowed from the settings */
+	const char *user;	/* NULL: as we do */
+	uid_t uid;
+	gid_t gid, *groups;
+	int n_groups, nice;
+	bool has_nice;
+	const char *cgroup;	/* NULL: in ours */
+};
+
 struct command {		/* one entry of `checks` */
 	struct sat_probe *probe;
 	struct sat_self *self;
 	char **argv, **env;
+	struct manner manner;
 	enum parse parse;
 	enum perfdata perfdata;
 	struct limit warning, critical;
@@ -48,6 +60,19 @@ bool limit_passed(const struct limit *l, bool low, double value);
 
 /* verdict.c: report what a child's end means. */
 void verdict_report(struct command *c, const struct outcome *o);
+
+/* manner.c: judge and read it; module may be NULL.  groups is the caller's to free, if it failed, too. */
+int manner_read(struct manner *m, const struct sat_conf *entry, const struct sat_conf *module);
+
+/* start.c: a new process, or -errno.  *failures is to be read by start_failed() when it has ended: true, it was
+ * not executed, and why. */
+pid_t start_child(const struct command *c, int out, int err, int cgroup, int *failures);
+bool start_failed(int failures, char *why, size_t size);
+
+/* cgroup.c: the cgroup of a command.  Made, and its cgroup.procs; -errno: why says more. */
+int cgroup_open(const struct command *c, char *why, size_t size);
+void cgroup_kill(const struct command *c);	/* all that is in it; without one nothing, as below */
+void cgroup_remove(const struct command *c);
 
 /* run.c: one child at a time. */
 void run_begin(struct command *c);	/* ends with sat_probe_done() */

@@ -2,15 +2,18 @@
 /*
  * run - one child process: started, read, killed with its whole group, reaped.
  *
- * A child leads a session of its own, so that what it starts can be ended with
- * it.  Its end is its exit; a daemon that it left behind may hold the pipes open,
- * so these are closed a second later whoever still has them.
+ * A child leads a session of its own, and what is left of its group at its end
+ * is killed: only what has begun a session of its own, as daemons do, lives on,
+ * and with a cgroup not even that.  Its end is its exit; a daemon may hold the
+ * pipes open, so these are closed a second later whoever still has them.  It is
+ * reaped last: until then its number, by which the group is killed, is no other's.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -28,12 +31,14 @@ struct output {
 
 struct run {
 	struct command *command;
-	uv_process_t process;
+	uv_signal_t child;
 	struct output out, err;
 	struct sat_alarm alarm;
 	struct outcome outcome;
+	pid_t pid;			/* 0: there is none */
+	int failures;			/* says what kept it from being executed; -1: nothing */
 	int handles;			/* not closed yet */
-	bool spawned, exited, killed, ended;
+	bool exited, killed, ended;
 };
 
 static void end(struct run *r);
@@ -102,19 +107,57 @@ static const char *text_of(struct output *o)
 
 /* ---- The end ------------------------------------------------------------ */
 
+/* Before its session has begun it has no group yet. */
+static void signal_all(struct run *r, int signum)
+{
+	if (kill(-r->pid, signum) != 0)
+		kill(r->pid, signum);
+	if (signum == SIGKILL)
+		cgroup_kill(r->command);
+}
+
+static void not_started(struct command *c, const char *why)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s: not started: %s", c->argv[0], why);
+	sat_report(c->probe, .state = "critical", .description = text);
+}
+
+static void report(struct run *r)
+{
+	char why[256];
+
+	if (start_failed(r->failures, why, sizeof(why))) {
+		not_started(r->command, why);
+		return;
+	}
+	r->outcome.out = text_of(&r->out);
+	r->outcome.err = text_of(&r->err);
+	verdict_report(r->command, &r->outcome);
+}
+
+static void bury(struct run *r)
+{
+	if (r->pid > 0) {
+		signal_all(r, SIGKILL);
+		waitpid(r->pid, NULL, WNOHANG);
+		cgroup_remove(r->command);
+	}
+	if (r->failures >= 0)
+		close(r->failures);
+}
+
 /* Once it has exited and all is read: say what it means, once. */
 static void end(struct run *r)
 {
 	if (!r->exited || r->out.open || r->err.open || r->ended)
 		return;
 	r->ended = true;
-	if (!r->killed) {
-		r->outcome.out = text_of(&r->out);
-		r->outcome.err = text_of(&r->err);
-		verdict_report(r->command, &r->outcome);
-	}
-	if (r->spawned)
-		uv_close((uv_handle_t *)&r->process, closed);
+	if (!r->killed)
+		report(r);
+	bury(r);
+	uv_close((uv_handle_t *)&r->child, closed);
 }
 
 static void close_outputs(struct run *r)
@@ -131,7 +174,7 @@ static void rang(struct sat_alarm *alarm)
 	if (r->exited)
 		close_outputs(r);
 	else
-		kill(-r->process.pid, SIGKILL);
+		signal_all(r, SIGKILL);
 }
 
 static void ring_in(struct run *r, int64_t after)
@@ -141,23 +184,30 @@ static void ring_in(struct run *r, int64_t after)
 		rang(&r->alarm);	/* no memory: do it now */
 }
 
-static void has_exited(uv_process_t *process, int64_t status, int signal)
+static void exited(struct run *r, const siginfo_t *info)
 {
-	struct run *r = process->data;
-
 	r->exited = true;
-	r->outcome.status = status;
-	r->outcome.signal = signal;
+	r->outcome.status = info->si_code == CLD_EXITED ? info->si_status : 0;
+	r->outcome.signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
 	sat_alarm_stop(&r->alarm);
-	if (r->killed) {
-		/* What is left of its group keeps the number from being given to others. */
-		kill(-process->pid, SIGKILL);
+	if (r->killed)
 		close_outputs(r);
-	} else if (r->out.open || r->err.open) {
+	else if (r->out.open || r->err.open)
 		ring_in(r, LINGER);
-	} else {
+	else
 		end(r);
-	}
+}
+
+/* Somebody's child has changed: ours? */
+static void look(uv_signal_t *handle, int signum)
+{
+	struct run *r = handle->data;
+	siginfo_t info = { 0 };
+
+	(void)signum;
+	if (r->pid > 0 && !r->exited && waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid == r->pid)
+		exited(r, &info);
 }
 
 void run_kill(struct command *c)
@@ -177,7 +227,7 @@ void run_kill(struct command *c)
 	snprintf(text, sizeof(text), "killed: not done after %g s",
 		 (double)sat_probe_timeout(c->probe) / SAT_SECOND);
 	sat_report(c->probe, .state = "critical", .description = text);
-	kill(-r->process.pid, SIGTERM);
+	signal_all(r, SIGTERM);
 	ring_in(r, MERCY);
 }
 
@@ -208,27 +258,38 @@ static int listen_to(struct output *o, int *theirs)
 	return rc;
 }
 
-static int spawn(struct run *r)
+/* -errno: `why` says more. */
+static int spawn(struct run *r, int out, int err, char *why, size_t size)
 {
 	struct command *c = r->command;
-	int out = -1, err = -1;
-	uv_stdio_container_t stdio[3] = { { .flags = UV_IGNORE } };
-	uv_process_options_t how = {
-		.exit_cb = has_exited, .file = c->argv[0], .args = c->argv, .env = c->env, .cwd = "/",
-		.flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = stdio,
-	};
-	int rc = listen_to(&r->out, &out);
+	int cgroup = c->manner.cgroup != NULL ? cgroup_open(c, why, size) : -1;
+	pid_t pid;
+
+	if (cgroup < 0 && c->manner.cgroup != NULL)
+		return cgroup;
+	pid = start_child(c, out, err, cgroup, &r->failures);
+	if (cgroup >= 0)
+		close(cgroup);
+	if (pid < 0) {
+		snprintf(why, size, "%s", strerror(-pid));
+		return pid;
+	}
+	r->pid = pid;
+	return 0;
+}
+
+static int begin(struct run *r, char *why, size_t size)
+{
+	int out = -1, err = -1, rc = uv_signal_start(&r->child, look, SIGCHLD);
 
 	if (rc == 0)
+		rc = listen_to(&r->out, &out);
+	if (rc == 0)
 		rc = listen_to(&r->err, &err);
-	if (rc == 0) {
-		stdio[1] = (uv_stdio_container_t){ .flags = UV_INHERIT_FD, .data.fd = out };
-		stdio[2] = (uv_stdio_container_t){ .flags = UV_INHERIT_FD, .data.fd = err };
-		r->process.data = r;
-		r->spawned = true;
-		r->handles++;
-		rc = uv_spawn(sat_loop(c->self), &r->process, &how);
-	}
+	if (rc != 0)
+		snprintf(why, size, "%s", strerror(-rc));
+	else
+		rc = spawn(r, out, err, why, size);
 	if (out >= 0)
 		close(out);
 	if (err >= 0)
@@ -236,33 +297,28 @@ static int spawn(struct run *r)
 	return rc;
 }
 
-static void not_started(struct command *c, int rc)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "%s: not started: %s", c->argv[0], strerror(-rc));
-	sat_report(c->probe, .state = "critical", .description = text);
-}
-
 void run_begin(struct command *c)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	int rc;
+	char why[512];
 
-	if (r == NULL) {
-		not_started(c, -ENOMEM);
+	if (r == NULL || uv_signal_init(sat_loop(c->self), &r->child) != 0) {
+		free(r);
+		not_started(c, strerror(ENOMEM));
 		sat_probe_done(c->probe);
 		return;
 	}
 	r->command = c;
+	r->failures = -1;
+	r->child.data = r;
+	r->handles = 1;
 	c->run = r;
 	sat_count(c->self, COUNT_RUNS, 1);
 	open_output(r, &r->out);
 	open_output(r, &r->err);
-	rc = spawn(r);
-	if (rc == 0)
+	if (begin(r, why, sizeof(why)) == 0)
 		return;
-	not_started(c, rc);
+	not_started(c, why);
 	r->exited = r->killed = true;	/* nothing more to say */
 	close_outputs(r);
 }

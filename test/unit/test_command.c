@@ -2,6 +2,7 @@
 /* test_command - words, environments, what an end means, and that nothing of a child is left. */
 #include <dirent.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@ static const struct sat_event *run_with(const char *group, const char *entry)
 	char list[1024];
 
 	bed_end_checks();
-	snprintf(list, sizeof(list), "{ %s service = \"s\"; interval = 0.1; ttl = 77; }", entry);
+	snprintf(list, sizeof(list), "{ %s service = \"s\"; interval = 0.1; ttl = 77; %s }", entry,
+		 strstr(entry, "timeout") == NULL ? "timeout = 20;" : "");
 	assert_non_null(bed_build(group, list));
 	bed_wait(1);
 	return bed.seen[0];
@@ -290,7 +292,7 @@ static void timeout_kills_the_whole_group(void **unused)
 		      "echo $$ $! > $F; exec sleep 1000\"; shell = true; timeout = 0.3;");
 }
 
-/* A daemon that it leaves behind holds the pipes, not the check. */
+/* What it leaves behind holds the pipes, not the check; and ends with it. */
 static void what_is_left_behind_does_not_hold_a_check(void **unused)
 {
 	uint64_t began = uv_hrtime();
@@ -298,6 +300,118 @@ static void what_is_left_behind_does_not_hold_a_check(void **unused)
 	(void)unused;
 	expect(run("command = \"echo started; sleep 6 & exit 0\"; shell = true; timeout = 5;"), "ok", "started");
 	assert_in_range((uv_hrtime() - began) / 1000000, 900, 4000);
+}
+
+/* The process whose number an entry's event has as its metric. */
+static long started(const char *group, const char *entry)
+{
+	run_with(group, entry);
+	assert_string_equal(bed.seen[0]->state, "ok");
+	assert_true(bed.seen[0]->has & SAT_HAS_INT);
+	return (long)bed.seen[0]->metric.i;
+}
+
+#define DAEMON "command = \"setsid sh -c 'echo $$; exec sleep 9 > /dev/null 2>&1' & sleep 0.1\"; shell = true; " \
+	"parse = \"number\"; timeout = 5;"
+
+static void only_daemons_outlive_their_command(void **unused)
+{
+	long pid = started("", "command = \"sleep 1000 > /dev/null 2>&1 & echo $!\"; shell = true; parse = \"number\";");
+
+	(void)unused;
+	for (int i = 0; i < 100 && !is_dead(pid); i++)
+		bed_run_for(10);
+	assert_true(is_dead(pid));
+	pid = started("", DAEMON);
+	bed_run_for(50);
+	assert_false(is_dead(pid));
+	kill((pid_t)pid, SIGKILL);
+}
+
+/* ---- As whom, how, where ------------------------------------------------ */
+
+static void niceness_is_the_nearest(void **unused)
+{
+	(void)unused;
+	expect(run("command = \"nice\"; nice = 7;"), "ok", "7");
+	expect(run_with("nice = 5;", "command = \"nice\";"), "ok", "5");
+	expect(run_with("nice = 5;", "command = \"nice\"; nice = 6;"), "ok", "6");
+}
+
+static void users_come_with_their_groups(void **unused)
+{
+	char groups[256];
+	FILE *f;
+
+	(void)unused;
+	assert_null(bed_build("", "{ command = \"a\"; user = \"no such one\"; service = \"a\"; }"));
+	bed_end_checks();
+	if (geteuid() != 0) {
+		assert_null(bed_build("", "{ command = \"a\"; user = \"nobody\"; service = \"a\"; }"));
+		skip();
+	}
+	f = popen("echo nobody $(id -G nobody)", "r");
+	assert_non_null(fgets(groups, sizeof(groups), f));
+	pclose(f);
+	groups[strcspn(groups, "\n")] = '\0';
+	expect(run("command = \"echo $(id -un) $(id -G)\"; shell = true; user = \"nobody\";"), "ok", groups);
+	expect(run_with("user = \"nobody\";", "command = \"id -un\"; user = \"root\";"), "ok", "root");
+	expect(run("command = ( \"grep\", \"-c\", \"^Cap\\\\(Prm\\\\|Eff\\\\|Inh\\\\):.0*$\", \"/proc/self/status\" ); "
+		   "user = \"nobody\";"), "ok", "3");
+	expect(run_with("user = \"nobody\";", "command = \"nice\"; nice = -5;"), "ok", "-5");
+}
+
+/* Where there is a cgroup v2 that is ours to change, a new folder in it; else "". */
+static void make_cgroup(char *path, size_t size)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
+	char file[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, size, "%s/test_command.%ld", roots[i], (long)getpid());
+		snprintf(file, sizeof(file), "%s/cgroup.kill", path);
+		if (mkdir(path, 0755) == 0 && access(file, W_OK) == 0)
+			return;
+		rmdir(path);
+	}
+	path[0] = '\0';
+}
+
+static void what_a_cgroup_lacks_is_said(void **unused)
+{
+	(void)unused;
+	assert_null(bed_build("", "{ command = \"a\"; cgroup = \"a/b\"; service = \"a\"; }"));
+	bed_end_checks();
+	expect(run("command = \"true\"; cgroup = \"/nonexistent\";"), "critical",
+	       "true: not started: cgroup /nonexistent: there is no such folder: make it first");
+	expect(run("command = \"true\"; cgroup = \"/tmp\";"), "critical",
+	       "true: not started: cgroup /tmp: lies in no cgroup v2 file system");
+}
+
+static void all_in_a_cgroup_ends_with_it(void **unused)
+{
+	char path[128], group[192], kept[256];
+	long pid;
+
+	(void)unused;
+	make_cgroup(path, sizeof(path));
+	if (path[0] == '\0')
+		skip();
+	snprintf(group, sizeof(group), "cgroup = \"%s\";", path);
+	expect(run_with(group, "command = \"grep -c ^0::.*/test_command[.][0-9]*/s-[0-9a-f]*$ /proc/self/cgroup\";"), "ok", "1");
+	pid = started(group, DAEMON);
+	for (int i = 0; i < 100 && !is_dead(pid); i++)
+		bed_run_for(10);
+	assert_true(is_dead(pid));
+	expect(run_with(group, "command = \"setsid sh -c 'trap \\\"\\\" TERM; while :; do sleep 1; done' & echo $!; wait\"; "
+			       "shell = true; timeout = 0.2;"), "critical", "killed: not done after 0.2 s");
+	bed_end_checks();
+	snprintf(kept, sizeof(kept), "grep -q . %s/s-*/cgroup.procs 2> /dev/null", path);
+	for (int i = 0; i < 100 && system(kept) == 0; i++)
+		bed_run_for(10);
+	snprintf(kept, sizeof(kept), "rmdir %s/s-* 2> /dev/null", path);
+	(void)!system(kept);
+	assert_int_equal(rmdir(path), 0);
 }
 
 static void long_output_is_bounded(void **unused)
@@ -348,6 +462,11 @@ int main(void)
 		TEST(no_other_file_reaches_a_child),
 		TEST(timeout_kills_the_whole_group),
 		TEST(what_is_left_behind_does_not_hold_a_check),
+		TEST(only_daemons_outlive_their_command),
+		TEST(niceness_is_the_nearest),
+		TEST(users_come_with_their_groups),
+		TEST(what_a_cgroup_lacks_is_said),
+		TEST(all_in_a_cgroup_ends_with_it),
 		TEST(long_output_is_bounded),
 		TEST(every_failure_is_survived),
 	};
