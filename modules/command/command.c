@@ -13,6 +13,7 @@
 struct commands {		/* the instance */
 	struct sat_self *self;
 	const struct sat_conf *conf;
+	struct turns turns;
 };
 
 static void undefine(void *def)
@@ -144,6 +145,7 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 		return -ENOMEM;
 	c->probe = probe;
 	c->self = all->self;
+	c->turns = &all->turns;
 	rc = judge_command(c, conf);
 	more = judge_parse(c, conf);
 	if (more == 0)
@@ -162,12 +164,13 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 
 static void run(void *def)
 {
-	run_begin(def);
+	turn_take(def);
 }
 
 static void timeout(void *def)
 {
-	run_kill(def);
+	if (!turn_forgo(def))
+		run_kill(def);
 }
 
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
@@ -180,6 +183,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		return -ENOMEM;
 	all->self = self;
 	all->conf = conf;
+	turns_init(&all->turns, (unsigned)sat_conf_integer(conf, "parallel"));
 	rc = manner_read(&manner, conf, NULL);	/* each entry reads it again, with its own */
 	free(manner.groups);
 	if (rc == 0)
@@ -187,6 +191,14 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	else
 		free(all);
 	return rc;
+}
+
+static void destroy(void *state)
+{
+	struct commands *all = state;
+
+	sat_alarm_stop(&all->turns.alarm);
+	free(all);
 }
 
 #define MANNER_OPTIONS \
@@ -214,6 +226,8 @@ static const struct sat_option *const check_options[] = {
 static const struct sat_option *const options[] = {
 	SAT_OPTION("env", SAT_GROUP, .help = "environment of every command; else PATH and LANG alone"),
 	MANNER_OPTIONS,
+	SAT_OPTION("parallel", SAT_INTEGER, .fallback = "16", .min = 1, .max = 1024,
+		   .help = "how many run at once; others wait their turn"),
 	NULL
 };
 
@@ -228,9 +242,11 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_TIMEOUTS] = SAT_COUNTER("timeouts", .help = "commands killed since their time was up"),
 	[COUNT_OUTPUT_DROPPED] = SAT_COUNTER("output-dropped", .help = "bytes printed beyond what is kept"),
 	[COUNT_PERFDATA_REFUSED] = SAT_COUNTER("perfdata-refused", .help = "figures of plugins that were malformed or too many"),
+	[COUNT_WAITED] = SAT_COUNTER("waited", .help = "commands that had to wait for their turn"),
+	[COUNT_WAITING] = SAT_COUNTER("waiting", .gauge = true, .help = "commands that wait for their turn"),
 	NULL
 };
 
 SAT_MODULE(command, .name = "command", .version = SAT_VERSION, .summary = "checks that are programs",
-	   .options = options, .create = create, .destroy = free,
+	   .options = options, .create = create, .destroy = destroy,
 	   .checks = (const struct sat_check *const[]){ &command_check, NULL }, .counters = counters);

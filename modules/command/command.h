@@ -27,6 +27,12 @@ struct manner {			/* how it runs; all but groups borrowed from the settings */
 	const char *cgroup;	/* NULL: in ours */
 };
 
+struct turns {			/* of all commands of an instance */
+	struct command *first, **last;	/* those that wait */
+	struct sat_alarm alarm;
+	unsigned running, waiting, most;
+};
+
 struct command {		/* one entry of `checks` */
 	struct sat_probe *probe;
 	struct sat_self *self;
@@ -37,9 +43,12 @@ struct command {		/* one entry of `checks` */
 	struct limit warning, critical;
 	bool low;
 	struct run *run;	/* NULL: none under way */
+	struct turns *turns;
+	struct command *next;	/* of those that wait */
+	bool waits, has_turn;
 };
 
-enum { COUNT_RUNS, COUNT_TIMEOUTS, COUNT_OUTPUT_DROPPED, COUNT_PERFDATA_REFUSED };
+enum { COUNT_RUNS, COUNT_TIMEOUTS, COUNT_OUTPUT_DROPPED, COUNT_PERFDATA_REFUSED, COUNT_WAITED, COUNT_WAITING };
 
 /* How a child ended. */
 struct outcome {
@@ -73,6 +82,12 @@ bool start_failed(int failures, char *why, size_t size);
 int cgroup_open(const struct command *c, char *why, size_t size);
 void cgroup_kill(const struct command *c);	/* all that is in it; without one nothing, as below */
 void cgroup_remove(const struct command *c);
+
+/* turn.c: who may run. */
+void turns_init(struct turns *t, unsigned most);
+void turn_take(struct command *c);	/* calls run_begin(), now or later */
+void turn_give(struct command *c);	/* to the next; once it is given nothing more happens */
+bool turn_forgo(struct command *c);	/* it waited, and is done; false: it did not */
 
 /* run.c: one child at a time. */
 void run_begin(struct command *c);	/* ends with sat_probe_done() */

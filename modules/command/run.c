@@ -57,6 +57,7 @@ static void closed(uv_handle_t *handle)
 	sat_buf_free(&r->err.kept);
 	c->run = NULL;
 	free(r);
+	turn_give(c);
 	sat_probe_done(c->probe);
 }
 
@@ -171,10 +172,12 @@ static void rang(struct sat_alarm *alarm)
 {
 	struct run *r = SAT_OWNER(alarm, struct run, alarm);
 
-	if (r->exited)
+	if (r->exited) {
 		close_outputs(r);
-	else
-		signal_all(r, SIGKILL);
+		return;
+	}
+	signal_all(r, SIGKILL);
+	turn_give(r->command);
 }
 
 static void ring_in(struct run *r, int64_t after)
@@ -305,6 +308,7 @@ void run_begin(struct command *c)
 	if (r == NULL || uv_signal_init(sat_loop(c->self), &r->child) != 0) {
 		free(r);
 		not_started(c, strerror(ENOMEM));
+		turn_give(c);
 		sat_probe_done(c->probe);
 		return;
 	}
