@@ -448,12 +448,12 @@ static const struct sat_conf *top_group(const char *name, const struct sat_optio
 	*rc = 0;
 	if (group == NULL)
 		return NULL;
+	if (options == NULL)
+		return sat_conf_is_group(group) ? group : NULL;
 	if (!sat_conf_is_group(group)) {
 		*rc = sat_conf_error(group, NULL, "is not a group");
 		return NULL;
 	}
-	if (options == NULL)
-		return group;
 	if (!top_known(in_use, group))
 		in_use->known[in_use->n_known++] = group;
 	*rc = conf_judge(group, options, NULL);

@@ -858,7 +858,7 @@ SAT_API bool sat_dry_run(void);			/* replay too: touch nothing outside */
 SAT_API const char *sat_top_string(const char *name);	/* a top-level setting: "service-prefix"; or NULL */
 /* Another group of the file, for modules that share one ("mesos-agent"): judged by
  * options, or, with NULL, as it is given, for what has to agree with another module's (then
- * only sat_conf_count(), _at(), _name() and _value() read it); NULL and *rc 0: not there;
+ * only sat_conf_count(), _at(), _name() and _value() read it); NULL and *rc 0: no such group;
  * NULL and *rc: reported. */
 SAT_API const struct sat_conf *sat_top_group(struct sat_self *self, const char *name,
 					     const struct sat_option *const *options, int *rc);
