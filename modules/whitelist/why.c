@@ -97,7 +97,7 @@ static void lines_state(const struct why *w, struct sat_buf *out)
 	sat_buf_printf(out, "\n");
 }
 
-/* What streams hold it off for; the cause of its state need not be said twice. */
+/* What streams hold it off for, or would; the cause of its state need not be said twice. */
 static void lines_holds(const struct why *w, struct sat_buf *out)
 {
 	unsigned n = 0;
@@ -106,8 +106,8 @@ static void lines_holds(const struct why *w, struct sat_buf *out)
 		if (!hold->off || (w->source == A_STREAM && *hold->name == '\0' && w->rec->cause != NULL &&
 				   strcmp(hold->cause, w->rec->cause) == 0) || ++n > SHOWN_MAX)
 			continue;
-		label("held off", out);
-		sat_buf_printf(out, "since ");
+		label(w->on ? "wished" : "held off", out);
+		sat_buf_printf(out, w->on ? "off since " : "since ");
 		when_print(hold->since, out);
 		until_print(hold->until, out);
 		sat_buf_printf(out, ": ");

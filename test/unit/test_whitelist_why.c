@@ -89,7 +89,7 @@ static void each_verdict_has_a_way_out(void **unused)
 			 guard_words(ways[i].v));
 		host(json);
 		says("state     on since 1970-01-01 00:01:40Z");
-		says("held off  since 1970-01-01 00:03:20Z: c");
+		says("wished    off since 1970-01-01 00:03:20Z: c");
 		says("guard     wished off, ");
 		says(guard_words(ways[i].v));
 		says(ways[i].way);
