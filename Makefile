@@ -133,6 +133,7 @@ bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
 	@O=$(O) test/bench/whitelist.sh
 	@O=$(O) test/bench/slave.sh
+	@test/bench/blackhole.py $(O)/satellite
 
 soak: all $(BENCHES)
 	@O=$(O) test/soak.sh

@@ -1,99 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blackhole - finds hosts that fail tasks fast, and so attract ever more, by their agents' totals. */
+/* classic - a host is judged by what its own agent's totals grew by. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <satellite/module.h>
-
-enum total { FAILED, STARTED, FINISHED, TOTALS };
+#include "blackhole.h"
 
 /* Samples that are closer than this part of the window are one, so that they have a maximum. */
 enum { SLICES = 64, SAMPLES = 1000 };
 
-static const char *const names[TOTALS] = { "failed", "started", "finished" };
-
-/* ---- Settings ----------------------------------------------------------- */
-
-struct rule { int64_t window, longer; double per_start, per_finish; };
-
-static const struct sat_option *const options[] = {
-	SAT_OPTION("blackhole", SAT_STRING, .fallback = "classic", .help = "the rule: classic"),
-	SAT_OPTION("window", SAT_SECONDS, .fallback = "300", .min = 1, .max = 1e9,
-		   .help = "seconds of the sliding window that totals are compared in"),
-	SAT_OPTION("longer", SAT_SECONDS, .min = 0, .max = 1e9,
-		   .help = "judge what was seen for longer than so many of them; half of the window"),
-	SAT_OPTION("fails-to-starts", SAT_NUMBER, .fallback = "0.75", .min = 0, .max = 1e9,
-		   .help = "critical over so many failed tasks for each that was started, and"),
-	SAT_OPTION("fails-to-finishes", SAT_NUMBER, .fallback = "3", .min = 0, .max = 1e9,
-		   .help = "over so many for each that finished"),
-	NULL
-};
-
-static int define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
-{
-	struct rule *r = calloc(1, sizeof(*r));
-	int rc = 0;
-
-	(void)node;
-	(void)module;
-	if (r == NULL)
-		return -ENOMEM;
-	r->window = sat_conf_time(conf, "window");
-	r->longer = sat_conf_has(conf, "longer") ? sat_conf_time(conf, "longer") : r->window / 2;
-	r->per_start = sat_conf_number(conf, "fails-to-starts");
-	r->per_finish = sat_conf_number(conf, "fails-to-finishes");
-	if (strcmp(sat_conf_string(conf, "blackhole"), "classic") != 0)
-		rc = sat_conf_error(conf, "blackhole", "\"classic\" is the one rule");
-	/* It could never fire. */
-	if (r->longer >= r->window)
-		rc = sat_conf_error(conf, "longer", "nothing is seen for longer than the window");
-	if (rc != 0)
-		free(r);
-	else
-		*def = r;
-	return rc;
-}
+static const char *const names[CLASSIC_TOTALS] = { "failed", "started", "finished" };
 
 /* ---- The verdict -------------------------------------------------------- */
 
 /* What a total grew by; less than 0: it is not known. */
-struct growth { double by[TOTALS]; };
+struct growth { double by[CLASSIC_TOTALS]; };
 
 static bool exceeds(double failed, double other, double limit)
 {
 	return failed > 0 && other >= 0 && (other == 0 || failed / other > limit);
 }
 
-static int put_text(const struct sat_at *at, struct sat_event *ev, const char *name, const char *text)
-{
-	const struct sat_field field = sat_field(name);
-	const struct sat_value v = { .kind = SAT_TEXT, .text = text };
-
-	return text != NULL ? sat_set(at, ev, &field, &v) : -ENOMEM;
-}
-
-/* As Riemann makes events: their time is that of now, in whole seconds. */
 static struct sat_event *verdict(const struct sat_at *at, const struct rule *r, const struct growth *g,
 				 const struct sat_event *of)
 {
-	struct sat_event *ev = sat_edit(at, NULL);
 	bool bad = exceeds(g->by[FAILED], g->by[STARTED], r->per_start) &&
 		   exceeds(g->by[FAILED], g->by[FINISHED], r->per_finish);
 
-	if (ev == NULL)
-		return NULL;
-	ev->host = of != NULL ? of->host : NULL;
-	ev->service = "task blackhole detected";
-	ev->state = bad ? "critical" : "ok";
-	ev->description = "Whether the host represents a black hole for tasks.";
-	ev->time = (sat_wall() + SAT_SECOND / 2) / SAT_SECOND * SAT_SECOND;
-	ev->has = SAT_HAS_TIME | SAT_HAS_STAMP;
-	if (of != NULL && (of->has & SAT_HAS_TTL)) {
-		ev->ttl = of->ttl;
-		ev->has |= SAT_HAS_TTL;
-	}
-	return ev;
+	return verdict_event(at, of != NULL ? of->host : NULL, bad, of);
 }
 
 /* ---- Lists: what somebody else found that the totals grew by ------------ */
@@ -105,37 +39,23 @@ static int judge_list(const struct sat_at *at, const struct rule *r, const struc
 	struct sat_event *ev;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < item->n && i < TOTALS; i++)
+	for (uint32_t i = 0; i < item->n && i < CLASSIC_TOTALS; i++)
 		if (item->evs[i]->has & SAT_HAS_METRIC)
 			g.by[i] = sat_metric(item->evs[i]);
 	ev = verdict(at, r, &g, item->n != 0 ? item->evs[FAILED] : NULL);
 	if (ev == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < item->n && i < TOTALS && rc == 0; i++)
+	for (uint32_t i = 0; i < item->n && i < CLASSIC_TOTALS && rc == 0; i++)
 		if (item->evs[i]->has & SAT_HAS_INT)
-			rc = put_text(at, ev, names[i], sat_scratchf(at, "%lld", (long long)item->evs[i]->metric.i));
+			rc = verdict_put(at, ev, names[i], sat_scratchf(at, "%lld", (long long)item->evs[i]->metric.i));
 		else if (item->evs[i]->has & SAT_HAS_DOUBLE)
-			rc = put_text(at, ev, names[i], sat_scratchf(at, "%.17g", item->evs[i]->metric.d));
+			rc = verdict_put(at, ev, names[i], sat_scratchf(at, "%.17g", item->evs[i]->metric.d));
 	if (rc == 0)
 		sat_pass_event(at, 0, ev);
 	return rc;
 }
 
 /* ---- Events: the totals of one host, over a window ---------------------- */
-
-/* `grown` is since the first sample, whatever began anew meanwhile. */
-struct sample { int64_t time; double grown; };
-struct series {
-	struct sample *v;
-	uint32_t n, size;
-	double last;			/* the total itself, at the last sample */
-	bool fresh;			/* it came since the last verdict */
-};
-struct host {
-	struct series of[TOTALS];
-	int64_t newest;
-	int64_t until;			/* on the engine's clock: then all of it is out of the window */
-};
 
 static int total_of(const char *service)
 {
@@ -147,10 +67,15 @@ static int total_of(const char *service)
 	name = name != NULL ? name + 1 : service;
 	if (strncmp(name, common, sizeof(common) - 1) != 0)
 		return -1;
-	for (int i = 0; i < TOTALS; i++)
+	for (int i = 0; i < CLASSIC_TOTALS; i++)
 		if (strcmp(name + sizeof(common) - 1, names[i]) == 0)
 			return i;
 	return -1;
+}
+
+bool classic_is_total(const char *service)
+{
+	return total_of(service) >= 0;
 }
 
 static void forget(struct series *s, int64_t before)
@@ -212,17 +137,17 @@ static double growth(const struct series *s, int64_t since)
 }
 
 /* Once all three totals came again, and all were seen for long enough. */
-static bool complete(const struct rule *r, const struct host *h, struct growth *g)
+static bool complete(const struct rule *r, const struct classic *h, struct growth *g)
 {
 	int64_t since = INT64_MIN;
 
-	for (int i = 0; i < TOTALS; i++) {
+	for (int i = 0; i < CLASSIC_TOTALS; i++) {
 		if (!h->of[i].fresh || h->of[i].n == 0)
 			return false;
 		if (h->of[i].v[0].time > since)
 			since = h->of[i].v[0].time;
 	}
-	for (int i = 0; i < TOTALS; i++) {
+	for (int i = 0; i < CLASSIC_TOTALS; i++) {
 		const struct series *s = &h->of[i];
 
 		if (s->v[s->n - 1].time - since <= r->longer)
@@ -232,7 +157,7 @@ static bool complete(const struct rule *r, const struct host *h, struct growth *
 	return true;
 }
 
-static int judge_host(const struct sat_at *at, const struct rule *r, struct host *h, const struct sat_event *of)
+static int judge_host(const struct sat_at *at, const struct rule *r, struct classic *h, const struct sat_event *of)
 {
 	struct sat_event *ev;
 	struct growth g;
@@ -243,20 +168,20 @@ static int judge_host(const struct sat_at *at, const struct rule *r, struct host
 	ev = verdict(at, r, &g, of);
 	if (ev == NULL)
 		return -ENOMEM;
-	for (int i = 0; i < TOTALS && rc == 0; i++) {
+	for (int i = 0; i < CLASSIC_TOTALS && rc == 0; i++) {
 		h->of[i].fresh = false;
-		rc = put_text(at, ev, names[i], sat_scratchf(at, "%.17g", g.by[i]));
+		rc = verdict_put(at, ev, names[i], sat_scratchf(at, "%.17g", g.by[i]));
 	}
 	if (rc == 0)
 		sat_pass_event(at, 0, ev);
 	return rc;
 }
 
-static int item_fork(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+int classic_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	const struct sat_event *ev = item->n != 0 ? item->evs[0] : NULL;
 	const struct rule *r = def;
-	struct host *h = state;
+	struct classic *h = state;
 	int total, rc;
 
 	if (item->list)
@@ -278,25 +203,25 @@ static int item_fork(const struct sat_at *at, void *def, void *state, const stru
 	if (ev->time > h->newest)
 		h->newest = ev->time;
 	h->until = sat_clock() + r->window;
-	for (int i = 0; i < TOTALS; i++)
+	for (int i = 0; i < CLASSIC_TOTALS; i++)
 		forget(&h->of[i], h->newest - r->window);
 	return judge_host(at, r, h, ev);
 }
 
-static bool idle(const void *def, const void *state)
+bool classic_idle(const void *def, const void *state)
 {
-	const struct host *h = state;
+	const struct classic *h = state;
 
 	(void)def;
 	return (h->of[FAILED].n == 0 && h->of[STARTED].n == 0 && h->of[FINISHED].n == 0) || sat_clock() > h->until;
 }
 
-static void close_fork(const void *def, void *state)
+void classic_close(const void *def, void *state)
 {
-	struct host *h = state;
+	struct classic *h = state;
 
 	(void)def;
-	for (int i = 0; i < TOTALS; i++) {
+	for (int i = 0; i < CLASSIC_TOTALS; i++) {
 		free(h->of[i].v);
 		h->of[i] = (struct series){ 0 };
 	}
@@ -304,13 +229,13 @@ static void close_fork(const void *def, void *state)
 
 /* ---- Saved -------------------------------------------------------------- */
 
-static int save(const void *def, const void *state, struct sat_writer *out)
+int classic_save(const void *def, const void *state, struct sat_writer *out)
 {
-	const struct host *h = state;
+	const struct classic *h = state;
 	int rc = sat_write_int(out, h->newest);
 
 	(void)def;
-	for (int i = 0; i < TOTALS; i++) {
+	for (int i = 0; i < CLASSIC_TOTALS; i++) {
 		const struct series *s = &h->of[i];
 
 		sat_write_int(out, s->n);
@@ -344,47 +269,15 @@ static int load_series(struct series *s, struct sat_reader *in)
 	return rc;
 }
 
-static int load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
+int classic_load(const struct sat_at *at, const void *def, void *state, uint32_t version, struct sat_reader *in)
 {
 	const struct rule *r = def;
-	struct host *h = state;
+	struct classic *h = state;
 	int rc = version == 1 ? sat_read_int(in, &h->newest) : -EBADMSG;
 
 	(void)at;
-	for (int i = 0; i < TOTALS && rc == 0; i++)
+	for (int i = 0; i < CLASSIC_TOTALS && rc == 0; i++)
 		rc = load_series(&h->of[i], in);
 	h->until = sat_clock() + r->window;
 	return rc;
 }
-
-/* ---- By host ------------------------------------------------------------ */
-
-static int item_by_host(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
-{
-	const struct sat_field host = sat_field("host");
-	struct sat_value key = { .kind = SAT_NIL };
-
-	(void)def;
-	(void)state;
-	if (!item->list && (item->n == 0 || total_of(item->evs[0]->service) < 0))
-		return 0;
-	if (item->n != 0)
-		key = sat_get(item->evs[0], &host);
-	sat_pass_fork(at, 0, item, &key, 1);
-	return 0;
-}
-
-static const struct sat_op within = {
-	.size = sizeof(within), .state_version = 1, .name = "blackhole", .options = options,
-	.state_size = sizeof(struct host), .item = item_fork, .idle = idle, .close = close_fork,
-	.save = save, .load = load,
-};
-static const struct sat_op blackhole = {
-	.size = sizeof(blackhole), .name = "blackhole",
-	.summary = "say of each host whether it fails tasks faster than it does them", .options = options,
-	.flags = SAT_FORKS, .define = define, .undefine = free, .item = item_by_host, .within = &within,
-};
-
-SAT_MODULE(blackhole,
-	.name = "blackhole", .version = SAT_VERSION, .summary = "finds hosts that fail tasks fast",
-	.ops = (const struct sat_op *const[]){ &blackhole, NULL });
