@@ -197,12 +197,29 @@ static const struct sat_conf *own_key(const struct sat_conf *entry)
 	return NULL;
 }
 
+/* What the JVM Satellite calls satellite-slave.recipes/NAME is NAME here; NULL: reported. */
+static const char *without_namespace(const char *name, const struct sat_conf *where)
+{
+	static const char *const spaces[] = { "satellite-slave.recipes/", "satellite-slave.mesos.recipes/" };
+	const char *own = name;
+
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(*spaces); i++)
+		if (strncmp(name, spaces[i], strlen(spaces[i])) == 0)
+			own = name + strlen(spaces[i]);
+	if (own == name || strcmp(own, "cache-state") != 0)
+		return own;
+	sat_conf_error(where, NULL, "cache-state is no check here, since the master follows the tasks by itself "
+		       "(module mesos-master, events mesos/tasks): leave it out");
+	return NULL;
+}
+
 /* The entry's check, and the instance that has it; NULL: reported. */
 static const struct sat_check *identify(const struct sat_conf *entry, const struct check_finder *finder,
 					struct sat_self **self, bool *own)
 {
 	const struct sat_conf *s;
 	struct sat_value v;
+	const char *name;
 
 	if (!sat_conf_is_group(entry)) {
 		sat_conf_error(entry, NULL, "a check is a group, such as { check = \"free-memory\"; }");
@@ -218,10 +235,12 @@ static const struct sat_check *identify(const struct sat_conf *entry, const stru
 		return NULL;
 	}
 	v = sat_conf_value(s);
-	if (v.kind == SAT_TEXT)
-		return finder->find(finder->arg, v.text, false, s, self);
-	sat_conf_error(s, NULL, "is not the name of a check");
-	return NULL;
+	if (v.kind != SAT_TEXT) {
+		sat_conf_error(s, NULL, "is not the name of a check");
+		return NULL;
+	}
+	name = without_namespace(v.text, s);
+	return name != NULL ? finder->find(finder->arg, name, false, s, self) : NULL;
 }
 
 static const struct sat_probe *twin(const struct checks *c, const struct sat_probe *p)

@@ -198,26 +198,16 @@ static void timeout(void *def)
 	answer(t, why);
 }
 
-static const struct { const char *check; unsigned wants; } totals[] = {
-	{ "total-tasks-failed", 1u << FAILED },
-	{ "total-tasks-finished", 1u << FINISHED },
-	{ "total-tasks-started", FIGURES_ALL },
-};
-
-static int define(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def)
+static int define(struct sat_probe *probe, struct agent *agent, const char *name, unsigned wants, void **def)
 {
-	const char *name = sat_conf_string(conf, "check");
 	struct total *t = calloc(1, sizeof(*t));
-	size_t i = 0;
 	int rc;
 
 	if (t == NULL)
 		return -ENOMEM;
-	while (strcmp(totals[i].check, name) != 0)
-		i++;
-	t->agent = module;
+	t->agent = agent;
 	t->probe = probe;
-	t->wants = totals[i].wants;
+	t->wants = wants;
 	rc = sat_probe_service(probe, "%s", name);
 	if (rc != 0) {
 		free(t);
@@ -227,14 +217,24 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	return 0;
 }
 
-#define TOTAL(n, words) &(const struct sat_check){ \
-	.size = sizeof(struct sat_check), .name = (n), .summary = (words), \
-	.define = define, .run = run, .timeout = timeout, .undefine = free }
+#define TOTAL(id, which) \
+	static int define_##id(struct sat_probe *probe, void *module, const struct sat_conf *conf, void **def) \
+	{ \
+		(void)conf; \
+		return define(probe, module, "total-tasks-" #id, which, def); \
+	}
+TOTAL(failed, 1u << FAILED)
+TOTAL(finished, 1u << FINISHED)
+TOTAL(started, FIGURES_ALL)
+
+#define CHECK(id, words) &(const struct sat_check){ \
+	.size = sizeof(struct sat_check), .name = "total-tasks-" #id, .summary = (words), \
+	.define = define_##id, .run = run, .timeout = timeout, .undefine = free }
 
 static const struct sat_check *const checks[] = {
-	TOTAL("total-tasks-failed", "tasks that failed on this Mesos agent"),
-	TOTAL("total-tasks-finished", "tasks that finished on this Mesos agent"),
-	TOTAL("total-tasks-started", "tasks ever started on this Mesos agent"),
+	CHECK(failed, "tasks that failed on this Mesos agent"),
+	CHECK(finished, "tasks that finished on this Mesos agent"),
+	CHECK(started, "tasks ever started on this Mesos agent"),
 	NULL,
 };
 

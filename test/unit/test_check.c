@@ -485,6 +485,8 @@ static void mistakes_are_reported_all_at_once(void **unused)
 		{ "checks = ( { own = \"x\"; } );", 1 },
 		{ "checks = ( { check = \"none\"; }, { check = \"plain\"; }, { bogus = 1; }, 7 );", 4 },
 		{ "checks = ( { check = 5; }, { interval = 60; } );", 2 },
+		{ "checks = ( { check = \"satellite-slave.recipes/none\"; }, { check = \"other.recipes/plain\"; }, "
+		  "{ check = \"satellite-slave.mesos.recipes/cache-state\"; } );", 3 },
 		{ "checks = ( { check = \"plain\"; name = \"a\"; interval = -1; } );", 1 },
 		{ "checks = ( { check = \"plain\"; name = \"a\"; attributes = { host = \"x\"; y = 1; }; } );", 2 },
 		{ "checks = { check = \"plain\"; name = \"a\"; };", 1 },
@@ -497,6 +499,17 @@ static void mistakes_are_reported_all_at_once(void **unused)
 		assert_int_equal(conf_mistakes(), cases[i].mistakes);
 	}
 	assert_int_equal(fake.defined, 0);
+}
+
+static void a_name_of_the_old_satellite_is_taken(void **unused)
+{
+	struct checks *c = build("checks = ( { check = \"satellite-slave.recipes/plain\"; name = \"a\"; }, "
+				 "{ check = \"satellite-slave.mesos.recipes/plain\"; name = \"b\"; } );");
+
+	(void)unused;
+	assert_non_null(c);
+	assert_int_equal(checks_count(c), 2);
+	checks_free(c);
 }
 
 static void same_service_on_another_host_is_fine(void **unused)
@@ -568,6 +581,7 @@ int main(void)
 		TEST(changed_entry_does_not_retire_its_service),
 		TEST(one_that_runs_goes_on_over_a_reload),
 		TEST(mistakes_are_reported_all_at_once),
+		TEST(a_name_of_the_old_satellite_is_taken),
 		TEST(same_service_on_another_host_is_fine),
 		TEST(no_checks_are_fine),
 		TEST(every_failure_is_survived),

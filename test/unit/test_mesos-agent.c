@@ -27,7 +27,7 @@ static const char settings_text[] =
 	"streams = ( \"index\" );\n"
 	"mesos-agent = { url = \"http://a:5051/\"; timeout = 5; };\n"
 	"checks = ( { check = \"total-tasks-failed\"; interval = 10; timeout = 8; },\n"
-	"           { check = \"total-tasks-finished\"; interval = 10; timeout = 8; },\n"
+	"           { check = \"satellite-slave.mesos.recipes/total-tasks-finished\"; interval = 10; timeout = 8; },\n"
 	"           { check = \"total-tasks-started\"; interval = 10; timeout = 8; } );\n";
 
 /* ---- The client: one call at a time ------------------------------------- */
