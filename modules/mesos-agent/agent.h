@@ -6,6 +6,23 @@
 #include <satellite/module.h>
 
 #include "figures.h"
+#include "tasks.h"
+
+enum { COUNT_REQUESTS, COUNT_FAILURES, COUNT_LEFT_OUT, SUCCESS_SNAPSHOT, SUCCESS_STATISTICS, SUCCESS_STATE };
+
+/* One thing that is asked for by itself, under the first of its paths that is there. */
+struct source {
+	struct agent *agent;
+	const char *const *paths;	/* NULL-ended */
+	unsigned path, first, success;	/* in use; where this search for it began; the gauge */
+	int (*data)(void *arg, int status, const void *p, size_t n);	/* NULL: the body is kept */
+	int (*done)(struct agent *a, const struct sat_answer *ans);	/* of a 200 */
+	void (*forget)(struct agent *a);	/* it failed: what is known is old */
+	struct sat_call *call;
+	int read;			/* -errno: it could not be read as it came */
+	int trouble;			/* 0, an HTTP status, or -errno */
+};
+enum { SNAPSHOT, STATISTICS_SOURCE, STATE, SOURCES };
 
 struct agent {
 	struct sat_self *self;
@@ -18,7 +35,34 @@ struct agent {
 	int64_t fresh_until;
 	struct figures figures;
 	int trouble;		/* 0, an HTTP status, or -errno */
+
+	/* What is asked for whether a check wants it or not, every interval. */
+	int64_t interval;	/* 0: nothing is */
+	double ttl;
+	bool events;
+	char *prefix;		/* of events' services */
+	struct tasks_wanted wanted;
+	struct sat_alarm beat;
+	struct source sources[SOURCES];
+	struct sat_buf snapshot, statistics;	/* the last answers, while they are good */
+	struct tasks *reading, *tasks;
 };
+
+/* Why there is no answer, in words; rc: 0, an HTTP status, or -errno. */
+void agent_explain(const struct agent *a, const struct sat_answer *ans, const char *path, int rc,
+		   char *why, size_t size);
+
+/* poll.c */
+void poll_init(struct agent *a);
+int poll_start(struct agent *a);
+void poll_stop(struct agent *a);
+bool poll_idle(const struct agent *a);	/* nothing is under way */
+void poll_free(struct agent *a);
+
+/* tell.c: what was answered, as events and for /metrics. */
+void tell_snapshot(struct agent *a);
+void tell_statistics(struct agent *a);
+void tell_figures(void *state, struct sat_figures *out);
 
 struct total {			/* a check: the sum of some figures */
 	struct agent *agent;

@@ -32,36 +32,60 @@ static int figure_of(const char *key)
 	return -1;
 }
 
+bool figures_number(const struct sat_json_value *v, double *d)
+{
+	char copy[64];
+
+	if (v->kind != SAT_JSON_NUMBER || v->len >= sizeof(copy))
+		return false;
+	memcpy(copy, v->text, v->len);
+	copy[v->len] = '\0';
+	*d = strtod(copy, NULL);
+	return isfinite(*d);
+}
+
+struct reading {
+	void (*found)(void *arg, const char *key, double d);
+	void *arg;
+};
+
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
-	struct figures *f = arg;
-	int which = figure_of(key);
-	char copy[64];
+	const struct reading *r = arg;
 	double d;
 
 	if (level == 0)
 		return -EBADMSG;
-	if (which < 0 || v->kind != SAT_JSON_NUMBER || v->len >= sizeof(copy))
-		return 0;
-	memcpy(copy, v->text, v->len);
-	copy[v->len] = '\0';
-	d = strtod(copy, NULL);
-	if (isfinite(d)) {
-		f->value[which] = d;
-		f->known |= 1u << which;
-	}
+	if (key[0] != '\0' && figures_number(v, &d))
+		r->found(r->arg, key, d);
 	return 0;
 }
 
-int figures_read(struct figures *f, const char *text, size_t len)
+static void take(void *arg, const char *key, double d)
+{
+	struct figures *f = arg;
+	int which = figure_of(key);
+
+	if (which < 0)
+		return;
+	f->value[which] = d;
+	f->known |= 1u << which;
+}
+
+int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, double d), void *arg)
 {
 	static const struct sat_json_calls calls = {
 		.size = sizeof(calls), .lax = true, .open = open_part, .value = value,
 	};
+	struct reading r = { .found = found, .arg = arg };
 	char error[100];
-	int rc;
+	int rc = sat_json_read(text, len, &calls, &r, error, sizeof(error));
 
-	*f = (struct figures){ 0 };
-	rc = sat_json_read(text, len, &calls, f, error, sizeof(error));
 	return rc == 0 || rc == -ENOMEM ? rc : -EBADMSG;
+}
+
+int figures_read(struct figures *f, const char *text, size_t len)
+{
+	*f = (struct figures){ 0 };
+	return figures_all(text, len, take, f);
 }

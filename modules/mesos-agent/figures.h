@@ -3,7 +3,7 @@
 #ifndef FIGURES_H
 #define FIGURES_H
 
-#include <stddef.h>
+#include <satellite/module.h>
 
 enum { FAILED, FINISHED, KILLED, LOST, RUNNING, STAGING, STARTING, FIGURES };
 #define FIGURES_ALL	((1u << FIGURES) - 1)
@@ -15,7 +15,10 @@ struct figures {
 	unsigned known;		/* a bit each */
 };
 
+bool figures_number(const struct sat_json_value *v, double *d);	/* false: it is none, or too large */
 /* 0, -EBADMSG (not JSON of an agent) or -ENOMEM. */
 int figures_read(struct figures *f, const char *text, size_t len);
+/* Each number goes to found(). */
+int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, double d), void *arg);
 
 #endif

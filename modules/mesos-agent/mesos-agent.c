@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mesos-agent - how many tasks the Mesos agent here has started, finished, seen fail.
+ * mesos-agent - how many tasks the Mesos agent here has started, finished, seen fail; and all its figures.
  *
  * Its checks usually run at the same time, so one answer serves all that wait
  * for it, and those that come within a second of it.  The agent being away is
@@ -83,16 +83,16 @@ static void leave(struct total *t)
 
 static const char *describe(const struct agent *a, const struct sat_answer *ans, int rc)
 {
+	if (rc == -EBADMSG)
+		return "not JSON of a Mesos agent, or cut short";
+	if (rc < 0 && rc != ans->rc)
+		return strerror(-rc);
 	if (ans->rc == -ECONNREFUSED)
 		return "connection refused: does a Mesos agent run there?";
 	if (ans->rc == -ETIMEDOUT)
 		return "no answer in time (setting: mesos-agent.timeout)";
 	if (ans->rc != 0)
 		return ans->error != NULL ? ans->error : strerror(-ans->rc);
-	if (rc == -EBADMSG)
-		return "not JSON of a Mesos agent, or cut short";
-	if (rc < 0)
-		return strerror(-rc);
 	if (rc == 401)
 		return a->user == NULL ? "answers 401: it wants credentials (settings: user, password)" :
 					 "answers 401: it does not take these credentials";
@@ -103,16 +103,23 @@ static const char *describe(const struct agent *a, const struct sat_answer *ans,
 	return NULL;
 }
 
+void agent_explain(const struct agent *a, const struct sat_answer *ans, const char *path, int rc,
+		   char *why, size_t size)
+{
+	const char *words = describe(a, ans, rc);
+
+	if (words != NULL)
+		snprintf(why, size, "%.200s%s: %s", a->url, path, words);
+	else
+		snprintf(why, size, "%.200s%s: answers %d", a->url, path, rc);
+}
+
 /* One log line per change; the checks say it each time. */
 static void trouble(struct agent *a, const struct sat_answer *ans, int rc)
 {
-	const char *words = describe(a, ans, rc);
 	char why[512];
 
-	if (words != NULL)
-		snprintf(why, sizeof(why), "%.200s%s: %s", a->url, paths[a->path], words);
-	else
-		snprintf(why, sizeof(why), "%.200s%s: answers %d", a->url, paths[a->path], rc);
+	agent_explain(a, ans, paths[a->path], rc, why, sizeof(why));
 	if (a->trouble != rc && !a->stopping)
 		sat_log(a->self, LOG_WARNING, "%s", why);
 	a->trouble = rc;
@@ -148,7 +155,7 @@ static void done(void *arg, const struct sat_answer *ans)
 		well(a);
 	else
 		trouble(a, ans, rc);
-	if (a->stopping)
+	if (a->stopping && poll_idle(a))
 		sat_stopped(a->self);
 }
 
@@ -250,6 +257,25 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the agent's certificate"),
 	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
 	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_OPTION("interval", SAT_SECONDS, .fallback = "0", .min = 0, .max = 86400,
+		   .help = "seconds between two looks at its figures, containers and tasks; 0: never"),
+	SAT_OPTION("events", SAT_BOOLEAN, .fallback = "true",
+		   .help = "figures and containers are events, too"),
+	SAT_OPTION("task-labels", SAT_STRINGS, .help = "labels of tasks that mesos_slave_task_labels has"),
+	SAT_OPTION("attributes", SAT_STRINGS, .help = "attributes of the agent that mesos_slave_attributes has"),
+	NULL,
+};
+
+static const struct sat_counter *const counters[] = {
+	[COUNT_REQUESTS] = SAT_COUNTER("requests", .help = "requests to the Mesos agent, but for those of checks"),
+	[COUNT_FAILURES] = SAT_COUNTER("failures", .help = "of these, those that failed, or gave nonsense"),
+	[COUNT_LEFT_OUT] = SAT_COUNTER("left-out", .help = "tasks that are too many, or names that are too long"),
+	[SUCCESS_SNAPSHOT] = SAT_COUNTER("snapshot-last-success", .gauge = true,
+		.help = "time of the last figures, in seconds since 1970"),
+	[SUCCESS_STATISTICS] = SAT_COUNTER("statistics-last-success", .gauge = true,
+		.help = "time of the last statistics, in seconds since 1970"),
+	[SUCCESS_STATE] = SAT_COUNTER("state-last-success", .gauge = true,
+		.help = "time of the last state, in seconds since 1970"),
 	NULL,
 };
 
@@ -257,7 +283,9 @@ static void destroy(void *state)
 {
 	struct agent *a = state;
 
+	poll_free(a);
 	free(a->url);
+	free(a->prefix);
 	free(a->user);
 	free(a->password);
 	free(a->ca);
@@ -274,6 +302,15 @@ static int copy(char **to, const struct sat_conf *conf, const char *name)
 		return 0;
 	*to = strdup(text);
 	return *to != NULL ? 0 : -ENOMEM;
+}
+
+static int judge_labels(const struct sat_conf *conf, const char *name, const char *const **list, uint32_t *n)
+{
+	size_t all;
+
+	*list = sat_conf_strings(conf, name, &all);
+	*n = (uint32_t)all;
+	return all <= TASKS_WANTED ? 0 : sat_conf_error(conf, name, "has more than %d names", TASKS_WANTED);
 }
 
 /* Every mistake is reported, not the first alone. */
@@ -294,11 +331,15 @@ static int judge(struct agent *a, const struct sat_conf *conf)
 	if ((a->cert == NULL) != (a->key == NULL))
 		rc = sat_conf_error(conf, a->cert == NULL ? "key" : "cert", "needs %s beside it",
 				    a->cert == NULL ? "cert" : "key");
+	if (judge_labels(conf, "task-labels", &a->wanted.labels, &a->wanted.n_labels) != 0 ||
+	    judge_labels(conf, "attributes", &a->wanted.attributes, &a->wanted.n_attributes) != 0)
+		rc = -EINVAL;
 	return rc != 0 ? rc : sat_need(a->self, conf, "http-client");
 }
 
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
+	const char *prefix = sat_top_string("service-prefix");
 	struct agent *a = calloc(1, sizeof(*a));
 	int rc;
 
@@ -306,12 +347,18 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		return -ENOMEM;
 	a->self = self;
 	a->timeout = sat_conf_time(conf, "timeout");
+	a->interval = sat_conf_time(conf, "interval");
+	a->ttl = 3 * (double)a->interval / SAT_SECOND;
+	a->events = sat_conf_boolean(conf, "events");
+	poll_init(a);
 	rc = copy(&a->url, conf, "url");
 	rc = rc != 0 ? rc : copy(&a->user, conf, "user");
 	rc = rc != 0 ? rc : copy(&a->password, conf, "password");
 	rc = rc != 0 ? rc : copy(&a->ca, conf, "ca");
 	rc = rc != 0 ? rc : copy(&a->cert, conf, "cert");
 	rc = rc != 0 ? rc : copy(&a->key, conf, "key");
+	a->prefix = strdup(prefix != NULL ? prefix : "");
+	rc = rc != 0 ? rc : a->prefix != NULL ? 0 : -ENOMEM;
 	rc = rc != 0 ? rc : judge(a, conf);
 	if (rc != 0) {
 		destroy(a);
@@ -321,6 +368,14 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	return 0;
 }
 
+static int start(void *state)
+{
+	struct agent *a = state;
+
+	a->stopping = false;
+	return poll_start(a);
+}
+
 static void stop(void *state)
 {
 	struct agent *a = state;
@@ -328,11 +383,12 @@ static void stop(void *state)
 	a->stopping = true;
 	if (a->call != NULL)
 		sat_fetch_cancel(a->call);
-	else
+	poll_stop(a);
+	if (poll_idle(a) && a->call == NULL)
 		sat_stopped(a->self);
 }
 
 SAT_MODULE(mesos_agent,
-	.name = "mesos-agent", .version = SAT_VERSION, .summary = "the Mesos agent's totals of tasks",
-	.options = options, .checks = checks,
-	.create = create, .stop = stop, .destroy = destroy);
+	.name = "mesos-agent", .version = SAT_VERSION, .summary = "the Mesos agent's tasks, figures and containers",
+	.options = options, .checks = checks, .counters = counters, .figures = tell_figures,
+	.create = create, .start = start, .stop = stop, .destroy = destroy);

@@ -30,6 +30,7 @@ master() {
 metrics() { get "$U/metrics"; }
 # shows NAME VALUE: a series and its value.
 shows() { metrics >"$T/shown" && grep -qxF -- "$1 $2" "$T/shown"; }
+has() { metrics >"$T/shown" && grep -qF -- "$1" "$T/shown"; }
 lacks() { metrics >"$T/shown" && ! grep -qF -- "$1" "$T/shown"; }
 
 # canned PATH=FILE...: a server of these files; M is its URL.
@@ -196,4 +197,77 @@ not_yet() {
 		grep -E "^(satellite_)?mesos_" "$T/shown" | grep -qE " $(jq ".\"$key\"" "$all" | sed 's/\.0$//')\$" ||
 			{ echo "lost: $key"; false; }
 	done
+}
+
+# slave URL SETTINGS: a slave with HTTP beside that Mesos agent; U is its URL.
+slave() {
+	H=$(free_port)
+	U=http://127.0.0.1:$H
+	mkdir -p "$T/slave"
+	cat >"$T/slave.cfg" <<-END
+		role = "slave"; state-dir = "$T/slave"; host = "a0";
+		http = { host = "127.0.0.1"; port = $H; };
+		modules = ( "mesos-agent" );
+		mesos-agent = { url = "$1"; interval = 0.5; $2 };
+		streams = ( "index" );
+	END
+	start slave --modules "$BUILD/modules" --config "$T/slave.cfg"
+	until_true 10 listens "$H"
+}
+
+# settings VECTOR: those that mesos_exporter's flags were.
+settings() {
+	sed -n 's/^flags: //p' "$VECTORS/$1/input.txt" | awk '{
+		for (i = 1; i < NF; i++) {
+			name = $i == "-exportedTaskLabels" ? "task-labels" : $i == "-exportedSlaveAttributes" ? "attributes" : ""
+			list = $(i + 1); gsub(/,/, "\", \"", list)
+			if (name != "") printf "%s = ( \"%s\" ); ", name, list
+		} }'
+}
+
+@test "families, labels and values are those of mesos_exporter on an agent" {
+	[ -d "$VECTORS" ] || skip "no $VECTORS: nothing to compare with"
+	local v n=0
+	for v in $(vectors a); do
+		mapfile -t served < <(inputs "$v")
+		canned "${served[@]}"
+		slave "$M" "$(settings "$v")"
+		until_true 10 shows mesos_slave_registered "$(get "$M/metrics/snapshot" | jq '."slave/registered"')"
+		until_true 10 has mesos_slave_task_labels
+		metrics >"$T/ours"
+		python3 test/clients/exporter.py "$T/ours" "$VECTORS/$v"
+		common_teardown
+		common_setup
+		n=$((n + 1))
+	done
+	[ $n -ge 5 ]
+}
+
+@test "what a Mesos agent says is events and figures, and gone when it is" {
+	simulate --masters 1 --agents 2 --tasks 6 --agent-ports 1
+	slave "$(address agent "$(awk '$1 == "agent" { print $2 }' "$T/ports")")" ""
+	indexed() { get -G "$U/index" --data-urlencode "query=$1"; }
+	is() { indexed "service = '$1'" | jq -e "any(.[]; $2)" >/dev/null 2>&1; }
+	until_true 5 is mesos/slave/registered '.metric == 1 and .host == "a0" and .ttl == 1.5'
+	until_true 5 is mesos/slave/system/cpus_total '.metric > 0'
+	indexed "service =~ 'mesos/slave/containers/%/mem_rss_bytes'" |
+		jq -e 'length > 0 and all(.[]; .metric > 0 and .executor != null and .framework != null)'
+	shows mesos_slave_registered 1
+	has 'satellite_mesos_snapshot{from="agent",key="system/cpus_total"}'
+	has mesos_agent_mem_rss_bytes
+	has mesos_slave_task_labels
+	has process_resident_memory_bytes
+	order "agent/$(awk '$1 == "agent" { print $2 }' "$T/ports")/mode" 503
+	until_true 5 lacks mesos_slave_registered
+	until_true 5 lacks mesos_agent_mem_rss_bytes
+	until_true 5 lacks mesos_slave_task_labels
+	heard slave "answers 503"
+	order "agent/$(awk '$1 == "agent" { print $2 }' "$T/ports")/mode" ok
+	until_true 5 shows mesos_slave_registered 1
+	metrics >"$T/all"
+	awk '/^# / { ours = $3 !~ /^mesos_/ } !/^# / { ours = !/^mesos_/ } ours' "$T/all" >"$T/ours"
+	run promtool check metrics <"$T/ours"
+	echo "$output"
+	[ "$status" = 0 ] && [ -z "$output" ]
+	stops "$PID"
 }

@@ -385,7 +385,7 @@ static void creating_survives_every_failure(void **unused)
 		assert_null(state);
 	} while (fault_fired());
 	fault_arm(0);
-	assert_int_equal(nth, 8);	/* itself and six texts, then none */
+	assert_int_equal(nth, 9);	/* itself and seven texts, then none */
 	conf_unref(file);
 }
 

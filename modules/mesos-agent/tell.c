@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tell - what a Mesos agent answered, as events and for /metrics. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent.h"
+#include "statistics.h"
+
+/* ---- Events ------------------------------------------------------------- */
+
+static void emit(struct agent *a, const char *service, double d, const struct sat_attr *attrs, uint32_t n)
+{
+	struct sat_event ev = {
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = service, .state = "ok", .ttl = a->ttl,
+		.attrs = attrs, .n_attrs = n,
+	};
+
+	if (d == floor(d) && fabs(d) < 9e15) {
+		ev.has |= SAT_HAS_INT;
+		ev.metric.i = (int64_t)d;
+	} else {
+		ev.has |= SAT_HAS_DOUBLE;
+		ev.metric.d = d;
+	}
+	sat_emit_event(a->self, &ev);	/* a full queue is counted by the host */
+}
+
+static void say_figure(void *arg, const char *key, double d)
+{
+	const struct agent *a = arg;
+	char service[512];
+
+	snprintf(service, sizeof(service), "%s%s", a->prefix, strncmp(key, "slave/", 6) == 0 ? key + 6 : key);
+	emit(arg, service, d, NULL, 0);
+}
+
+void tell_snapshot(struct agent *a)
+{
+	figures_all(a->snapshot.p, a->snapshot.len, say_figure, a);
+}
+
+static void say_container(void *arg, const struct container *c)
+{
+	const struct sat_attr attrs[] = {
+		{ "executor", c->id }, { "framework", c->framework }, { "source", c->source },
+	};
+	const struct agent *a = arg;
+	char service[1024];
+
+	for (unsigned i = 0; i < STATISTICS; i++) {
+		if ((c->known & 1u << i) == 0)
+			continue;
+		snprintf(service, sizeof(service), "%scontainers/%s/%s", a->prefix, c->id, statistics_all[i].field);
+		emit(arg, service, c->value[i], attrs, 3);
+	}
+}
+
+void tell_statistics(struct agent *a)
+{
+	statistics_read(a->statistics.p, a->statistics.len, say_container, a);
+}
+
+/* ---- Figures ------------------------------------------------------------ */
+
+struct telling {
+	const struct agent *agent;
+	struct sat_figures *out;
+};
+
+static void give_figure(void *arg, const char *key, double d)
+{
+	const struct telling *t = arg;
+	const struct sat_attr labels[] = { { "from", "agent" }, { "key", key } };
+
+	sat_figure(t->out, "satellite_mesos_snapshot", true, "a figure of metrics/snapshot", labels, 2, d);
+}
+
+static void give_container(void *arg, const struct container *c)
+{
+	const struct telling *t = arg;
+	const struct sat_attr labels[] = {
+		{ "id", c->id }, { "framework_id", c->framework }, { "source", c->source },
+	};
+
+	for (unsigned i = 0; i < STATISTICS; i++) {
+		const struct statistic *s = &statistics_all[i];
+
+		if (c->known & 1u << i)
+			sat_figure(t->out, s->name, s->gauge, s->help, labels, 3, c->value[i]);
+	}
+}
+
+static uint32_t add_label(struct sat_attr *labels, uint32_t n, char (*names)[256], const char *name, const char *value)
+{
+	tasks_label_name(names[n], name, strnlen(name, 255));
+	labels[n] = (struct sat_attr){ names[n], value };
+	return n + 1;
+}
+
+static void give_task(void *arg, const struct tasks_one *one)
+{
+	const struct telling *t = arg;
+	const struct tasks_wanted *w = &t->agent->wanted;
+	char names[5 + TASKS_WANTED][256];
+	struct sat_attr labels[5 + TASKS_WANTED] = {
+		{ "source", one->source }, { "framework_id", one->framework }, { "executor_id", one->executor },
+		{ "task_id", one->id }, { "task_name", one->name },
+	};
+	uint32_t n = 5;
+
+	for (uint32_t i = 0; i < w->n_labels; i++)
+		n = add_label(labels, n, names, w->labels[i], one->labels[i]);
+	sat_figure(t->out, "mesos_slave_task_labels", false, "1; a task that runs, and its labels", labels, n, 1);
+}
+
+static void give_attributes(const struct telling *t)
+{
+	const struct tasks_wanted *w = &t->agent->wanted;
+	char names[TASKS_WANTED][256];
+	struct sat_attr labels[TASKS_WANTED];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_attributes; i++)
+		n = add_label(labels, n, names, w->attributes[i], tasks_attribute(t->agent->tasks, i));
+	if (n > 0)
+		sat_figure(t->out, "mesos_slave_attributes", false, "1; attributes of the agent", labels, n, 1);
+}
+
+void tell_figures(void *state, struct sat_figures *out)
+{
+	struct telling t = { .agent = state, .out = out };
+
+	if (t.agent->snapshot.len > 0)
+		figures_all(t.agent->snapshot.p, t.agent->snapshot.len, give_figure, &t);
+	if (t.agent->statistics.len > 0)
+		statistics_read(t.agent->statistics.p, t.agent->statistics.len, give_container, &t);
+	if (t.agent->tasks == NULL)
+		return;
+	tasks_each(t.agent->tasks, give_task, &t);
+	give_attributes(&t);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_mesos-agent_poll - figures, containers and tasks of an agent: read, told, forgotten, with every failure. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../modules/mesos-agent/agent.h"
+#include "../../modules/mesos-agent/statistics.h"
+#include "client.h"
+#include "clock.h"
+#include "conf.h"
+#include "engine.h"
+#include "http.h"
+#include "instance.h"
+#include "unit/fault.h"
+
+extern const struct sat_module sat_module_mesos_agent;
+
+#define SNAPSHOT_TEXT	"{\"slave/registered\":1.0,\"system/load_1min\":0.25,\"odd\":\"text\",\"far\":1e999,\"\":3}"
+#define STATISTICS_TEXT	"[{\"executor_id\":\"e\",\"statistics\":{\"threads\":3,\"new\":4,\"mem_rss_bytes\":4096}," \
+			"\"framework_id\":\"f\",\"source\":\"s\"},{\"executor_id\":\"none\"}," \
+			"{\"statistics\":{\"threads\":1}},7,[],{\"executor_id\":7,\"statistics\":{\"threads\":1}}]"
+/* As 0.28 had it: the ids come after what they are of. */
+#define STATE_TEXT	"{\"attributes\":{\"rack\":\"a/1\",\"zone\":\"no such thing\",\"n\":2},\"completed_frameworks\":[{}]," \
+			"\"frameworks\":[{\"executors\":[{\"tasks\":[{\"name\":\"n\",\"labels\":[{\"value\":\"v\",\"key\":\"a.b\"}," \
+			"{\"key\":\"other\",\"value\":\"x\"}],\"id\":\"t1\"},{\"id\":\"t2\",\"name\":7}],\"queued_tasks\":[{}]," \
+			"\"id\":\"e\",\"source\":\"s\"}],\"id\":\"f\"}]}"
+
+static const char *const labels[] = { "a-b", "team", NULL }, *const attributes[] = { "rack", "zone", "n", "gone", NULL };
+static const struct tasks_wanted wanted = { labels, attributes, 2, 4 };
+
+/* ---- Readers ------------------------------------------------------------ */
+
+static char seen[4096];
+
+static void note_task(void *arg, const struct tasks_one *one)
+{
+	size_t n = strlen(seen);
+
+	(void)arg;
+	snprintf(seen + n, sizeof(seen) - n, "%s %s %s %s %s [%s|%s];", one->framework, one->executor, one->source,
+		 one->id, one->name, one->labels[0], one->labels[1]);
+}
+
+/* In pieces of n bytes; NULL: it failed. */
+static struct tasks *read_state(const char *text, size_t len, size_t n)
+{
+	struct tasks *t = tasks_new(&wanted);
+	int rc = t != NULL ? 0 : -ENOMEM;
+
+	for (size_t at = 0; at < len && rc == 0; at += n)
+		rc = tasks_feed(t, text + at, len - at < n ? len - at : n);
+	if (rc == 0)
+		rc = tasks_end(t);
+	if (rc == 0)
+		return t;
+	tasks_free(t);
+	return NULL;
+}
+
+static void tasks_are_read_in_any_order_and_pieces(void **unused)
+{
+	struct tasks *t;
+
+	(void)unused;
+	for (size_t n = 1; n < sizeof(STATE_TEXT); n++) {
+		t = read_state(STATE_TEXT, sizeof(STATE_TEXT) - 1, n);
+		assert_non_null(t);
+		seen[0] = '\0';
+		tasks_each(t, note_task, NULL);
+		assert_string_equal(seen, "f e s t1 n [v|];f e s t2 7 [|];");
+		assert_string_equal(tasks_attribute(t, 0), "a/1");
+		assert_string_equal(tasks_attribute(t, 1), "");
+		assert_string_equal(tasks_attribute(t, 2), "2");
+		assert_string_equal(tasks_attribute(t, 3), "");
+		assert_int_equal(tasks_left_out(t), 0);
+		tasks_free(t);
+	}
+	for (size_t len = 0; len < sizeof(STATE_TEXT) - 1; len++)
+		assert_null(read_state(STATE_TEXT, len, 64));
+	assert_null(read_state("[]", 2, 2));
+	assert_null(read_state("1", 1, 1));
+}
+
+static void a_state_may_be_large(void **unused)
+{
+	static const char head[] = "{\"frameworks\":[{\"executors\":[{\"tasks\":[", one[] = "{\"id\":\"0123456789\"},";
+	struct tasks *t = tasks_new(&wanted);
+
+	(void)unused;
+	assert_int_equal(tasks_feed(t, head, sizeof(head) - 1), 0);
+	for (int i = 0; i < 12000; i++)
+		assert_int_equal(tasks_feed(t, one, sizeof(one) - 1), 0);
+	assert_int_equal(tasks_feed(t, "{}]}]}]}", 8), 0);
+	assert_int_equal(tasks_end(t), 0);
+	assert_int_equal(tasks_left_out(t), 2001);
+	tasks_free(t);
+}
+
+static void note_container(void *arg, const struct container *c)
+{
+	++*(int *)arg;
+	assert_string_equal(c->id, "e");
+	assert_string_equal(c->framework, "f");
+	assert_string_equal(c->source, "s");
+	assert_int_equal(c->known, 1u << 1 | 1u << 10);
+	assert_true(c->value[1] == 3 && c->value[10] == 4096);
+}
+
+static void containers_are_read(void **unused)
+{
+	int n = 0;
+
+	(void)unused;
+	assert_int_equal(statistics_read(STATISTICS_TEXT, sizeof(STATISTICS_TEXT) - 1, note_container, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(statistics_read("{}", 2, note_container, &n), -EBADMSG);
+	assert_int_equal(statistics_read("", 0, note_container, &n), -EBADMSG);
+	for (size_t len = 0; len < sizeof(STATISTICS_TEXT) - 1; len++)
+		assert_int_equal(statistics_read(STATISTICS_TEXT, len, note_container, &n), -EBADMSG);
+}
+
+/* ---- A client with as many calls as there are ---------------------------- */
+
+static struct call { bool used; char url[128]; struct sat_fetch what; void *arg; } calls[8];
+
+static int fetch(void *state, const struct sat_fetch *what, void *arg, void **inner)
+{
+	struct call *c = calls;
+
+	(void)state;
+	while (c->used)
+		c++;
+	assert_true(c < calls + 8);
+	c->used = true;
+	c->what = *what;
+	c->arg = arg;
+	snprintf(c->url, sizeof(c->url), "%s", what->url);
+	*inner = c;
+	return 0;
+}
+
+static void cancel(void *state, void *inner)
+{
+	(void)state;
+	assert_true(((struct call *)inner)->used);
+}
+
+static const struct sat_module client_module = {
+	.abi = SAT_ABI, .size = sizeof(struct sat_module), .name = "client",
+	.http_client = &(const struct sat_http_client){ sizeof(struct sat_http_client), fetch, cancel },
+};
+static struct sat_self client = { .name = (char *)"client", .module = &client_module };
+
+static void finish(struct call *c, int rc, int status, const char *body)
+{
+	struct sat_answer a = {
+		.size = sizeof(a), .rc = rc, .status = status, .error = "it broke", .url = c->url,
+		.body = body, .len = strlen(body),
+	};
+
+	if (rc == 0 && c->what.data != NULL) {
+		if (c->what.data(c->arg, status, body, a.len) != 0)
+			a.rc = -ECANCELED;
+		a.body = "";
+		a.len = 0;
+	}
+	c->used = false;
+	c->what.done(c->arg, &a);
+}
+
+/* Whoever asks at such a path is answered so; how many did. */
+static int answer(const char *path, int rc, int status, const char *body)
+{
+	int n = 0;
+
+	for (struct call *c = calls; c < calls + 8; c++)
+		if (c->used && strcmp(c->url + strlen("http://a:5051"), path) == 0) {
+			finish(c, rc, status, body);
+			n++;
+		}
+	return n;
+}
+
+/* ---- The module --------------------------------------------------------- */
+
+static _Atomic int64_t counters[8];
+static struct instance instance;
+static struct agent *agent;
+
+static void up(void)
+{
+	clock_virtual(INT64_C(1700000000) * SAT_SECOND);
+	engine_init(NULL);
+	client_use(&client);
+	memset(calls, 0, sizeof(calls));
+	agent = calloc(1, sizeof(*agent));
+	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {
+		.name = (char *)"mesos-agent", .module = &sat_module_mesos_agent, .state = agent, .instance = &instance,
+		.counters = counters, .n_counters = 6 } };
+	agent->self = &instance.self;
+	agent->url = strdup("http://a:5051");
+	agent->prefix = strdup("mesos/slave/");
+	agent->timeout = 5 * SAT_SECOND;
+	agent->interval = 10 * SAT_SECOND;
+	agent->events = true;
+	agent->wanted = wanted;
+	poll_init(agent);
+}
+
+static void down(void)
+{
+	instance_stop(&instance, NULL);
+	for (struct call *c = calls; c < calls + 8; c++)
+		if (c->used)
+			finish(c, -ECANCELED, 0, "");
+	assert_int_equal(instance.stage, INSTANCE_STOPPED);
+	sat_module_mesos_agent.destroy(agent);
+	client_forget(&client);
+	engine_stop();
+}
+
+static void move(int seconds)
+{
+	for (int i = 0; i < seconds; i++) {
+		engine_move(clock_steady() + SAT_SECOND);
+		engine_run();
+	}
+}
+
+static void note_figure(void *arg, const char *name, bool gauge, const char *help, const struct sat_attr *l,
+			uint32_t n, double value)
+{
+	size_t len = strlen(seen);
+
+	(void)arg, (void)help;
+	len += (size_t)snprintf(seen + len, sizeof(seen) - len, "%s%s", gauge ? "" : "+", name);
+	for (uint32_t i = 0; i < n; i++)
+		len += (size_t)snprintf(seen + len, sizeof(seen) - len, " %s=%s", l[i].key, l[i].value);
+	snprintf(seen + len, sizeof(seen) - len, " %g\n", value);
+}
+
+static const char *figures(void)
+{
+	struct sat_figures out = { .figure = note_figure };
+
+	seen[0] = '\0';
+	sat_module_mesos_agent.figures(agent, &out);
+	return seen;
+}
+
+static void an_agent_is_told_and_forgotten(void **unused)
+{
+	(void)unused;
+	up();
+	assert_int_equal(sat_module_mesos_agent.start(agent), 0);
+	move(1);
+	assert_string_equal(figures(), "");
+	assert_int_equal(answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT), 1);
+	assert_int_equal(answer("/monitor/statistics", 0, 200, STATISTICS_TEXT), 1);
+	assert_int_equal(answer("/state", 0, 404, "no"), 1);
+	assert_int_equal(answer("/slave(1)/state", 0, 200, STATE_TEXT), 1);
+	assert_string_equal(figures(),
+		"satellite_mesos_snapshot from=agent key=slave/registered 1\n"
+		"satellite_mesos_snapshot from=agent key=system/load_1min 0.25\n"
+		"mesos_agent_threads id=e framework_id=f source=s 3\n"
+		"mesos_agent_mem_rss_bytes id=e framework_id=f source=s 4096\n"
+		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t1 task_name=n a_b=v team= 1\n"
+		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t2 task_name=7 a_b= team= 1\n"
+		"+mesos_slave_attributes rack=a/1 zone= n=2 gone= 1\n");
+	assert_int_equal(sat_counted(&instance.self, SUCCESS_SNAPSHOT), sat_wall() / SAT_SECOND);
+	move(10);	/* where it was found it is asked for again */
+	assert_int_equal(answer("/slave(1)/state", 0, 200, "{\"frameworks\":7 7"), 1);
+	assert_int_equal(answer("/metrics/snapshot", 0, 500, SNAPSHOT_TEXT), 1);
+	assert_int_equal(answer("/monitor/statistics", -ETIMEDOUT, 0, ""), 1);
+	assert_string_equal(figures(), "");
+	move(10);
+	assert_int_equal(answer("/metrics/snapshot", 0, 404, ""), 1);
+	assert_int_equal(answer("/stats.json", 0, 404, ""), 1);
+	assert_int_equal(answer("/metrics/snapshot", 0, 404, ""), 0);
+	assert_int_equal(answer("/monitor/statistics", 0, 200, "<html>"), 1);
+	assert_string_equal(figures(), "");
+	down();
+}
+
+static bool live(int nth)
+{
+	bool fired;
+
+	up();
+	fault_arm(nth);
+	if (sat_module_mesos_agent.start(agent) == 0)
+		move(1);
+	answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT);
+	answer("/monitor/statistics", 0, 200, STATISTICS_TEXT);
+	answer("/state", 0, 200, STATE_TEXT);
+	figures();
+	fired = fault_fired();
+	fault_arm(0);
+	if (!fired)
+		assert_non_null(strstr(seen, "mesos_slave_attributes"));
+	down();
+	return fired;
+}
+
+static void every_failure_is_survived(void **unused)
+{
+	int nth = 0;
+
+	(void)unused;
+	while (live(++nth))
+		;
+	printf("%d allocations\n", nth);
+	assert_true(nth > 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tasks_are_read_in_any_order_and_pieces),
+		cmocka_unit_test(a_state_may_be_large),
+		cmocka_unit_test(containers_are_read),
+		cmocka_unit_test(an_agent_is_told_and_forgotten),
+		cmocka_unit_test(every_failure_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
