@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mesos.h"
 
@@ -54,21 +55,59 @@ static void say_resource(struct mesos *m, const char *name, const char *what, do
 	mesos_say(m, service, &(struct sat_value){ .kind = SAT_DOUBLE, .d = d }, "ok", NULL);
 }
 
-/* Memory in GB of 1000 MB, as the JVM Satellite sent it. */
+static int by_name(const void *a, const void *b)
+{
+	const struct model_framework *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static size_t list_frameworks(const struct model *model, const struct model_framework **list)
+{
+	const struct model_framework *f;
+	size_t n = 0;
+
+	for (f = model_next_framework(model, NULL); f != NULL; f = model_next_framework(model, f))
+		if (!f->completed && f->name[0] != '\0')
+			list[n++] = f;
+	qsort(list, n, sizeof(*list), by_name);
+	return n;
+}
+
+/* Frameworks of one name are one.  Memory in GB of 1000 MB, as the JVM Satellite sent it. */
+static void say_frameworks(struct mesos *m)
+{
+	const struct model_framework **list = calloc(m->model.frameworks.n + 1, sizeof(const void *));
+	size_t i = 0, n;
+
+	if (list == NULL) {
+		sat_log(m->self, LOG_ERR, "mesos/frameworks: %s", strerror(ENOMEM));
+		return;
+	}
+	n = list_frameworks(&m->model, list);
+	while (i < n) {
+		const char *name = list[i]->name;
+		struct model_resources sum = { 0 };
+
+		for (; i < n && strcmp(list[i]->name, name) == 0; i++) {
+			struct model_resources used = model_framework_used(list[i]);
+
+			sum.cpus += used.cpus;
+			sum.mem += used.mem;
+			sum.disk += used.disk;
+		}
+		say_resource(m, name, "cpu", sum.cpus);
+		say_resource(m, name, "mem", sum.mem / 1000);
+		say_resource(m, name, "disk", sum.disk);
+	}
+	free(list);
+}
+
 void mesos_say_model(struct mesos *m)
 {
-	const struct state *s = &m->model;
-	size_t i;
-
-	say_count(m, "mesos/agents/registered", s->n_agents);
-	say_count(m, "mesos/agents/active", s->active);
-	for (i = 0; i < s->n_frameworks; i++) {
-		const struct state_framework *f = &s->frameworks[i];
-
-		say_resource(m, f->name, "cpu", f->cpus);
-		say_resource(m, f->name, "mem", f->mem / 1000);
-		say_resource(m, f->name, "disk", f->disk);
-	}
+	say_count(m, "mesos/agents/registered", m->model.agents.n - m->model.n_recovered);
+	say_count(m, "mesos/agents/active", m->model.n_active);
+	say_frameworks(m);
 }
 
 /* ---- The topic ---------------------------------------------------------- */
@@ -78,12 +117,12 @@ struct listed {
 	struct sat_attr attrs[3];
 };
 
-static const struct sat_event *list_one(struct listed *l, const struct state_agent *a)
+static const struct sat_event *list_one(struct listed *l, const struct model_agent *a)
 {
 	struct sat_attr *at = l->attrs;
 
 	*at++ = (struct sat_attr){ "active", a->active ? "true" : "false" };
-	if (a->id[0] != '\0')
+	if (a->id != a->host)
 		*at++ = (struct sat_attr){ "id", a->id };
 	if (a->pid[0] != '\0')
 		*at++ = (struct sat_attr){ "pid", a->pid };
@@ -96,16 +135,21 @@ static const struct sat_event *list_one(struct listed *l, const struct state_age
 
 int mesos_publish_agents(struct mesos *m)
 {
-	size_t i, n = m->model.n_agents;
+	size_t i = 0, n = m->model.agents.n;
+	const struct model_agent *a;
 	struct listed *list = calloc(n + 1, sizeof(*list));
 	const struct sat_event **evs = calloc(n + 1, sizeof(*evs));
 	int rc = -ENOMEM;
 
 	if (list != NULL && evs != NULL) {
-		for (i = 0; i < n; i++)
-			evs[i] = list_one(&list[i], &m->model.agents[i]);
+		for (a = model_next_agent(&m->model, NULL); a != NULL; a = model_next_agent(&m->model, a)) {
+			if (a->stand == MODEL_RECOVERED)
+				continue;
+			evs[i] = list_one(&list[i], a);
+			i++;
+		}
 		rc = sat_publish(m->self, "mesos/agents",
-				 &(struct sat_item){ .evs = evs, .n = (uint32_t)n, .list = true }, true);
+				 &(struct sat_item){ .evs = evs, .n = (uint32_t)i, .list = true }, true);
 	}
 	free(list);
 	free(evs);

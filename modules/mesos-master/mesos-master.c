@@ -33,10 +33,12 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_BYTES] = SAT_COUNTER("bytes", .help = "bytes of its answers"),
 	[COUNT_STATES] = SAT_COUNTER("states", .help = "times the whole state was asked for"),
 	[COUNT_LEFT_OUT] = SAT_COUNTER("left-out",
-		.help = "agents and frameworks without a legal name, or too many"),
+		.help = "agents, frameworks and tasks without a legal name, or too many"),
 	[GAUGE_BYTES_PER_MINUTE] = SAT_COUNTER("bytes-per-minute", .gauge = true,
 		.help = "bytes of its answers in the last minute"),
-	[GAUGE_AGENTS] = SAT_COUNTER("agents", .gauge = true, .help = "agents in the last state"),
+	[GAUGE_AGENTS] = SAT_COUNTER("agents", .gauge = true, .help = "agents that are registered"),
+	[GAUGE_TASKS] = SAT_COUNTER("tasks", .gauge = true, .help = "tasks that are kept, ended ones too"),
+	[GAUGE_TEXT] = SAT_COUNTER("text-bytes", .gauge = true, .help = "bytes of ids and names that are kept"),
 	[GAUGE_LEADS] = SAT_COUNTER("leads", .gauge = true, .help = "whether the Mesos master leads"),
 	[GAUGE_SNAPSHOT_SUCCESS] = SAT_COUNTER("snapshot-last-success", .gauge = true,
 		.help = "time of the last figures, in seconds since 1970"),
@@ -49,8 +51,8 @@ static void destroy(void *state)
 {
 	struct mesos *m = state;
 
-	state_free(&m->model);
-	state_free(&m->reading);
+	model_free(&m->model);
+	reader_free(&m->reader);
 	figures_drop(m);
 	free(m->url);
 	free(m->user);

@@ -5,15 +5,17 @@
 
 #include <satellite/module.h>
 
+#include "model.h"
+#include "reader.h"
 #include "snapshot.h"
-#include "state.h"
 
 #define BUCKETS		12
 #define BUCKET		(5 * SAT_SECOND)	/* together: a minute */
 
 enum {
 	COUNT_REQUESTS, COUNT_FAILURES, COUNT_BYTES, COUNT_STATES, COUNT_LEFT_OUT,
-	GAUGE_BYTES_PER_MINUTE, GAUGE_AGENTS, GAUGE_LEADS, GAUGE_SNAPSHOT_SUCCESS, GAUGE_STATE_SUCCESS,
+	GAUGE_BYTES_PER_MINUTE, GAUGE_AGENTS, GAUGE_TASKS, GAUGE_TEXT, GAUGE_LEADS,
+	GAUGE_SNAPSHOT_SUCCESS, GAUGE_STATE_SUCCESS,
 };
 
 /* One thing that is asked for, under the first of its paths that is there. */
@@ -62,12 +64,16 @@ struct mesos {
 	struct snapshot figures;	/* the last */
 	char *kept;			/* the answer that they are of, while it is good */
 	size_t n_kept;
-	struct state reading, model;
-	uint64_t received;		/* of the state under way */
+	struct model model;
+	struct reader reader;		/* of the state under way, */
+	uint64_t received;		/* and its bytes */
 	uint64_t asked_print;		/* the figures' when it was asked for, */
 	uint64_t model_print;		/* and those of the model */
-	bool has_model, listed;		/* listed: agents were published, ever */
-	uint64_t list_print;
+	bool has_model;			/* it is as of now; where not, it may still tell what changed, */
+	bool has_base;			/* if it is of this cluster */
+	bool listed;			/* agents were published, ever: */
+	uint64_t listing;		/* those of model.listing */
+	uint64_t left_out;		/* of the model, as counted */
 
 	uint64_t bytes[BUCKETS];
 	unsigned bucket;
@@ -98,5 +104,9 @@ void mesos_say_model(struct mesos *m);
 int mesos_publish_agents(struct mesos *m);
 void mesos_say(struct mesos *m, const char *service, const struct sat_value *v, const char *state,
 	       const char *description);
+
+/* tell.c: for the model. */
+int tell_task(void *m, const struct model_task *t);
+int tell_agent(void *m, const struct model_agent *a, enum model_stand now);
 
 #endif

@@ -39,10 +39,14 @@ static int64_t most(int64_t a, int64_t b)
 
 /* ---- Who leads ---------------------------------------------------------- */
 
+/* One that is being read stays: it will end as the first that is known. */
 static void forget_model(struct mesos *m)
 {
-	state_free(&m->model);
-	m->has_model = false;
+	if (!m->model.reading) {
+		model_free(&m->model);
+		m->left_out = 0;
+	}
+	m->has_model = m->has_base = false;
 }
 
 static int64_t believed_until(const struct mesos *m)
@@ -103,48 +107,63 @@ static bool wants_state(const struct mesos *m)
 	return !m->has_model || !m->figures.watched || m->model_print != m->figures.print;
 }
 
+static void end_reading(struct mesos *m)
+{
+	reader_free(&m->reader);
+	model_abort(&m->model);
+}
+
 static void ask_state(struct mesos *m)
 {
 	m->next_state = sat_clock() + m->interval;
 	m->asked_print = m->figures.print;
 	m->received = 0;
-	if (state_expect(&m->reading) != 0) {
+	if (reader_expect(&m->reader, &m->model) != 0) {
 		sat_log(m->self, LOG_ERR, "%s: %s", m->url, strerror(ENOMEM));
 		return;
 	}
+	model_begin(&m->model);
 	sat_count(m->self, COUNT_STATES, 1);
 	if (!source_ask(&m->state))
-		state_free(&m->reading);
+		end_reading(m);
 }
 
 static int state_data(struct mesos *m, const void *p, size_t n)
 {
 	m->received += n;
-	return m->received > m->max_state ? -EFBIG : state_feed(&m->reading, p, n);
+	return m->received > m->max_state ? -EFBIG : reader_feed(&m->reader, p, n);
 }
 
 static void list_agents(struct mesos *m)
 {
-	if (m->listed && m->list_print == m->model.print)
+	if (m->listed && m->listing == m->model.listing)
 		return;
 	if (mesos_publish_agents(m) != 0) {
 		sat_log(m->self, LOG_ERR, "mesos/agents: %s", strerror(ENOMEM));
 		return;
 	}
 	m->listed = true;
-	m->list_print = m->model.print;
+	m->listing = m->model.listing;
+}
+
+static void gauge_model(struct mesos *m)
+{
+	uint64_t left_out = m->model.odd + m->model.over;
+
+	sat_count(m->self, COUNT_LEFT_OUT, (int64_t)(left_out - m->left_out));
+	m->left_out = left_out;
+	sat_gauge(m->self, GAUGE_AGENTS, (int64_t)m->model.agents.n - m->model.n_recovered);
+	sat_gauge(m->self, GAUGE_TASKS, (int64_t)m->model.tasks.n);
+	sat_gauge(m->self, GAUGE_TEXT, (int64_t)m->model.texts.bytes);
 }
 
 static void take_model(struct mesos *m)
 {
-	forget_model(m);
-	m->model = m->reading;
-	m->reading = (struct state){ 0 };
-	m->has_model = true;
+	model_end(&m->model, MODEL_ALL, !m->has_base);
+	reader_free(&m->reader);
+	m->has_model = m->has_base = true;
 	m->model_print = m->asked_print;
-	if (m->model.odd + m->model.over > 0)
-		sat_count(m->self, COUNT_LEFT_OUT, (int64_t)(m->model.odd + m->model.over));
-	sat_gauge(m->self, GAUGE_AGENTS, (int64_t)m->model.n_agents);
+	gauge_model(m);
 	list_agents(m);
 	if (m->leads == 1 || sat_acting())
 		mesos_say_model(m);
@@ -157,32 +176,32 @@ static void take_model(struct mesos *m)
  */
 static void state_done(struct mesos *m, const struct sat_answer *a)
 {
-	enum state_rank rank;
+	enum reader_rank rank;
 	char why[160];
-	int rc = state_end(&m->reading, why, sizeof(why));
+	int rc = reader_end_state(&m->reader, why, sizeof(why));
 
 	(void)a;
 	if (rc != 0) {
 		source_trouble(&m->state, rc, "%s", why);
-		forget_model(m);
-		state_free(&m->reading);
+		m->has_model = false;
+		end_reading(m);
 		return;
 	}
-	rank = m->reading.rank;
-	if (rank == STATE_UNKNOWN && m->no_word) {
+	rank = reader_rank(&m->reader);
+	if (rank == READER_UNKNOWN && m->no_word) {
 		source_trouble(&m->state, -ENODATA, "neither it nor the figures say who leads");
-		state_free(&m->reading);
+		end_reading(m);
 		return;
 	}
 	source_well(&m->state);
 	if (m->no_word)
-		hear_elected(m, rank == STATE_LEADS, 2 * m->interval + m->state.timeout);
-	if (rank == STATE_LEADS || (rank == STATE_UNKNOWN && m->elected == 1)) {
+		hear_elected(m, rank == READER_LEADS, 2 * m->interval + m->state.timeout);
+	if (rank == READER_LEADS || (rank == READER_UNKNOWN && m->elected == 1)) {
 		take_model(m);
 		return;
 	}
+	end_reading(m);
 	forget_model(m);
-	state_free(&m->reading);
 }
 
 static void stopped_yet(struct mesos *m)
@@ -197,24 +216,24 @@ static void state_failed(struct mesos *m, const struct sat_answer *a)
 	int rc;
 
 	if (m->stopping) {
-		state_free(&m->reading);
+		end_reading(m);
 		stopped_yet(m);
 		return;
 	}
-	rc = state_result(&m->reading);
+	rc = m->reader.rc;
 	if (m->received > m->max_state) {
 		source_trouble(&m->state, -EFBIG, "more than max-state = %llu bytes",
 			       (unsigned long long)m->max_state);
 	} else if (rc != 0) {
-		state_explain(&m->reading, rc, why, sizeof(why));
+		reader_explain(&m->reader, rc, why, sizeof(why));
 		source_trouble(&m->state, rc, "%s", why);
 	} else {
 		source_failed(&m->state, a);
 	}
 	if (a->rc == 0)
 		m->next_state = least(m->next_state, sat_clock() + SOON);
-	forget_model(m);
-	state_free(&m->reading);
+	m->has_model = false;
+	end_reading(m);
 }
 
 /* ---- The figures -------------------------------------------------------- */
@@ -281,6 +300,8 @@ static void beat(struct sat_alarm *alarm)
 	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));
 	mesos_turn_bytes(m, now);
 	settle_leader(m, now);
+	if (m->model.untold && !m->model.reading)
+		model_tell(&m->model);
 	if (now >= m->next_report) {
 		m->next_report = now + m->interval;
 		m->report = true;
@@ -302,7 +323,10 @@ void poll_init(struct mesos *m, int64_t timeout)
 		"/state", "/state.json", "/master/state", "/master/state.json", NULL,
 	};
 
+	static const struct model_calls calls = { .task = tell_task, .agent = tell_agent };
+
 	m->elected = m->leads = -1;
+	model_init(&m->model, &calls, m);
 	m->snapshot = (struct source){
 		.m = m, .name = "snapshot", .paths = snapshot_paths, .timeout = least(timeout, BELIEF),
 		.max = SNAPSHOT_MAX, .gauge = GAUGE_SNAPSHOT_SUCCESS,

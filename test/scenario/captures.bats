@@ -65,7 +65,9 @@ endpoint() { indexed "service = 'mesos/endpoint/$1' and state = '$2'" | jq -e 'l
 	watch_master
 	n=0
 	for f in "$CAPTURES"/master-state/*.json "$CAPTURES"/state-summary/*dcos-ui-[a-z]*.json; do
-		jq '{ "mesos/agents/registered": (.slaves | length), "mesos/agents/active": ([.slaves[] | select(.active != false)] | length) }
+		# Two that were made by hand list an agent twice.
+		jq '(.slaves | map({(.id // .hostname): .}) | add // {} | [.[]]) as $agents
+			| { "mesos/agents/registered": ($agents | length), "mesos/agents/active": ([$agents[] | select(.active != false)] | length) }
 			+ ([.frameworks[] | { name, used: (.used_resources // .resources) }] | group_by(.name) | map(
 				("mesos/frameworks/" + .[0].name) as $service | {
 					($service + "/cpu"): (map(.used.cpus // 0) | add),

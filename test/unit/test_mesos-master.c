@@ -84,158 +84,6 @@ static void text_is_legal_or_not(void **unused)
 	assert_false(legal_text("a\0b", 3));
 }
 
-/* ---- State -------------------------------------------------------------- */
-
-/* In pieces of n bytes. */
-static int read_state(struct state *s, const char *text, size_t len, size_t n, char *why, size_t size)
-{
-	size_t at;
-	int rc = state_expect(s);
-
-	if (rc != 0)
-		return rc;
-	for (at = 0; at < len && rc == 0; at += n)
-		rc = state_feed(s, text + at, len - at < n ? len - at : n);
-	if (rc == 0)
-		return state_end(s, why, size);
-	assert_int_equal(rc, state_result(s));
-	state_explain(s, rc, why, size);
-	return rc;
-}
-
-static void a_state_gives_agents_and_frameworks(void **unused)
-{
-	size_t len, n;
-	char *text = load(DATA "state-1.11.json", &len), why[160];
-	struct state s;
-
-	(void)unused;
-	for (n = 1; n <= len; n += n < 90 ? 1 : 977) {
-		assert_int_equal(read_state(&s, text, len, n, why, sizeof(why)), 0);
-		assert_int_equal(s.rank, STATE_LEADS);
-		assert_int_equal(s.n_agents, 3);
-		assert_int_equal(s.active, 2);
-		assert_int_equal(s.odd, 3);
-		assert_string_equal(s.agents[0].host, "a0.example.com");
-		assert_string_equal(s.agents[0].id, "m1-S0");
-		assert_string_equal(s.agents[0].pid, "slave(1)@10.0.1.0:5051");
-		assert_true(s.agents[0].active);
-		assert_string_equal(s.agents[1].host, "fe80::1");
-		assert_false(s.agents[1].active);
-		assert_string_equal(s.agents[2].host, "Na\xc3\xafve.Example.com");
-		assert_int_equal(s.n_frameworks, 2);
-		assert_string_equal(s.frameworks[0].name, "a/b \"c\"");
-		assert_string_equal(s.frameworks[1].name, "marathon");
-		assert_float_equal(s.frameworks[1].cpus, 3.5, 1e-12);
-		assert_float_equal(s.frameworks[1].mem, 2000.5, 1e-12);
-		assert_float_equal(s.frameworks[1].disk, 20, 1e-12);
-		state_free(&s);
-	}
-	free(text);
-}
-
-static void an_old_state_is_understood(void **unused)
-{
-	size_t len;
-	char *text = load(DATA "state-0.19.json", &len), why[160];
-	struct state s;
-
-	(void)unused;
-	assert_int_equal(read_state(&s, text, len, 100, why, sizeof(why)), 0);
-	assert_int_equal(s.rank, STATE_LEADS);
-	assert_int_equal(s.active, 2);
-	assert_int_equal(s.n_frameworks, 1);
-	assert_float_equal(s.frameworks[0].cpus, 0.2, 1e-12);
-	state_free(&s);
-	free(text);
-}
-
-static void who_leads_is_told_from_the_fields(void **unused)
-{
-	static const struct { const char *fields; enum state_rank rank; } all[] = {
-		{ "\"pid\":\"m@1\",\"leader\":\"m@1\",", STATE_LEADS },
-		{ "\"pid\":\"m@1\",\"leader\":\"m@2\",", STATE_FOLLOWS },
-		{ "\"pid\":\"m@1\",", STATE_FOLLOWS },
-		{ "\"elected_time\":1.5,", STATE_LEADS },
-		{ "", STATE_UNKNOWN },
-	};
-	char text[128], why[160];
-	struct state s;
-	size_t i;
-
-	(void)unused;
-	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		snprintf(text, sizeof(text), "{%s\"slaves\":[]}", all[i].fields);
-		assert_int_equal(read_state(&s, text, strlen(text), 9, why, sizeof(why)), 0);
-		assert_int_equal(s.rank, all[i].rank);
-		state_free(&s);
-	}
-}
-
-static void what_is_no_state_says_so(void **unused)
-{
-	static const struct { const char *text; int rc; } all[] = {
-		{ "{}", -EPROTO }, { "[]", -EPROTO }, { "1", -EPROTO }, { "{\"slaves\":{}}", -EPROTO },
-		{ "{\"slaves\":null}", -EPROTO }, { "{\"x\":{\"slaves\":[]}}", -EPROTO },
-		{ "{\"slaves\":[]", -EBADMSG }, { "HTTP/1.1 200", -EBADMSG }, { "", -EBADMSG },
-	};
-	char why[160];
-	struct state s;
-	size_t i;
-	int rc;
-
-	(void)unused;
-	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		why[0] = '\0';
-		rc = read_state(&s, all[i].text, strlen(all[i].text), 5, why, sizeof(why));
-		assert_int_equal(rc, all[i].rc);
-		assert_true(why[0] != '\0');
-		state_free(&s);
-	}
-}
-
-/* A list whose order changed is the same list; one agent gone inactive is not. */
-static void the_print_is_of_the_agents(void **unused)
-{
-	static const char *const texts[] = {
-		"{\"slaves\":[{\"hostname\":\"a\"},{\"hostname\":\"b\"}]}",
-		"{\"slaves\":[{\"hostname\":\"b\"},{\"hostname\":\"a\"}]}",
-		"{\"slaves\":[{\"hostname\":\"b\",\"active\":false},{\"hostname\":\"a\"}]}",
-	};
-	uint64_t prints[3];
-	char why[160];
-	struct state s;
-	size_t i;
-
-	(void)unused;
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(read_state(&s, texts[i], strlen(texts[i]), 1000, why, sizeof(why)), 0);
-		prints[i] = s.print;
-		state_free(&s);
-	}
-	assert_true(prints[0] == prints[1]);
-	assert_true(prints[0] != prints[2]);
-}
-
-static void a_state_survives_every_failure(void **unused)
-{
-	size_t len;
-	char *text = load(DATA "state-1.11.json", &len), why[160];
-	struct state s;
-	int nth = 0, rc;
-
-	(void)unused;
-	do {
-		fault_arm(++nth);
-		rc = read_state(&s, text, len, 512, why, sizeof(why));
-		assert_int_equal(rc, fault_fired() ? -ENOMEM : 0);
-		state_free(&s);
-	} while (fault_fired());
-	fault_arm(0);
-	assert_true(nth > 4);	/* reader, text, agents, frameworks */
-	free(text);
-}
-
 /* ---- Snapshot ----------------------------------------------------------- */
 
 struct seen { int n; struct sat_value load, bytes, elected; };
@@ -348,44 +196,19 @@ static void over(const char *folder, void (*each)(const char *name, const char *
 	assert_true(n > 0);
 }
 
-static void same_in_pieces(const char *name, const char *text, size_t len)
-{
-	struct state whole, parts;
-	char why[160];
-
-	assert_int_equal(read_state(&whole, text, len, len, why, sizeof(why)), 0);
-	assert_int_equal(read_state(&parts, text, len, 7, why, sizeof(why)), 0);
-	assert_int_equal(whole.n_agents, parts.n_agents);
-	assert_int_equal(whole.n_frameworks, parts.n_frameworks);
-	assert_true(whole.print == parts.print);
-	assert_int_equal(whole.odd, 0);
-	assert_int_equal(whole.rank, strncmp(name, "partial", 7) == 0 ? STATE_UNKNOWN : STATE_LEADS);
-	state_free(&whole);
-	state_free(&parts);
-}
-
-static void captured_states_are_understood(void **unused)
-{
-	(void)unused;
-	over("master-state", same_in_pieces);
-}
-
-static void refused_both_ways(const char *name, const char *text, size_t len)
+static void refused(const char *name, const char *text, size_t len)
 {
 	struct snapshot figures;
-	struct state s;
 	char why[160];
 
 	(void)name;
-	assert_true(read_state(&s, text, len, 16384, why, sizeof(why)) < 0);
 	assert_true(snapshot_read(&figures, text, len, NULL, NULL, why, sizeof(why)) < 0);
-	state_free(&s);
 }
 
 static void captured_nonsense_is_refused(void **unused)
 {
 	(void)unused;
-	over("malformed", refused_both_ways);
+	over("malformed", refused);
 }
 
 static void has_figures(const char *name, const char *text, size_t len)
@@ -402,22 +225,6 @@ static void captured_figures_are_understood(void **unused)
 {
 	(void)unused;
 	over("metrics", has_figures);
-}
-
-static void is_no_masters_state(const char *name, const char *text, size_t len)
-{
-	struct state s;
-	char why[160];
-
-	(void)name;
-	assert_int_equal(read_state(&s, text, len, 16384, why, sizeof(why)), -EPROTO);
-	state_free(&s);
-}
-
-static void an_agents_state_is_no_masters(void **unused)
-{
-	(void)unused;
-	over("agent-state", is_no_masters_state);
 }
 
 /* ---- Polling, with a client that answers as the test says, on a virtual clock ---- */
@@ -571,7 +378,7 @@ static void move(double seconds)
 static const struct stream_finder finder = { find_op, NULL };
 static struct conf *settings;
 static struct instance instance;
-static _Atomic int64_t counters[10];
+static _Atomic int64_t counters[16];
 
 static int begin(void **unused)
 {
@@ -591,7 +398,7 @@ static int begin(void **unused)
 	mesos = calloc(1, sizeof(*mesos));
 	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {
 		.name = (char *)"mesos-master", .module = &sat_module_mesos_master, .state = mesos,
-		.counters = counters, .n_counters = 10, .instance = &instance } };
+		.counters = counters, .n_counters = 16, .instance = &instance } };
 	mesos->self = &instance.self;
 	mesos->url = strdup("http://m:5050");
 	mesos->host = strdup("m1");
@@ -902,19 +709,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_what_mesos_means),
 		cmocka_unit_test(text_is_legal_or_not),
-		cmocka_unit_test(a_state_gives_agents_and_frameworks),
-		cmocka_unit_test(an_old_state_is_understood),
-		cmocka_unit_test(who_leads_is_told_from_the_fields),
-		cmocka_unit_test(what_is_no_state_says_so),
-		cmocka_unit_test(the_print_is_of_the_agents),
-		cmocka_unit_test(a_state_survives_every_failure),
 		cmocka_unit_test(figures_are_read),
 		cmocka_unit_test(figures_move_only_with_the_cluster),
 		cmocka_unit_test(what_has_no_figures_says_so),
-		cmocka_unit_test(captured_states_are_understood),
 		cmocka_unit_test(captured_nonsense_is_refused),
 		cmocka_unit_test(captured_figures_are_understood),
-		cmocka_unit_test(an_agents_state_is_no_masters),
 		cmocka_unit_test_setup_teardown(a_leader_is_seen_and_its_cluster, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_is_asked_for_when_figures_moved, begin, end),
 		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * model - the agents, frameworks and tasks of a Mesos cluster, as last heard.
+ *
+ * Fed by whole states (model_begin(), model_put_…(), model_end()) and, between
+ * them, by single changes.  What is in it stays where it is until it goes; its
+ * texts are interned: never NULL, "" where not given, and the same text is the
+ * same pointer.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <satellite/module.h>
+
+#include "intern.h"
+
+#define MODEL_AGENTS_MAX	250000u
+#define MODEL_FRAMEWORKS_MAX	100000u
+#define MODEL_TASKS_MAX		1000000u
+#define MODEL_ENDED_MAX		250000u		/* tasks: of these the oldest go first */
+#define MODEL_NAME_MAX		255		/* bytes of an id, a name */
+#define MODEL_TEXT_MAX		((size_t)1 << 30)	/* of all texts together */
+
+struct model_resources {
+	double cpus, mem, disk, gpus;	/* mem and disk in MB, as Mesos has them */
+	uint32_t ports;			/* how many */
+};
+
+struct model_sum {			/* the same, exact: in thousandths */
+	int64_t cpus, mem, disk, gpus, ports;
+};
+
+enum model_stand {			/* of an agent */
+	MODEL_NEW,			/* said to nobody yet */
+	MODEL_ACTIVE, MODEL_INACTIVE, MODEL_DEACTIVATED, MODEL_DRAINING, MODEL_DRAINED,
+	MODEL_RECOVERED,		/* in the registry; has not come back to this Mesos master yet */
+	MODEL_REMOVED, MODEL_UNREACHABLE,
+};
+
+struct model_agent {
+	struct table_link link;
+	const char *id, *host, *pid, *version;
+	const char *attributes;		/* for model_attribute() */
+	struct model_resources total, unreserved;
+	struct model_resources used;	/* in the last state; model_agent_used() is now */
+	struct model_sum moved;		/* by tasks, since then */
+	int64_t registered;		/* wall; 0: not known */
+	uint8_t stand, told;		/* enum model_stand */
+	bool active;			/* as Mesos says it: it is connected, and offered */
+	bool has_used, lost;		/* lost: tasks of it were unreachable */
+};
+
+struct model_framework {
+	struct table_link link;
+	const char *id, *name, *role, *user, *principal, *host;
+	struct model_resources used;
+	struct model_sum moved;
+	int64_t registered;
+	uint32_t tasks;			/* that have not ended */
+	bool active, connected, completed, has_used;
+	bool known;			/* it was listed, not only named by a task */
+};
+
+struct model_task {
+	struct table_link link;
+	const char *id, *name, *framework, *agent;	/* framework and agent: ids */
+	const char *message;		/* of the last status */
+	int64_t time;			/* of it, wall; 0: not known */
+	int64_t cpus, mem, disk;	/* thousandths */
+	uint16_t gpus, ports;
+	uint8_t state, source, reason;	/* for model_word() */
+	uint8_t told;			/* the state that was, last; 0: none */
+};
+
+struct model_calls {			/* not 0 of task and agent: it will be told again */
+	int (*task)(void *arg, const struct model_task *t);
+	int (*agent)(void *arg, const struct model_agent *a, enum model_stand now);
+};
+
+struct model {
+	struct table agents, frameworks, tasks;
+	struct intern texts;
+	const char *words[256];		/* TASK_, SOURCE_, REASON_; the first is "" */
+	uint8_t word_flags[256];
+	unsigned n_words;
+	const struct model_calls *calls;
+	void *arg;
+	uint32_t turn;			/* what the last state had bears it */
+	bool reading;			/* a state is */
+	bool untold;			/* somebody has to be told again */
+	uint32_t n_ended;		/* tasks */
+	uint32_t n_recovered;		/* agents */
+	uint32_t n_active;		/* agents */
+	uint64_t listing;		/* another when an agent, its names or whether it is active did change */
+	uint64_t odd, over;		/* left out: without legal names; past the limits */
+	uint64_t dropped;		/* ended tasks, for newer ones */
+};
+
+/* What is said of one; texts are "" where nothing is. */
+struct model_agent_news {
+	char id[MODEL_NAME_MAX + 1], host[MODEL_NAME_MAX + 1], pid[MODEL_NAME_MAX + 1], version[64];
+	char attributes[INTERN_MAX + 1];
+	struct model_resources total, unreserved, used;
+	bool has_used, has_total;
+	int64_t registered;
+	bool active, deactivated, recovered;
+	char drain[32];			/* "DRAINING", "DRAINED" */
+};
+struct model_framework_news {
+	char id[MODEL_NAME_MAX + 1], name[MODEL_NAME_MAX + 1], role[MODEL_NAME_MAX + 1], user[64],
+	     principal[MODEL_NAME_MAX + 1], host[MODEL_NAME_MAX + 1];
+	struct model_resources used;
+	bool has_used, active, connected, completed;
+	int64_t registered;
+};
+struct model_task_news {
+	char id[MODEL_NAME_MAX + 1], name[MODEL_NAME_MAX + 1], framework[MODEL_NAME_MAX + 1],
+	     agent[MODEL_NAME_MAX + 1], message[MODEL_NAME_MAX + 1];
+	char state[64], source[64], reason[64];
+	struct model_resources resources;
+	bool update;			/* a status: it says nothing of name and resources */
+	int64_t time;
+};
+
+void model_init(struct model *m, const struct model_calls *calls, void *arg);
+void model_free(struct model *m);
+
+/* A state begins: what is not put until model_end() is gone.  An end that never comes, since
+ * the answer broke off, takes nothing away. */
+void model_begin(struct model *m);
+enum model_scope { MODEL_AGENTS_ONLY, MODEL_ALL };
+/* silent: it is the first that is known, and so nothing in it is news. */
+void model_end(struct model *m, enum model_scope scope, bool silent);
+void model_abort(struct model *m);	/* no end comes */
+
+/* 0, also where it was left out, counted; -ENOMEM. */
+int model_put_agent(struct model *m, const struct model_agent_news *n);
+int model_put_framework(struct model *m, const struct model_framework_news *n);
+int model_put_task(struct model *m, const struct model_task_news *n);	/* -ENOENT: an update of none we know */
+void model_remove_agent(struct model *m, const char *id);
+void model_remove_framework(struct model *m, const char *id);
+/* Tell what could not be told. */
+void model_tell(struct model *m);
+
+struct model_agent *model_agent(const struct model *m, const char *id);
+struct model_framework *model_framework(const struct model *m, const char *id);
+struct model_task *model_task(const struct model *m, const char *framework, const char *id);
+/* Each in turn, in no order: NULL gives the first. */
+struct model_agent *model_next_agent(const struct model *m, const struct model_agent *a);
+struct model_framework *model_next_framework(const struct model *m, const struct model_framework *f);
+struct model_task *model_next_task(const struct model *m, const struct model_task *t);
+
+struct model_resources model_agent_used(const struct model_agent *a);		/* now */
+struct model_resources model_framework_used(const struct model_framework *f);
+const char *model_word(const struct model *m, uint8_t word);		/* "TASK_RUNNING", "" */
+bool model_ended(const struct model *m, const struct model_task *t);
+const char *model_stand_name(enum model_stand stand);			/* "active" */
+/* Attributes of an agent, in turn: *at begins as a->attributes.  key and value have room for
+ * INTERN_MAX + 1 bytes.  false: no more. */
+bool model_attribute(const char **at, char *key, char *value);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_inner - what the files of the model share. */
+#ifndef MODEL_INNER_H
+#define MODEL_INNER_H
+
+#include "model.h"
+
+enum { WORD_ENDS = 1, WORD_LOST = 2 };	/* flags of a task's state: it has ended; nobody knows, and it uses nothing */
+
+/* The number of a word; 0 where it is "", or there are too many. */
+uint8_t model_word_of(struct model *m, const char *text);
+/* A text in place of what is there; false: out of memory. */
+bool model_set(struct model *m, const char **at, const char *text, bool *changed);
+/* By an id that is kept. */
+struct model_agent *model_agent_of(const struct model *m, const char *id);
+struct model_framework *model_framework_of(const struct model *m, const char *id);
+uint32_t model_task_hash(const char *framework, const char *id);
+bool model_uses(const struct model *m, const struct model_task *t);	/* resources, now */
+/* To the sums of its agent and framework, or from them.  While a state is read, they come with it. */
+void model_account(struct model *m, const struct model_task *t, int sign);
+void model_tell_task(struct model *m, struct model_task *t);
+void model_task_gone(struct model *m, struct model_task *t);
+
+#endif

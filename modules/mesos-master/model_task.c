@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_task - the tasks of a model: what is heard of them, and how many of the ended are kept. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "model_inner.h"
+
+static int64_t thousandths(double d)
+{
+	return d > 0 && d < 9e15 ? llround(d * 1000) : 0;
+}
+
+static void task_free(struct model *m, struct model_task *t)
+{
+	intern_drop(&m->texts, t->id);
+	intern_drop(&m->texts, t->name);
+	intern_drop(&m->texts, t->framework);
+	intern_drop(&m->texts, t->agent);
+	intern_drop(&m->texts, t->message);
+	free(t);
+}
+
+void model_task_gone(struct model *m, struct model_task *t)
+{
+	model_account(m, t, -1);
+	m->n_ended -= model_ended(m, t);
+	table_take(&m->tasks, &t->link);
+	task_free(m, t);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The oldest tenth of those that have ended goes. */
+static void drop_oldest(struct model *m)
+{
+	int64_t *times = malloc(m->n_ended * sizeof(*times)), limit;
+	uint32_t n = 0, most = m->n_ended / 10;
+	struct model_task *t, *next;
+
+	if (times == NULL)
+		return;
+	for (t = model_next_task(m, NULL); t != NULL; t = model_next_task(m, t))
+		if (model_ended(m, t))
+			times[n++] = t->time;
+	qsort(times, n, sizeof(*times), by_time);
+	limit = times[n / 10];
+	free(times);
+	for (t = model_next_task(m, NULL); t != NULL && most > 0; t = next) {
+		next = model_next_task(m, t);
+		if (!model_ended(m, t) || t->time > limit)
+			continue;
+		model_task_gone(m, t);
+		m->dropped++;
+		most--;
+	}
+}
+
+/*
+ * Later news of it that is older than what we know, and would call it alive
+ * again.  Some frameworks use an id again: of those that one state lists, the
+ * one that runs counts, else the last.
+ */
+static bool is_late(const struct model *m, const struct model_task *t, const struct model_task_news *n, uint8_t state)
+{
+	bool ends = (m->word_flags[state] & WORD_ENDS) != 0;
+
+	if (m->reading)
+		return t->link.mark == m->turn && ends && (!model_ended(m, t) || n->time < t->time);
+	return model_ended(m, t) && !ends && n->time != 0 && n->time <= t->time;
+}
+
+static void set_amounts(struct model_task *t, const struct model_resources *r)
+{
+	t->cpus = thousandths(r->cpus);
+	t->mem = thousandths(r->mem);
+	t->disk = thousandths(r->disk);
+	t->gpus = (uint16_t)(r->gpus > 0 && r->gpus < UINT16_MAX ? r->gpus : 0);
+	t->ports = (uint16_t)(r->ports < UINT16_MAX ? r->ports : UINT16_MAX);
+}
+
+static int set_task(struct model *m, struct model_task *t, const struct model_task_news *n)
+{
+	const char *agent = n->agent[0] != '\0' || t->agent == NULL ? n->agent : t->agent;
+
+	if (!model_set(m, &t->id, n->id, NULL) || !model_set(m, &t->framework, n->framework, NULL) ||
+	    !model_set(m, &t->agent, agent, NULL) || !model_set(m, &t->message, n->message, NULL))
+		return -ENOMEM;
+	if (n->update && t->name != NULL)
+		return 0;
+	if (!model_set(m, &t->name, n->name, NULL))
+		return -ENOMEM;
+	set_amounts(t, &n->resources);
+	return 0;
+}
+
+static void set_state(struct model *m, struct model_task *t, const struct model_task_news *n, uint8_t state)
+{
+	struct model_agent *a;
+
+	m->n_ended -= model_ended(m, t);
+	t->state = state;
+	m->n_ended += model_ended(m, t);
+	t->source = model_word_of(m, n->source);
+	t->reason = model_word_of(m, n->reason);
+	t->time = n->time != 0 || t->time == 0 ? n->time : t->time;
+	t->link.mark = m->turn;
+	if ((m->word_flags[state] & WORD_LOST) == 0)
+		return;
+	a = model_agent_of(m, t->agent);
+	if (a != NULL)
+		a->lost = true;
+}
+
+static int new_task(struct model *m, const struct model_task_news *n, struct model_task **made)
+{
+	struct model_task *t;
+
+	if (m->tasks.n >= MODEL_TASKS_MAX) {
+		m->over++;
+		return 0;
+	}
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return -ENOMEM;
+	if (set_task(m, t, n) != 0 || table_add(&m->tasks, &t->link, model_task_hash(t->framework, t->id)) != 0) {
+		task_free(m, t);
+		return -ENOMEM;
+	}
+	*made = t;
+	return 0;
+}
+
+int model_put_task(struct model *m, const struct model_task_news *n)
+{
+	uint8_t state = model_word_of(m, n->state);
+	struct model_task *t;
+	int rc;
+
+	if (n->id[0] == '\0' || n->state[0] == '\0') {
+		m->odd++;
+		return 0;
+	}
+	if (state == 0)
+		return -ENOMEM;
+	t = model_task(m, n->framework, n->id);
+	if (t == NULL) {
+		if (n->update)
+			return -ENOENT;
+		rc = new_task(m, n, &t);
+		if (rc != 0 || t == NULL)
+			return rc;
+	} else {
+		if (is_late(m, t, n, state))
+			return 0;
+		model_account(m, t, -1);
+		rc = set_task(m, t, n);
+		if (rc != 0) {
+			model_account(m, t, 1);
+			return rc;
+		}
+	}
+	set_state(m, t, n, state);
+	model_account(m, t, 1);
+	model_tell_task(m, t);
+	if (!m->reading && m->n_ended > MODEL_ENDED_MAX)
+		drop_oldest(m);
+	return 0;
+}

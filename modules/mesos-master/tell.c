@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tell - what changed in the cluster, as events: a task's state, an agent's stand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesos.h"
+
+#define OLD	(60 * SAT_SECOND)	/* a change found so late counts from when it was found */
+
+struct attrs {
+	struct sat_attr all[8];
+	uint32_t n;
+};
+
+/* By key, as an event wants them; what is not known is left out. */
+static void attr(struct attrs *a, const char *key, const char *value)
+{
+	if (value[0] != '\0')
+		a->all[a->n++] = (struct sat_attr){ key, value };
+}
+
+/* "Command exited with status 3", "… terminated with signal Killed". */
+static void find_exit(const char *message, char *to, size_t size)
+{
+	const char *at = strstr(message, "exited with status ");
+
+	to[0] = '\0';
+	if (at != NULL)
+		snprintf(to, size, "%ld", strtol(at + strlen("exited with status "), NULL, 10));
+	else if ((at = strstr(message, "terminated with signal ")) != NULL)
+		snprintf(to, size, "%s", at + strlen("terminated with "));
+}
+
+static bool is_recent(int64_t time)
+{
+	return time > sat_wall() - OLD && time <= sat_wall();
+}
+
+int tell_task(void *arg, const struct model_task *t)
+{
+	struct mesos *m = arg;
+	const struct model_agent *agent = model_agent(&m->model, t->agent);
+	const struct model_framework *f = model_framework(&m->model, t->framework);
+	const char *name = f != NULL && f->name[0] != '\0' ? f->name : t->framework;
+	struct attrs a = { .n = 0 };
+	struct sat_event ev = {
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = "mesos/tasks", .ttl = m->ttl,
+		.state = model_word(&m->model, t->state),
+		.description = t->message[0] != '\0' ? t->message : NULL,
+		.host = agent != NULL ? agent->host : t->agent[0] != '\0' ? t->agent : "unknown",
+	};
+	char ended[64];
+
+	find_exit(t->message, ended, sizeof(ended));
+	attr(&a, "agent", t->agent);
+	attr(&a, "exit", ended);
+	attr(&a, "framework", name);
+	attr(&a, "framework-id", t->framework);
+	attr(&a, "name", t->name);
+	attr(&a, "reason", model_word(&m->model, t->reason));
+	attr(&a, "source", model_word(&m->model, t->source));
+	attr(&a, "task", t->id);
+	ev.attrs = a.all;
+	ev.n_attrs = a.n;
+	if (is_recent(t->time)) {
+		ev.has |= SAT_HAS_TIME;
+		ev.time = t->time;
+	}
+	return sat_emit_event(m->self, &ev);
+}
+
+int tell_agent(void *arg, const struct model_agent *agent, enum model_stand now)
+{
+	struct mesos *m = arg;
+	struct attrs a = { .n = 0 };
+	struct sat_event ev = {
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .host = agent->host, .service = "mesos/agent",
+		.state = model_stand_name(now), .ttl = m->ttl,
+	};
+
+	attr(&a, "agent", agent->id);
+	attr(&a, "pid", agent->pid);
+	attr(&a, "version", agent->version);
+	ev.attrs = a.all;
+	ev.n_attrs = a.n;
+	return sat_emit_event(m->self, &ev);
+}
