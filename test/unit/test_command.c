@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_command - words, environments, what an end means, and that nothing of a child is left. */
 #include <dirent.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -340,6 +341,7 @@ static void niceness_is_the_nearest(void **unused)
 
 static void users_come_with_their_groups(void **unused)
 {
+	const gid_t ours = 12345;
 	char groups[256];
 	FILE *f;
 
@@ -350,6 +352,7 @@ static void users_come_with_their_groups(void **unused)
 		assert_null(bed_build("", "{ command = \"a\"; user = \"nobody\"; service = \"a\"; }"));
 		skip();
 	}
+	setgroups(1, &ours);		/* which should not be its */
 	f = popen("echo nobody $(id -G nobody)", "r");
 	assert_non_null(fgets(groups, sizeof(groups), f));
 	pclose(f);
