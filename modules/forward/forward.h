@@ -69,7 +69,7 @@ void sender_peer_stopped(struct sender *s);
 void sender_free(struct sender *s);
 void sender_figures(const struct sender *s, struct sat_figures *out);
 
-/* peer.c: one master. */
+/* peer.c: one master; peer.h has what is inside. */
 struct peer *peer_new(struct sender *s, const char *name, const char **why);	/* why NULL: no memory */
 const char *peer_name(const struct peer *p);	/* host:port */
 void peer_start(struct peer *p);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * peer - what the files that deal with one master share.
+ *
+ * peer.c      its life, and what follows the end of a connection
+ * connect.c   the way to it
+ * send.c      messages out of the queue
+ * answer.c    what it says to them
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <uv.h>
+
+#include "forward.h"
+
+#define ADDRESSES	4u			/* tried of a name */
+#define ANSWER_MAX	65536u
+#define READ_SIZE	4096u
+#define ROOM		((size_t)ANSWER_MAX + 4 + SAT_TLS_ROOM(READ_SIZE))	/* and one read more */
+#define QUEUE_BYTES	((size_t)16 << 20)
+
+enum state { IDLE, WAITING, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, STOPPED };
+enum after { RETRY, NEXT_ADDRESS, STOP };	/* what follows a close */
+
+struct lookup {
+	uv_getaddrinfo_t req;
+	struct peer *peer;		/* NULL: nobody waits for it any more */
+};
+
+struct message {
+	uv_write_t req;
+	struct sat_buf buf;
+};
+
+struct peer {
+	struct sender *sender;
+	char host[256], name[272];
+	int port;
+	struct queue queue;
+	size_t counted;			/* of queue.n, in the instance's gauge */
+	enum state state;
+	enum after after;
+	struct lookup *lookup;
+	struct sockaddr_storage addrs[ADDRESSES];
+	unsigned n_addrs, next_addr;
+	uv_tcp_t tcp;
+	uv_connect_t connect;
+	bool open;			/* tcp is a handle, maybe closing */
+	struct sat_tls_conn *tls;	/* NULL: plain, or not connected */
+	struct sat_alarm alarm;		/* by state: try again, or enough waited */
+	struct sat_alarm flush;
+	struct sat_buf in;
+	int64_t backoff, refused_at;
+	int64_t acknowledged, dropped, connections;
+	bool due;			/* what waits is to be sent without waiting for more */
+	bool answers, away;		/* what was said of it last: neither, or one */
+	bool full, stuck, draining, last_try;
+};
+
+/* peer.c */
+void peer_alarm(struct peer *p, int64_t after);
+void peer_count(struct peer *p);		/* the queue, after any change of it */
+void peer_drop(struct peer *p, size_t n);	/* so many events are lost */
+void peer_leave(struct peer *p, enum after after);	/* end the connection, if there is one */
+void peer_lose(struct peer *p, const char *why);	/* the same, and try again later */
+void peer_took(struct peer *p);			/* it took what was sent: all is well */
+
+/* connect.c */
+void connect_start(struct peer *p);
+void connect_next(struct peer *p);		/* to the next of its addresses */
+void connect_decrypt(struct peer *p, const char *bytes, size_t n);
+
+/* send.c */
+void send_due(struct peer *p);
+void send_later(struct peer *p, int64_t after);	/* all that waits then */
+void send_flush(struct sat_alarm *alarm);	/* the peer's own */
+int send_message(struct peer *p, struct message *m);	/* takes m */
+
+/* answer.c */
+void answer_take(struct peer *p, const char *bytes, size_t n);
+
+#endif
