@@ -220,6 +220,7 @@ static const struct sat_op op = {
 };
 
 static const struct sat_counter *const counters[] = {
+	[COUNT_TAKEN] = SAT_COUNTER("taken", .help = "events to be sent, once for each master"),
 	[COUNT_QUEUED] = SAT_COUNTER("queued", .gauge = true, .help = "events that wait, summed over masters"),
 	[COUNT_SENT] = SAT_COUNTER("sent", .help = "events sent, those sent again too"),
 	[COUNT_ACKNOWLEDGED] = SAT_COUNTER("acknowledged", .help = "events that a master took"),

@@ -12,17 +12,28 @@
 
 #define DEPTH	4u		/* messages under way to a peer, not yet acknowledged */
 
+#define QUEUE_BYTES	((size_t)16 << 20)	/* that wait for a master at most */
 #define QUEUE_OWN	65536u	/* bytes that each may hold, whatever the queues of others do */
+
+/* An event as it goes over the wire: a Riemann message of that one, without the length in
+ * front.  Several of them in a row are a message, too.  All masters share it. */
+struct parcel {
+	uint32_t refs, len;
+	char bytes[];
+};
+struct parcel *parcel_new(const void *bytes, size_t len);	/* copies; NULL: no memory */
+struct parcel *parcel_ref(struct parcel *p);
+void parcel_unref(struct parcel *p);
 
 /* queue.c: events that wait, and those that are under way, which stand in front. */
 struct entry {
-	const struct sat_event *ev;	/* ours; NULL: its ttl passed before it was sent */
-	size_t bytes;
+	struct parcel *parcel;		/* ours; NULL: its ttl passed before it was sent */
 	int64_t until;			/* steady; INT64_MAX: good for ever */
 };
 struct queue {
 	struct entry *ring;
 	size_t size, first, n;		/* size: a power of two, growing up to max */
+	size_t held;			/* of n, those that have not expired */
 	size_t max, bytes, max_bytes;
 	struct sat_self *self;		/* whose share of memory-max it is; NULL: nobody's */
 	size_t reserved;		/* of bytes, those beyond QUEUE_OWN */
@@ -30,11 +41,12 @@ struct queue {
 	size_t batches[DEPTH];		/* how many of these each message carries */
 	unsigned n_batches;
 };
-/* Takes ev.  How many old ones, or the new one, had to go. */
-size_t queue_put(struct queue *q, const struct sat_event *ev, int64_t until);
-/* The next message: up to `most` events, put under way; *expired: how many were
+struct most { size_t events, bytes; };	/* of a message; it has one event at least, whatever its size */
+/* Takes p.  How many old ones, or the new one, had to go. */
+size_t queue_put(struct queue *q, struct parcel *p, int64_t until);
+/* The next message: events put under way, which stay the queue's; *expired: how many were
  * too old by `now`.  0: none, and no message. */
-size_t queue_take(struct queue *q, const struct sat_event **evs, size_t most, int64_t now, size_t *expired);
+size_t queue_take(struct queue *q, struct parcel **out, const struct most *most, int64_t now, size_t *expired);
 void queue_untake(struct queue *q);	/* the last message was not sent */
 size_t queue_ack(struct queue *q);	/* the first was answered: how many events it had */
 void queue_lost(struct queue *q);	/* none will be answered: all wait again */
@@ -52,6 +64,7 @@ struct sender {
 	struct sat_self *self;
 	struct settings how;
 	struct peer **peers;
+	struct sat_buf text;		/* of the event that is put */
 	size_t n, open;			/* open: not yet stopped */
 	bool started, stopping;
 	struct sat_alarm deadline;
@@ -73,7 +86,7 @@ void sender_figures(const struct sender *s, struct sat_figures *out);
 struct peer *peer_new(struct sender *s, const char *name, const char **why);	/* why NULL: no memory */
 const char *peer_name(const struct peer *p);	/* host:port */
 void peer_start(struct peer *p);
-void peer_put(struct peer *p, const struct sat_event *ev, int64_t until);	/* takes ev */
+void peer_put(struct peer *p, struct parcel *parcel, int64_t until);	/* takes parcel; NULL: it is lost */
 void peer_drain(struct peer *p);	/* sender_peer_stopped() follows, maybe from inside */
 void peer_give_up(struct peer *p);	/* the time to drain is over */
 void peer_free(struct peer *p);
@@ -85,7 +98,7 @@ void peer_figures(const struct peer *p, struct sat_figures *out);
 #define TLS_PORT	5554
 const char *address_split(const char *text, char *host, size_t size, int *port);
 
-enum { COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,
+enum { COUNT_TAKEN, COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,
 	COUNT_RECONNECTS };
 
 #endif

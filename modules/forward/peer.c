@@ -41,8 +41,8 @@ static void back_off(struct peer *p)
 
 void peer_count(struct peer *p)
 {
-	sat_count(p->sender->self, COUNT_QUEUED, (int64_t)p->queue.n - (int64_t)p->counted);
-	p->counted = p->queue.n;
+	sat_count(p->sender->self, COUNT_QUEUED, (int64_t)p->queue.held - (int64_t)p->counted);
+	p->counted = p->queue.held;
 }
 
 void peer_drop(struct peer *p, size_t n)
@@ -55,9 +55,9 @@ static void stopped(struct peer *p)
 {
 	struct sender *s = p->sender;
 
-	if (p->queue.n > 0) {
-		sat_log(s->self, LOG_WARNING, "%s: %zu events not delivered", p->name, p->queue.n);
-		peer_drop(p, p->queue.n);
+	if (p->queue.held > 0) {
+		sat_log(s->self, LOG_WARNING, "%s: %zu events not delivered", p->name, p->queue.held);
+		peer_drop(p, p->queue.held);
 	}
 	p->state = STOPPED;
 	queue_free(&p->queue);
@@ -127,7 +127,7 @@ void peer_leave(struct peer *p, enum after after)
 void peer_lose(struct peer *p, const char *why)
 {
 	if (!p->away)
-		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, p->queue.n);
+		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, p->queue.held);
 	p->away = true;
 	p->answers = false;
 	peer_leave(p, RETRY);
@@ -137,7 +137,7 @@ void peer_lose(struct peer *p, const char *why)
 void peer_took(struct peer *p)
 {
 	if (!p->answers)
-		sat_log(p->sender->self, LOG_NOTICE, "%s: takes events; %zu wait", p->name, p->queue.n);
+		sat_log(p->sender->self, LOG_NOTICE, "%s: takes events; %zu wait", p->name, p->queue.held);
 	p->answers = true;
 	p->away = p->full = false;
 	p->backoff = SOONEST;
@@ -173,16 +173,17 @@ static void rang(struct sat_alarm *alarm)
 	}
 }
 
-void peer_put(struct peer *p, const struct sat_event *ev, int64_t until)
+void peer_put(struct peer *p, struct parcel *parcel, int64_t until)
 {
 	size_t gone;
 
-	if (p->state == STOPPED) {
-		sat_drop(ev);
+	sat_count(p->sender->self, COUNT_TAKEN, 1);
+	if (p->state == STOPPED || parcel == NULL) {
+		parcel_unref(parcel);
 		peer_drop(p, 1);
 		return;
 	}
-	gone = queue_put(&p->queue, ev, until);
+	gone = queue_put(&p->queue, parcel, until);
 	if (gone > 0) {
 		peer_drop(p, gone);
 		if (!p->full)
@@ -274,7 +275,7 @@ void peer_figures(const struct peer *p, struct sat_figures *out)
 
 	sat_figure(out, "satellite_forward_master_up", true, "whether it takes events", &label, 1, p->answers);
 	sat_figure(out, "satellite_forward_master_queued", true, "events that wait for it", &label, 1,
-		   (double)p->queue.n);
+		   (double)p->queue.held);
 	sat_figure(out, "satellite_forward_master_acknowledged", false, "events that it took", &label, 1,
 		   (double)p->acknowledged);
 	sat_figure(out, "satellite_forward_master_dropped", false, "events it never got", &label, 1,

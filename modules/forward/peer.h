@@ -18,7 +18,6 @@
 #define ANSWER_MAX	65536u
 #define READ_SIZE	4096u
 #define ROOM		((size_t)ANSWER_MAX + 4 + SAT_TLS_ROOM(READ_SIZE))	/* and one read more */
-#define QUEUE_BYTES	((size_t)16 << 20)
 
 enum state { IDLE, WAITING, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, STOPPED };
 enum after { RETRY, NEXT_ADDRESS, STOP };	/* what follows a close */
@@ -38,7 +37,7 @@ struct peer {
 	char host[256], name[272];
 	int port;
 	struct queue queue;
-	size_t counted;			/* of queue.n, in the instance's gauge */
+	size_t counted;			/* of queue.held, in the instance's gauge */
 	enum state state;
 	enum after after;
 	struct lookup *lookup;

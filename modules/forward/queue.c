@@ -7,25 +7,35 @@
 #include "forward.h"
 
 #define LEAST	16u	/* entries */
+#define BESIDE	64u	/* bytes that one takes beside what goes over the wire */
+
+struct parcel *parcel_new(const void *bytes, size_t len)
+{
+	struct parcel *p = len <= UINT32_MAX ? malloc(sizeof(*p) + len) : NULL;
+
+	if (p == NULL)
+		return NULL;
+	p->refs = 1;
+	p->len = (uint32_t)len;
+	memcpy(p->bytes, bytes, len);
+	return p;
+}
+
+struct parcel *parcel_ref(struct parcel *p)
+{
+	p->refs++;
+	return p;
+}
+
+void parcel_unref(struct parcel *p)
+{
+	if (p != NULL && --p->refs == 0)
+		free(p);
+}
 
 static struct entry *at(const struct queue *q, size_t i)
 {
 	return &q->ring[(q->first + i) & (q->size - 1)];
-}
-
-/* Roughly what an event takes on the wire and in memory. */
-static size_t weigh(const struct sat_event *ev)
-{
-	const char *const texts[] = { ev->host, ev->service, ev->state, ev->description };
-	size_t bytes = 128;
-
-	for (size_t i = 0; i < 4; i++)
-		bytes += texts[i] != NULL ? strlen(texts[i]) + 4 : 0;
-	for (uint32_t i = 0; i < ev->n_tags; i++)
-		bytes += strlen(ev->tags[i]) + 4;
-	for (uint32_t i = 0; i < ev->n_attrs; i++)
-		bytes += strlen(ev->attrs[i].key) + strlen(ev->attrs[i].value) + 12;
-	return bytes;
 }
 
 static bool grow(struct queue *q)
@@ -71,15 +81,23 @@ static void give_back(struct queue *q, size_t bytes)
 	q->reserved = want;
 }
 
+/* Let go of what is in an entry; its place in the ring stays. */
+static bool empty(struct queue *q, struct entry *e)
+{
+	if (e->parcel == NULL)
+		return false;
+	give_back(q, e->parcel->len + BESIDE);
+	parcel_unref(e->parcel);
+	e->parcel = NULL;
+	q->held--;
+	return true;
+}
+
 /* Take the first entry out; true if it held an event. */
 static bool pop(struct queue *q)
 {
-	struct entry *e = at(q, 0);
-	bool held = e->ev != NULL;
+	bool held = empty(q, at(q, 0));
 
-	sat_drop(e->ev);
-	give_back(q, e->bytes);
-	*e = (struct entry){ 0 };
 	q->first++;
 	q->n--;
 	return held;
@@ -99,9 +117,9 @@ static bool pop_oldest(struct queue *q)
 	return pop(q);
 }
 
-size_t queue_put(struct queue *q, const struct sat_event *ev, int64_t until)
+size_t queue_put(struct queue *q, struct parcel *p, int64_t until)
 {
-	size_t bytes = weigh(ev), gone = 0;
+	size_t bytes = p->len + BESIDE, gone = 0;
 
 	if (bytes > q->max_bytes)
 		goto refuse;
@@ -117,37 +135,32 @@ size_t queue_put(struct queue *q, const struct sat_event *ev, int64_t until)
 			goto refuse;
 		gone += pop_oldest(q);
 	}
-	*at(q, q->n++) = (struct entry){ .ev = ev, .bytes = bytes, .until = until };
+	*at(q, q->n++) = (struct entry){ .parcel = p, .until = until };
+	q->held++;
 	return gone;
 refuse:
-	sat_drop(ev);
+	parcel_unref(p);
 	return gone + 1;
 }
 
-/* Its place is kept until the message it would have been in is answered. */
-static void expire(struct queue *q, struct entry *e)
+size_t queue_take(struct queue *q, struct parcel **out, const struct most *most, int64_t now, size_t *expired)
 {
-	sat_drop(e->ev);
-	give_back(q, e->bytes);
-	e->ev = NULL;
-	e->bytes = 0;
-}
-
-size_t queue_take(struct queue *q, const struct sat_event **evs, size_t most, int64_t now, size_t *expired)
-{
-	size_t places = 0, n = 0;
+	size_t places = 0, n = 0, bytes = 0;
 
 	assert(q->n_batches < DEPTH);
 	*expired = 0;
-	while (q->under_way + places < q->n && n < most) {
-		struct entry *e = at(q, q->under_way + places++);
+	for (; q->under_way + places < q->n && n < most->events; places++) {
+		struct entry *e = at(q, q->under_way + places);
 
-		if (e->ev != NULL && e->until < now) {
-			expire(q, e);
-			++*expired;
-		}
-		if (e->ev != NULL)
-			evs[n++] = e->ev;
+		/* Its place is kept until the message it would have been in is answered. */
+		if (e->until < now)
+			*expired += empty(q, e);
+		if (e->parcel == NULL)
+			continue;
+		bytes += e->parcel->len;
+		if (n > 0 && bytes > most->bytes)
+			break;
+		out[n++] = e->parcel;
 	}
 	if (n > 0) {
 		q->batches[q->n_batches++] = places;

@@ -10,6 +10,7 @@
 #include "peer.h"
 
 #define BATCH_MAX	1000u
+#define MESSAGE_MAX	((size_t)4 << 20)	/* a quarter of what a master takes by default */
 
 static void written(uv_write_t *req, int status)
 {
@@ -37,28 +38,44 @@ int send_message(struct peer *p, struct message *m)
 	return rc;
 }
 
+/* A message of these n. */
+static struct message *pack(struct parcel *const *parcels, size_t n)
+{
+	struct message *m = calloc(1, sizeof(*m));
+	size_t len = 0;
+
+	if (m == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		len += parcels[i]->len;
+	m->buf.max = len + 4;
+	for (int shift = 24; shift >= 0; shift -= 8)
+		sat_buf_add(&m->buf, &(char){ (char)(len >> shift) }, 1);
+	for (size_t i = 0; i < n; i++)
+		sat_buf_add(&m->buf, parcels[i]->bytes, parcels[i]->len);
+	if (!m->buf.full)
+		return m;
+	sat_buf_free(&m->buf);
+	free(m);
+	return NULL;
+}
+
 /* The next message out of the queue; *n events; NULL: no memory. */
 static struct message *compose(struct peer *p, size_t *n)
 {
-	const struct sat_event *evs[BATCH_MAX];
+	const struct most most = { p->sender->how.batch, MESSAGE_MAX };
+	struct parcel *parcels[BATCH_MAX];
 	struct message *m;
 	size_t expired;
 
-	*n = queue_take(&p->queue, evs, p->sender->how.batch, sat_clock(), &expired);
+	*n = queue_take(&p->queue, parcels, &most, sat_clock(), &expired);
 	sat_count(p->sender->self, COUNT_EXPIRED, (int64_t)expired);
 	if (*n == 0)
 		return NULL;
-	m = calloc(1, sizeof(*m));
-	if (m != NULL) {
-		m->buf.max = 2 * QUEUE_BYTES;
-		sat_buf_message(&m->buf, evs, *n);
-		if (!m->buf.full)
-			return m;
-		sat_buf_free(&m->buf);
-		free(m);
-	}
-	queue_untake(&p->queue);
-	return NULL;
+	m = pack(parcels, *n);
+	if (m == NULL)
+		queue_untake(&p->queue);
+	return m;
 }
 
 /* Frees m where that fails. */

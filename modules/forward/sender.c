@@ -7,6 +7,7 @@
 #include "forward.h"
 
 #define DRAIN	(5 * SAT_SECOND / 2)	/* of the 5 s that the process has to end */
+#define TEXT_KEPT	65536u		/* bytes of memory that stay for the next event */
 #define NO_TTL	60.0			/* the index takes this where an event has none */
 
 /* Append a peer for this name, which stands `at`; -EINVAL: reported. */
@@ -75,18 +76,29 @@ static int64_t until(const struct sender *s, const struct sat_event *ev)
 	return sat_clock() + (int64_t)(ttl * SAT_SECOND);
 }
 
+/* NULL: out of memory, or too long to wait anywhere. */
+static struct parcel *parcel_of(struct sender *s, const struct sat_event *ev)
+{
+	struct parcel *parcel = NULL;
+
+	s->text.max = QUEUE_BYTES;
+	sat_buf_message(&s->text, &ev, 1);
+	if (!s->text.full)
+		parcel = parcel_new(s->text.p + 4, s->text.len - 4);
+	s->text.len = 0;
+	if (s->text.full || s->text.size > TEXT_KEPT)
+		sat_buf_free(&s->text);
+	return parcel;
+}
+
 void sender_put(struct sender *s, const struct sat_event *ev)
 {
+	struct parcel *parcel = parcel_of(s, ev);
 	int64_t when = until(s, ev);
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct sat_event *kept = sat_keep(ev);
-
-		if (kept == NULL)
-			sat_count(s->self, COUNT_DROPPED, 1);
-		else
-			peer_put(s->peers[i], kept, when);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		peer_put(s->peers[i], parcel != NULL ? parcel_ref(parcel) : NULL, when);
+	parcel_unref(parcel);
 }
 
 void sender_peer_stopped(struct sender *s)
@@ -133,6 +145,7 @@ void sender_free(struct sender *s)
 	for (size_t i = 0; i < s->n; i++)
 		peer_free(s->peers[i]);
 	free(s->peers);
+	sat_buf_free(&s->text);
 	free(s);
 }
 

@@ -308,13 +308,28 @@ static void sender_up(int first, int second)
 	sender_start(sender);
 }
 
+static int64_t counted(unsigned which)
+{
+	return sat_counted(&bed.self, which);
+}
+
+/* Whatever happened: each event has come to one end, or still waits. */
+static void counts_add_up(void)
+{
+	assert_int_equal(counted(COUNT_TAKEN), counted(COUNT_ACKNOWLEDGED) + counted(COUNT_REFUSED) +
+			 counted(COUNT_DROPPED) + counted(COUNT_EXPIRED) + counted(COUNT_QUEUED));
+}
+
 static void sender_down(void)
 {
 	bool done = false;
 
+	counts_add_up();
 	sender_stop(sender, bed_done, &done);
 	bed_run(&done);
 	sender_free(sender);
+	assert_int_equal(counted(COUNT_QUEUED), 0);
+	counts_add_up();
 }
 
 static const struct sat_option *const veil_options[] = {
@@ -364,11 +379,6 @@ static void wait_for(const size_t *what, size_t n)
 	for (int i = 0; i < 500 && *what < n; i++)
 		bed_run_for(10);
 	assert_int_equal(*what, n);
-}
-
-static int64_t counted(unsigned which)
-{
-	return sat_counted(&bed.self, which);
 }
 
 /* Until all is answered, within 5 seconds. */
@@ -503,6 +513,30 @@ static void late_events_are_dropped_unless_wanted(void **unused)
 	how.late = false;
 }
 
+/* What expires between messages has its place behind one until that is answered, and is counted once. */
+static void counts_add_up_when_ttls_pass_under_way(void **unused)
+{
+	(void)unused;
+	how.ack_timeout = 60 * SAT_SECOND;
+	master_up(&masters[0], ACKS);
+	sender_up(masters[0].port, 0);
+	put(10, 60);
+	wait_for(&masters[0].events, 10);
+	wait_till_empty();
+	masters[0].manner = SILENT;
+	put(10, 60);
+	wait_for(&masters[0].events, 20);
+	put(5, -1);
+	bed_run_for(50);
+	assert_int_equal(counted(COUNT_EXPIRED), 5);
+	assert_int_equal(counted(COUNT_QUEUED), 10);
+	counts_add_up();
+	sender_down();
+	assert_int_equal(counted(COUNT_DROPPED), 10);
+	how.ack_timeout = SAT_SECOND;
+	master_down(&masters[0]);
+}
+
 static void stop_sends_what_waits(void **unused)
 {
 	bool done = false;
@@ -624,35 +658,48 @@ static void every_failure_is_survived(void **unused)
 
 /* ---- The queue and the addresses ---------------------------------------- */
 
-static const struct sat_event *event(int i)
+static struct parcel *parcel(int i)
 {
-	struct event *ev = event_copy(&(struct sat_event){ .size = sizeof(struct sat_event),
-							   .has = SAT_HAS_INT, .metric.i = i });
+	char text[32];
+	struct parcel *p = parcel_new(text, (size_t)snprintf(text, sizeof(text), "this is event no. %d", i) + 1);
 
-	return &ev->pub;
+	assert_non_null(p);
+	return p;
+}
+
+static int number(const struct parcel *p)
+{
+	assert_in_range(p->len, 20, 25);
+	return (int)strtol(p->bytes + 18, NULL, 10);
+}
+
+/* With no limit to the bytes of a message. */
+static size_t take_from(struct queue *q, struct parcel **out, size_t most, int64_t now, size_t *expired)
+{
+	return queue_take(q, out, &(struct most){ most, SIZE_MAX }, now, expired);
 }
 
 static void queue_drops_the_oldest(void **unused)
 {
 	struct queue q = { .max = 20, .max_bytes = 1 << 20 };
-	const struct sat_event *evs[20];
+	struct parcel *evs[20];
 	size_t gone = 0, expired;
 
 	(void)unused;
 	for (int i = 0; i < 50; i++)
-		gone += queue_put(&q, event(i), INT64_MAX);
+		gone += queue_put(&q, parcel(i), INT64_MAX);
 	assert_int_equal(gone, 30);
-	assert_int_equal(queue_take(&q, evs, 5, 0, &expired), 5);
-	assert_int_equal(evs[0]->metric.i, 30);
-	assert_int_equal(queue_take(&q, evs, 5, 0, &expired), 5);
+	assert_int_equal(take_from(&q, evs, 5, 0, &expired), 5);
+	assert_int_equal(number(evs[0]), 30);
+	assert_int_equal(take_from(&q, evs, 5, 0, &expired), 5);
 	assert_int_equal(queue_waiting(&q), 10);
 	for (int i = 50; i < 57; i++)
-		queue_put(&q, event(i), INT64_MAX);	/* 5 of the first message go, 2 of the second */
+		queue_put(&q, parcel(i), INT64_MAX);	/* 5 of the first message go, 2 of the second */
 	assert_int_equal(queue_waiting(&q), 17);
 	assert_int_equal(queue_ack(&q), 0);
 	assert_int_equal(queue_ack(&q), 3);
-	assert_int_equal(queue_take(&q, evs, 20, 0, &expired), 17);
-	assert_int_equal(evs[0]->metric.i, 40);
+	assert_int_equal(take_from(&q, evs, 20, 0, &expired), 17);
+	assert_int_equal(number(evs[0]), 40);
 	queue_untake(&q);
 	assert_int_equal(queue_waiting(&q), 17);
 	queue_free(&q);
@@ -665,12 +712,12 @@ static void queue_is_bounded_in_bytes(void **unused)
 
 	(void)unused;
 	for (int i = 0; i < 50; i++)
-		gone += queue_put(&q, event(i), INT64_MAX);
+		gone += queue_put(&q, parcel(i), INT64_MAX);
 	assert_int_equal(gone + q.n, 50);
-	assert_in_range(q.n, 5, 15);
+	assert_in_range(q.n, 5, 20);
 	assert_true(q.bytes <= 1500);
 	q.max_bytes = 10;
-	assert_int_equal(queue_put(&q, event(99), INT64_MAX), 1);
+	assert_int_equal(queue_put(&q, parcel(99), INT64_MAX), 1);
 	queue_free(&q);
 	assert_int_equal(q.bytes, 0);
 }
@@ -685,12 +732,12 @@ static void a_queue_has_some_of_its_own_and_shares_the_rest(void **unused)
 	(void)unused;
 	account_limit(1 << 20);		/* 64 KiB of it are queues' */
 	for (int i = 0; i < 5000; i++)
-		gone += queue_put(&a, event(i), INT64_MAX);
+		gone += queue_put(&a, parcel(i), INT64_MAX);
 	assert_int_equal(gone + a.n, 5000);
 	assert_in_range(a.bytes, 2 * QUEUE_OWN - 200, 2 * QUEUE_OWN);
 	assert_in_range(self_get(SELF_MEMORY_QUEUES), QUEUE_OWN - 200, QUEUE_OWN);
 	for (int i = 0; i < 5000; i++)
-		gone += queue_put(&b, event(i), INT64_MAX);
+		gone += queue_put(&b, parcel(i), INT64_MAX);
 	assert_in_range(b.bytes, QUEUE_OWN - 200, QUEUE_OWN + 200);
 	queue_free(&a);
 	queue_free(&b);
@@ -701,23 +748,42 @@ static void a_queue_has_some_of_its_own_and_shares_the_rest(void **unused)
 static void queue_forgets_what_is_late(void **unused)
 {
 	struct queue q = { .max = 100, .max_bytes = 1 << 20 };
-	const struct sat_event *evs[20];
+	struct parcel *evs[20];
 	size_t expired;
 
 	(void)unused;
 	for (int i = 0; i < 10; i++)
-		queue_put(&q, event(i), i % 2 == 0 ? 5 : 50);
-	assert_int_equal(queue_take(&q, evs, 3, 10, &expired), 3);
+		queue_put(&q, parcel(i), i % 2 == 0 ? 5 : 50);
+	assert_int_equal(take_from(&q, evs, 3, 10, &expired), 3);
 	assert_int_equal(expired, 3);
-	assert_int_equal(evs[2]->metric.i, 5);
-	assert_int_equal(queue_take(&q, evs, 20, 100, &expired), 0);
+	assert_int_equal(number(evs[2]), 5);
+	assert_int_equal(take_from(&q, evs, 20, 100, &expired), 0);
 	assert_int_equal(expired, 4);
 	assert_int_equal(queue_waiting(&q), 0);
+	assert_int_equal(q.held, 3);
 	assert_int_equal(queue_ack(&q), 3);
 	assert_int_equal(q.n, 0);
-	queue_put(&q, event(1), 5);
-	assert_int_equal(queue_take(&q, evs, 20, 100, &expired), 0);
+	queue_put(&q, parcel(1), 5);
+	assert_int_equal(take_from(&q, evs, 20, 100, &expired), 0);
 	assert_int_equal(q.n, 0);
+	queue_free(&q);
+}
+
+static void a_message_is_bounded_in_bytes(void **unused)
+{
+	struct queue q = { .max = 100, .max_bytes = 1 << 20 };
+	struct parcel *evs[20];
+	size_t expired;
+
+	(void)unused;
+	for (int i = 10; i < 20; i++)
+		queue_put(&q, parcel(i), INT64_MAX);
+	assert_int_equal(queue_take(&q, evs, &(struct most){ 20, 65 }, 0, &expired), 3);
+	assert_int_equal(queue_take(&q, evs, &(struct most){ 20, 5 }, 0, &expired), 1);	/* one there is always */
+	assert_int_equal(number(evs[0]), 13);
+	queue_ack(&q);
+	queue_ack(&q);
+	assert_int_equal(q.n, 6);
 	queue_free(&q);
 }
 
@@ -752,6 +818,7 @@ int main(void)
 		TEST(queue_is_bounded_in_bytes),
 		TEST(a_queue_has_some_of_its_own_and_shares_the_rest),
 		TEST(queue_forgets_what_is_late),
+		TEST(a_message_is_bounded_in_bytes),
 		cmocka_unit_test(addresses_have_names_and_ports),
 		TEST(every_master_gets_every_event_in_batches),
 		TEST(a_bad_master_delays_no_other),
@@ -759,6 +826,7 @@ int main(void)
 		TEST(a_master_that_does_not_answer_is_left),
 		TEST(refused_events_are_not_sent_again),
 		TEST(late_events_are_dropped_unless_wanted),
+		TEST(counts_add_up_when_ttls_pass_under_way),
 		TEST(stop_sends_what_waits),
 		TEST(stop_does_not_wait_for_ever),
 		TEST(events_go_over_tls),
