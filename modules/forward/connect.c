@@ -6,7 +6,7 @@
 
 #include "peer.h"
 
-static void be_up(struct peer *p)
+void connect_up(struct peer *p)
 {
 	sat_alarm_stop(&p->alarm);
 	p->state = UP;
@@ -43,7 +43,7 @@ void connect_decrypt(struct peer *p, const char *bytes, size_t n)
 		snprintf(why, sizeof(why), "TLS: %s", sat_tls_why(p->tls));
 	sent = write_bytes(p, &out);
 	if (rc == 0 && p->state == SHAKING && sat_tls_ready(p->tls))
-		be_up(p);
+		connect_up(p);
 	if (p->state == UP && got > 0)
 		answer_take(p, plain, got);
 	if (p->state != UP && p->state != SHAKING)
@@ -107,10 +107,10 @@ static void connected(uv_connect_t *req, int status)
 	if (p->sender->how.tls != NULL)
 		shake_hands(p);
 	else
-		be_up(p);
+		connect_up(p);
 }
 
-void connect_next(struct peer *p)
+static void connect_tcp(struct peer *p)
 {
 	const struct sockaddr *addr = (const struct sockaddr *)&p->addrs[p->next_addr++];
 	int rc;
@@ -127,6 +127,14 @@ void connect_next(struct peer *p)
 		peer_leave(p, NEXT_ADDRESS);
 	else
 		peer_lose(p, strerror(-rc));
+}
+
+void connect_next(struct peer *p)
+{
+	if (p->sender->how.udp)
+		datagram_open(p);
+	else
+		connect_tcp(p);
 }
 
 static void found(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
@@ -150,7 +158,7 @@ static void found(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 
 static void look_up(struct peer *p)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_socktype = p->sender->how.udp ? SOCK_DGRAM : SOCK_STREAM };
 	struct lookup *l = calloc(1, sizeof(*l));
 	char port[8];
 	int rc = UV_ENOMEM;
@@ -173,7 +181,7 @@ static void look_up(struct peer *p)
 /* A literal address needs no thread. */
 void connect_start(struct peer *p)
 {
-	if (p->connections > 0 || p->away)
+	if (p->after != RENEW && (p->connections > 0 || p->away))
 		sat_count(p->sender->self, COUNT_RECONNECTS, 1);
 	p->n_addrs = 1;
 	p->next_addr = 0;

@@ -14,6 +14,7 @@
 struct forward {		/* the instance */
 	struct sat_self *self;
 	struct settings how;
+	struct sat_tls *tls;
 	struct sender *shared;
 	struct node *nodes;	/* that have masters of their own */
 };
@@ -41,6 +42,10 @@ static void read_settings(struct settings *how, const struct sat_conf *conf)
 		how->ack_timeout = sat_conf_time(conf, "ack-timeout");
 	if (sat_conf_has(conf, "late"))
 		how->late = sat_conf_boolean(conf, "late");
+	if (sat_conf_has(conf, "udp"))
+		how->udp = sat_conf_boolean(conf, "udp");
+	if (how->udp)
+		how->tls = NULL;	/* an operator's own choice: it has none */
 }
 
 static void undefine(void *def)
@@ -124,8 +129,10 @@ static int use_tls(struct forward *all, const struct sat_conf *group)
 {
 	if (group == NULL)
 		return 0;
-	all->how.tls = sat_tls_new(all->self, group, false);
-	return all->how.tls != NULL ? 0 : -EINVAL;
+	if (all->how.udp)
+		return sat_conf_error(group, NULL, "datagrams have no TLS: leave out this, or udp");
+	all->tls = all->how.tls = sat_tls_new(all->self, group, false);
+	return all->tls != NULL ? 0 : -EINVAL;
 }
 
 static void destroy(void *state)
@@ -133,7 +140,7 @@ static void destroy(void *state)
 	struct forward *all = state;
 
 	sender_free(all->shared);
-	sat_tls_free(all->how.tls);
+	sat_tls_free(all->tls);
 	free(all);
 }
 
@@ -181,7 +188,7 @@ static void figures(void *state, struct sat_figures *out)
 }
 
 /* The operator's own have no defaults: the instance's are theirs. */
-#define HOW(q, b, f, c, a, l) \
+#define HOW(q, b, f, c, a, l, u) \
 	SAT_OPTION("queue", SAT_INTEGER, .fallback = (q), .min = 1, .max = 10e6, \
 		   .help = "events kept for a master that is away; then the oldest go"), \
 	SAT_OPTION("batch", SAT_INTEGER, .fallback = (b), .min = 1, .max = 1000, \
@@ -192,7 +199,8 @@ static void figures(void *state, struct sat_figures *out)
 		   .help = "for the name, and for each address"), \
 	SAT_OPTION("ack-timeout", SAT_SECONDS, .fallback = (a), .min = 0.01, .max = 3600, \
 		   .help = "a master that answers no sooner is left and tried again"), \
-	SAT_OPTION("late", SAT_BOOLEAN, .fallback = (l), .help = "send events whose ttl passed while they waited")
+	SAT_OPTION("late", SAT_BOOLEAN, .fallback = (l), .help = "send events whose ttl passed while they waited"), \
+	SAT_OPTION("udp", SAT_BOOLEAN, .fallback = (u), .help = "datagrams, of which nobody says whether they came")
 
 static const struct sat_option *const tls_options[] = {
 	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the masters' certificates; default: the system's"),
@@ -206,12 +214,12 @@ static const struct sat_option *const tls_options[] = {
 static const struct sat_option *const options[] = {
 	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1", .help = "host:port of each; [::1]:5555"),
 	SAT_OPTION("tls", SAT_GROUP, .inner = tls_options, .help = "send over TLS, to port 5554 by default"),
-	HOW("10000", "100", "0.1", "5", "30", "false"), NULL
+	HOW("10000", "100", "0.1", "5", "30", "false", "false"), NULL
 };
 
 static const struct sat_option *const op_options[] = {
 	SAT_OPTION("forward", SAT_STRINGS, .help = "host:port of each; default: the masters of the module's group"),
-	HOW(NULL, NULL, NULL, NULL, NULL, NULL), NULL
+	HOW(NULL, NULL, NULL, NULL, NULL, NULL, NULL), NULL
 };
 
 static const struct sat_op op = {
@@ -227,6 +235,7 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_REFUSED] = SAT_COUNTER("refused", .help = "events that a master answered with an error"),
 	[COUNT_DROPPED] = SAT_COUNTER("dropped", .help = "events that went since a queue was full, or at the end"),
 	[COUNT_EXPIRED] = SAT_COUNTER("expired", .help = "events whose ttl passed while they waited"),
+	[COUNT_UNANSWERED] = SAT_COUNTER("unanswered", .help = "events sent as datagrams: no more is known of them"),
 	[COUNT_RECONNECTS] = SAT_COUNTER("reconnects", .help = "connections tried after the first"),
 	NULL
 };

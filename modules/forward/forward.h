@@ -58,6 +58,7 @@ struct settings {
 	size_t queue, batch;
 	int64_t flush, connect_timeout, ack_timeout;
 	bool late;
+	bool udp;			/* datagrams, and no TLS */
 	struct sat_tls *tls;		/* the instance's; NULL: plain TCP */
 };
 struct sender {
@@ -99,6 +100,6 @@ void peer_figures(const struct peer *p, struct sat_figures *out);
 const char *address_split(const char *text, char *host, size_t size, int *port);
 
 enum { COUNT_TAKEN, COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,
-	COUNT_RECONNECTS };
+	COUNT_UNANSWERED, COUNT_RECONNECTS };
 
 #endif

@@ -69,6 +69,8 @@ static void go_on(struct peer *p)
 {
 	if (p->after == NEXT_ADDRESS) {
 		connect_next(p);
+	} else if (p->after == RENEW && !p->draining) {
+		connect_start(p);
 	} else if (p->after == STOP || (p->draining && p->last_try)) {
 		stopped(p);
 	} else if (p->draining) {
@@ -106,6 +108,7 @@ static void end_tls(struct peer *p)
 void peer_leave(struct peer *p, enum after after)
 {
 	end_tls(p);
+	datagram_close(p);
 	sat_alarm_stop(&p->alarm);
 	sat_alarm_stop(&p->flush);
 	if (p->lookup != NULL) {
@@ -137,7 +140,8 @@ void peer_lose(struct peer *p, const char *why)
 void peer_took(struct peer *p)
 {
 	if (!p->answers)
-		sat_log(p->sender->self, LOG_NOTICE, "%s: takes events; %zu wait", p->name, p->queue.held);
+		sat_log(p->sender->self, LOG_NOTICE, "%s: %s; %zu wait", p->name,
+			p->sender->how.udp ? "gets datagrams, and says nothing" : "takes events", p->queue.held);
 	p->answers = true;
 	p->away = p->full = false;
 	p->backoff = SOONEST;
@@ -163,10 +167,16 @@ static void rang(struct sat_alarm *alarm)
 			peer_lose(p, strerror(ETIMEDOUT));
 		break;
 	case SHAKING:
-		peer_lose(p, "TLS: the handshake takes too long");
+		if (p->sender->how.udp)
+			datagram_shaken(p);
+		else
+			peer_lose(p, "TLS: the handshake takes too long");
 		break;
 	case UP:
-		peer_lose(p, "does not answer");
+		if (p->sender->how.udp)
+			peer_leave(p, RENEW);
+		else
+			peer_lose(p, "does not answer");
 		break;
 	default:
 		break;
@@ -217,6 +227,7 @@ struct peer *peer_new(struct sender *s, const char *name, const char **why)
 	}
 	snprintf(p->name, sizeof(p->name), strchr(p->host, ':') != NULL ? "[%s]:%d" : "%s:%d", p->host, p->port);
 	p->sender = s;
+	p->fd = -1;
 	p->alarm.fire = rang;
 	p->flush.fire = send_flush;
 	p->in.max = ROOM;
@@ -264,6 +275,7 @@ void peer_free(struct peer *p)
 		return;
 	queue_free(&p->queue);
 	peer_count(p);
+	datagram_close(p);
 	sat_tls_close(p->tls, NULL);
 	sat_buf_free(&p->in);
 	free(p);

@@ -6,6 +6,7 @@
  * connect.c   the way to it
  * send.c      messages out of the queue
  * answer.c    what it says to them
+ * datagram.c  all of that over UDP
  */
 #ifndef PEER_H
 #define PEER_H
@@ -20,7 +21,7 @@
 #define ROOM		((size_t)ANSWER_MAX + 4 + SAT_TLS_ROOM(READ_SIZE))	/* and one read more */
 
 enum state { IDLE, WAITING, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, STOPPED };
-enum after { RETRY, NEXT_ADDRESS, STOP };	/* what follows a close */
+enum after { RETRY, NEXT_ADDRESS, RENEW, STOP };	/* what follows a close */
 
 struct lookup {
 	uv_getaddrinfo_t req;
@@ -46,6 +47,9 @@ struct peer {
 	uv_tcp_t tcp;
 	uv_connect_t connect;
 	bool open;			/* tcp is a handle, maybe closing */
+	int fd;				/* of UDP; -1: none */
+	int64_t up_since;
+	struct sat_log_limit too_long;
 	struct sat_tls_conn *tls;	/* NULL: plain, or not connected */
 	struct sat_alarm alarm;		/* by state: try again, or enough waited */
 	struct sat_alarm flush;
@@ -68,6 +72,7 @@ void peer_took(struct peer *p);			/* it took what was sent: all is well */
 /* connect.c */
 void connect_start(struct peer *p);
 void connect_next(struct peer *p);		/* to the next of its addresses */
+void connect_up(struct peer *p);		/* it is there: what waits goes */
 void connect_decrypt(struct peer *p, const char *bytes, size_t n);
 
 /* send.c */
@@ -78,5 +83,11 @@ int send_message(struct peer *p, struct message *m);	/* takes m */
 
 /* answer.c */
 void answer_take(struct peer *p, const char *bytes, size_t n);
+
+/* datagram.c */
+void datagram_open(struct peer *p);		/* to the next of its addresses */
+void datagram_shaken(struct peer *p);		/* the time to hear that nobody listens is over */
+bool datagram_send(struct peer *p);		/* false: no more for now */
+void datagram_close(struct peer *p);		/* fine if it is closed */
 
 #endif

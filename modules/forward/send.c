@@ -129,7 +129,7 @@ void send_due(struct peer *p)
 
 	while (p->state == UP && p->queue.n_batches < DEPTH && queue_waiting(&p->queue) > 0 &&
 	       (p->due || queue_waiting(&p->queue) >= enough))
-		if (!send_one(p))
+		if (!(p->sender->how.udp ? datagram_send(p) : send_one(p)))
 			break;
 	if (queue_waiting(&p->queue) == 0)
 		p->due = false;

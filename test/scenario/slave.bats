@@ -109,6 +109,56 @@ moves() { local n; n=$(cat "$T/count"); until_true 2 past "$1" "$n"; }
 	[ "$(numbers 1 | wc -l)" -ge $((last - 3)) ]
 }
 
+# figure NAME: a counter of forward's, in the slave that has an HTTP port.
+figure() { get "http://127.0.0.1:$HTTP2/status" | jq ".instances[] | select(.name == \"forward\").counters[\"$1\"]"; }
+figure_is() { [ "$(figure "$1")" = "$2" ]; }
+
+@test "a master's name is looked up each time it is connected to; it may be IPv6" {
+	! sanitized || skip "LD_PRELOAD"
+	gcc -shared -fPIC -D_GNU_SOURCE -o "$T/names.so" "$ROOT/test/clients/names.c" -ldl
+	echo 127.0.0.1 >"$T/names"
+	master 1
+	M1=$PID
+	cat >"$T/slave.cfg" <<-END
+		role = "slave"; state-dir = "$T/slave"; host = "h1"; forward = { masters = "master.test:$PORT1"; };
+		checks = ( { command = "date +%s"; service = "now"; interval = 0.2; } );
+	END
+	LD_PRELOAD=$T/names.so NAMES=$T/names start slave --config "$T/slave.cfg"
+	SLAVE=$PID
+	comes 1 now '.state == "ok"'
+	stops $M1
+	heard slave "master.test:$PORT1: "
+	# It moves: another address, beside one where nobody is.
+	printf '127.0.0.1\n::1\n' >"$T/names"
+	sed -i "s/port = $PORT1;/host = \"::1\"; &/" "$T/m1.cfg"
+	: >"$T/m1.out"
+	start m1 --config "$T/m1.cfg"
+	comes 1 now '.state == "ok"'
+	ss -Hltn "sport = :$PORT1" | grep -F "[::1]:$PORT1"
+	stops $SLAVE
+}
+
+@test "a slave sends datagrams where it is told to, and counts them" {
+	master 1
+	cat >"$T/slave.cfg" <<-END
+		role = "slave"; state-dir = "$T/slave"; host = "h1"; http = { port = $HTTP2; };
+		forward = { masters = "127.0.0.1:$PORT1"; udp = true; };
+		checks = ( { command = "date +%s"; service = "now"; interval = 0.1; } );
+	END
+	start slave --config "$T/slave.cfg"
+	SLAVE=$PID
+	comes 1 now '.state == "ok" and .ttl == 0.5 and .host == "h1"'
+	heard slave "127.0.0.1:$PORT1: gets datagrams, and says nothing"
+	[ "$(figure unanswered)" -gt 10 ]
+	figure_is acknowledged 0
+	figure_is dropped 0
+	stops $SLAVE
+	sed -i 's/udp = true;/& tls = { };/' "$T/slave.cfg"
+	run "$SATELLITE" --check --config "$T/slave.cfg"
+	echo "$output"
+	[ "$status" = 1 ] && [[ "$output" == *"datagrams have no TLS"* ]]
+}
+
 @test "a command that takes too long is killed with all it started, and says so under its own name" {
 	master 1
 	slave "{ command = \"trap '' TERM; sleep 98765 & sleep 98765\"; shell = true; service = \"slow\";

@@ -249,20 +249,35 @@ static void knocked(uv_stream_t *door, int status)
 		let_in(m);
 }
 
+static bool v6;		/* masters are at ::1, and senders go there */
+
+static void loopback(struct sockaddr_storage *addr, int port)
+{
+	if (v6)
+		uv_ip6_addr("::1", port, (struct sockaddr_in6 *)addr);
+	else
+		uv_ip4_addr("127.0.0.1", port, (struct sockaddr_in *)addr);
+}
+
+static int port_of(const struct sockaddr_storage *addr)
+{
+	return ntohs(v6 ? ((const struct sockaddr_in6 *)addr)->sin6_port : ((const struct sockaddr_in *)addr)->sin_port);
+}
+
 static void master_up(struct master *m, enum manner manner)
 {
-	struct sockaddr_in addr;
+	struct sockaddr_storage addr;
 	int len = sizeof(addr);
 
 	memset(m, 0, sizeof(*m));
 	m->manner = manner;
 	uv_tcp_init(&bed.loop, &m->door);
 	m->door.data = m;
-	uv_ip4_addr("127.0.0.1", 0, &addr);
+	loopback(&addr, 0);
 	assert_int_equal(uv_tcp_bind(&m->door, (struct sockaddr *)&addr, 0), 0);
 	assert_int_equal(uv_listen((uv_stream_t *)&m->door, 16, knocked), 0);
 	uv_tcp_getsockname(&m->door, (struct sockaddr *)&addr, &len);
-	m->port = ntohs(addr.sin_port);
+	m->port = port_of(&addr);
 }
 
 static void master_down(struct master *m)
@@ -300,8 +315,8 @@ static void sender_up(int first, int second)
 	const char *list[3] = { names[0], NULL, NULL };
 	int rc;
 
-	snprintf(names[0], sizeof(names[0]), "127.0.0.1:%d", first);
-	snprintf(names[1], sizeof(names[1]), "127.0.0.1:%d", second);
+	snprintf(names[0], sizeof(names[0]), v6 ? "[::1]:%d" : "127.0.0.1:%d", first);
+	snprintf(names[1], sizeof(names[1]), v6 ? "[::1]:%d" : "127.0.0.1:%d", second);
 	list[1] = second != 0 ? names[1] : NULL;
 	sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
 	assert_non_null(sender);
@@ -317,7 +332,8 @@ static int64_t counted(unsigned which)
 static void counts_add_up(void)
 {
 	assert_int_equal(counted(COUNT_TAKEN), counted(COUNT_ACKNOWLEDGED) + counted(COUNT_REFUSED) +
-			 counted(COUNT_DROPPED) + counted(COUNT_EXPIRED) + counted(COUNT_QUEUED));
+			 counted(COUNT_UNANSWERED) + counted(COUNT_DROPPED) + counted(COUNT_EXPIRED) +
+			 counted(COUNT_QUEUED));
 }
 
 static void sender_down(void)
@@ -356,10 +372,13 @@ static void unveil(void)
 	how.tls = NULL;
 }
 
+static const char *words;	/* of the events that are put */
+
 static void put_one(const char *state, double ttl)
 {
 	struct event *ev = event_copy(&(struct sat_event){ .size = sizeof(struct sat_event), .host = "h",
-							   .state = state, .has = SAT_HAS_TTL, .ttl = ttl });
+							   .state = state, .description = words,
+							   .has = SAT_HAS_TTL, .ttl = ttl });
 
 	if (ev == NULL)
 		return;
@@ -373,10 +392,10 @@ static void put(int n, double ttl)
 		put_one("ok", ttl);
 }
 
-/* Within 5 seconds. */
+/* Within 15 seconds. */
 static void wait_for(const size_t *what, size_t n)
 {
-	for (int i = 0; i < 500 && *what < n; i++)
+	for (int i = 0; i < 1500 && *what < n; i++)
 		bed_run_for(10);
 	assert_int_equal(*what, n);
 }
@@ -618,6 +637,126 @@ static void tls_that_fails_is_tried_again(void **unused)
 	unveil();
 }
 
+static void masters_may_have_an_ipv6_address(void **unused)
+{
+	(void)unused;
+	v6 = true;
+	every_master_gets_every_event_in_batches(NULL);
+	v6 = false;
+}
+
+/* ---- UDP ---------------------------------------------------------------- */
+
+static struct ear { uv_udp_t udp; int port, datagrams; size_t events, longest; } ear;
+
+static void heard(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
+{
+	struct arena arena = { 0 };
+	struct wire_msg out = { 0 };
+	int rc;
+
+	(void)udp;
+	(void)flags;
+	if (from == NULL)
+		return;
+	rc = wire_decode((uint8_t *)buf->base, (size_t)n, &arena, &out);
+	assert_true(rc == 0 || rc == -ENOMEM);	/* that is ours to suffer, too */
+	ear.datagrams += out.n > 0;
+	ear.events += out.n;
+	ear.longest = (size_t)n > ear.longest ? (size_t)n : ear.longest;
+	arena_free(&arena);
+}
+
+/* On this port; 0: any. */
+static void ear_open(int port)
+{
+	struct sockaddr_storage addr;
+	int len = sizeof(addr);
+
+	memset(&ear, 0, sizeof(ear));
+	uv_udp_init(&bed.loop, &ear.udp);
+	loopback(&addr, port);
+	assert_int_equal(uv_udp_bind(&ear.udp, (struct sockaddr *)&addr, 0), 0);
+	assert_int_equal(uv_udp_recv_start(&ear.udp, give_room, heard), 0);
+	uv_udp_getsockname(&ear.udp, (struct sockaddr *)&addr, &len);
+	ear.port = port_of(&addr);
+}
+
+static void ear_close(void)
+{
+	uv_close((uv_handle_t *)&ear.udp, NULL);
+	bed_run_for(1);
+}
+
+static void datagrams_are_short_and_not_answered(void **unused)
+{
+	static char text[20000];
+
+	(void)unused;
+	how.udp = true;
+	for (int i = 0; i < 2; i++) {
+		v6 = i == 1;
+		ear_open(0);
+		sender_up(ear.port, 0);
+		memset(text, 'x', sizeof(text));
+		words = text;
+		text[190] = '\0';
+		put(25, 60);
+		wait_for(&ear.events, 25);
+		assert_in_range(ear.datagrams, 5, 7);
+		assert_in_range(ear.longest, 1000, 1400);
+		text[190] = 'x';
+		text[5000] = '\0';
+		put(2, 60);
+		wait_for(&ear.events, 27);
+		text[5000] = 'x';
+		text[19000] = '\0';
+		put(1, 60);
+		words = NULL;
+		put(1, 60);
+		wait_for(&ear.events, 28);
+		sender_down();
+		ear_close();
+	}
+	how.udp = v6 = false;
+	assert_int_equal(counted(COUNT_UNANSWERED), 56);
+	assert_int_equal(counted(COUNT_DROPPED), 2);
+	assert_int_equal(counted(COUNT_ACKNOWLEDGED), 0);
+}
+
+/* Its kernel says so; when it comes it gets what waited, and once. */
+static void nothing_is_sent_where_nobody_hears_datagrams(void **unused)
+{
+	int port;
+
+	(void)unused;
+	how.udp = true;
+	ear_open(0);
+	port = ear.port;
+	ear_close();
+	sender_up(port, 0);
+	put(5, 60);
+	bed_run_for(1000);
+	assert_int_equal(counted(COUNT_SENT), 0);
+	ear_open(port);
+	put(3, 60);
+	wait_for(&ear.events, 8);
+	ear_close();		/* what is under way is lost, no more */
+	put(1, 60);
+	bed_run_for(50);
+	put(4, 60);
+	bed_run_for(50);
+	assert_int_equal(counted(COUNT_UNANSWERED), 9);
+	assert_int_equal(counted(COUNT_QUEUED), 4);
+	ear_open(port);
+	wait_for(&ear.events, 4);
+	sender_down();
+	how.udp = false;
+	assert_int_equal(counted(COUNT_SENT), 13);
+	assert_int_equal(counted(COUNT_DROPPED), 0);
+	ear_close();
+}
+
 static void survive_every_failure(bool secure)
 {
 	int nth = 0, fired;
@@ -654,6 +793,44 @@ static void every_failure_is_survived(void **unused)
 	veil();
 	survive_every_failure(true);
 	unveil();
+}
+
+/* An allocation, or a call: socket(), and what others do meanwhile. */
+static void datagrams_survive_every_failure(void **unused)
+{
+	(void)unused;
+	how.udp = true;
+	for (int kind = 0; kind < 2; kind++) {
+		int nth = 0, fired;
+
+		do {
+			size_t dropped = (size_t)counted(COUNT_DROPPED), before = (size_t)counted(COUNT_UNANSWERED);
+			char name[32];
+			const char *list[] = { name, NULL };
+			int rc;
+
+			ear_open(0);
+			snprintf(name, sizeof(name), "127.0.0.1:%d", ear.port);
+			(kind == 0 ? fault_arm : fault_arm_call)(++nth);
+			sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
+			if (sender != NULL) {
+				sender_start(sender);
+				put(3, 60);
+				bed_run_for(250);
+			}
+			fired = fault_fired();
+			fault_arm(0);
+			fault_arm_call(0);
+			assert_true(sender != NULL || (fired && rc == -ENOMEM));
+			if (sender != NULL) {
+				sender_down();
+				assert_in_range(counted(COUNT_UNANSWERED) - before + counted(COUNT_DROPPED) - dropped, 1, 3);
+			}
+			ear_close();
+		} while (fired && nth < 30);
+		assert_in_range(nth, 2, 29);
+	}
+	how.udp = false;
 }
 
 /* ---- The queue and the addresses ---------------------------------------- */
@@ -831,7 +1008,11 @@ int main(void)
 		TEST(stop_does_not_wait_for_ever),
 		TEST(events_go_over_tls),
 		TEST(tls_that_fails_is_tried_again),
+		TEST(masters_may_have_an_ipv6_address),
+		TEST(datagrams_are_short_and_not_answered),
+		TEST(nothing_is_sent_where_nobody_hears_datagrams),
 		TEST(every_failure_is_survived),
+		TEST(datagrams_survive_every_failure),
 	};
 
 	signal(SIGPIPE, SIG_IGN);	/* as the program does */
