@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -42,6 +43,17 @@ static void plain_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* We have raised ours; a program that uses select(2) breaks beyond 1024. */
+static void plain_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > FD_SETSIZE) {
+		files.rlim_cur = FD_SETSIZE;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static int be(const struct manner *m)
 {
 	if (m->has_nice && setpriority(PRIO_PROCESS, 0, m->nice) != 0)
@@ -58,6 +70,7 @@ static _Noreturn void child(const struct command *c, int out, int err, int cgrou
 	struct failure f = { .step = STEP_FILES };
 
 	plain_signals();
+	plain_limits();
 	setsid();
 	if (nullfile() >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 && chdir("/") == 0) {
 		f.step = cgroup >= 0 && write(cgroup, "0", 1) != 1 ? STEP_CGROUP : be(&c->manner);

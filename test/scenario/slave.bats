@@ -204,9 +204,11 @@ figure_is() { [ "$(figure "$1")" = "$2" ]; }
 	export SECRET=xyzzy
 	master 1
 	slave "{ command = \"echo \$(ls /proc/self/fd)\"; shell = true; service = \"fds\"; interval = 1; },
+		{ command = \"ulimit -n\"; shell = true; parse = \"number\"; service = \"limit\"; interval = 1; },
 		{ command = \"echo \$(env | sort)\"; shell = true; service = \"env\"; interval = 1; }" \
 		'command = { env = { COLOUR = "green"; }; };'
 	comes 1 fds '.description == "0 1 2 3"'
+	comes 1 limit '.metric <= 1024'
 	comes 1 env '.description | contains("COLOUR=green") and contains("LANG=C") and (contains("xyzzy") | not)'
 	stops $SLAVE
 }
