@@ -39,6 +39,7 @@ HOST_LIBS   = $(shell $(PKG_CONFIG) --libs $(HOST_PKGS)) -ldl -lm -pthread
 LIBS_http-civetweb := -lcivetweb
 LIBS_client-curl   := -lcurl
 LIBS_store-sqlite  := -lsqlite3
+LIBS_tasks         := -lsqlite3
 LIBS_store-zookeeper := -lzookeeper_mt
 LIBS_tls-openssl   := -lssl -lcrypto
 LIBS_metrics       := -lz

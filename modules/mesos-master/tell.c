@@ -37,6 +37,17 @@ static bool is_recent(int64_t time)
 	return time > sat_wall() - OLD && time <= sat_wall();
 }
 
+/* For who keeps records: with the time it has, however long ago. */
+static void publish_task(struct mesos *m, const struct sat_event *ev, int64_t time)
+{
+	struct sat_event one = *ev;
+	const struct sat_event *const evs[] = { &one };
+
+	one.has |= SAT_HAS_TIME;
+	one.time = time > 0 ? time : sat_wall();
+	sat_publish(m->self, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
+}
+
 int tell_task(void *arg, const struct model_task *t)
 {
 	struct mesos *m = arg;
@@ -63,6 +74,7 @@ int tell_task(void *arg, const struct model_task *t)
 	attr(&a, "task", t->id);
 	ev.attrs = a.all;
 	ev.n_attrs = a.n;
+	publish_task(m, &ev, t->time);
 	if (is_recent(t->time)) {
 		ev.has |= SAT_HAS_TIME;
 		ev.time = t->time;

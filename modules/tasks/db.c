@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* db - records of tasks in an SQLite file, as many as age and size allow.  On a host's thread. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "tasks.h"
+
+enum { REMOVE_AT_ONCE = 1000, REMOVE_ROUNDS = 16 };
+#define ANSWER_MAX ((size_t)8 << 20)	/* no record is begun beyond it */
+
+#define COLUMNS "id, framework_id, framework, host, agent, name, state, reason, source, exit, message, time"
+static const char *const columns[FIELDS] = {
+	"id", "framework_id", "framework", "host", "agent", "name", "state", "reason", "source", "exit", "message"
+};
+
+static int note(struct db *d, const char *what)
+{
+	int code = d->h == NULL ? SQLITE_NOMEM : sqlite3_errcode(d->h);
+
+	snprintf(d->error, sizeof(d->error), "%s: %s", what, d->h == NULL ? "out of memory" : sqlite3_errmsg(d->h));
+	return code == SQLITE_FULL ? -ENOSPC : code == SQLITE_NOMEM ? -ENOMEM :
+	       code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? -EBADMSG : -EIO;
+}
+
+static int exec(struct db *d, const char *sql)
+{
+	return sqlite3_exec(d->h, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : note(d, sql);
+}
+
+static int prepare(struct db *d, sqlite3_stmt **stmt, const char *sql)
+{
+	return sqlite3_prepare_v2(d->h, sql, -1, stmt, NULL) == SQLITE_OK ? 0 : note(d, "prepare");
+}
+
+static int64_t number(struct db *d, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t n = 0;
+
+	if (sqlite3_prepare_v2(d->h, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		n = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return n;
+}
+
+void db_close(struct db *d)
+{
+	sqlite3_finalize(d->update);
+	sqlite3_finalize(d->insert);
+	sqlite3_close(d->h);
+	d->update = d->insert = NULL;
+	d->h = NULL;
+}
+
+static int setup(struct db *d)
+{
+	static const char *const setup[] = {
+		"PRAGMA journal_mode=WAL",
+		"PRAGMA synchronous=FULL",
+		"PRAGMA journal_size_limit=4194304",
+		("CREATE TABLE IF NOT EXISTS tasks (id TEXT NOT NULL, framework_id TEXT NOT NULL, framework TEXT,"
+		 " host TEXT, agent TEXT, name TEXT, state TEXT, reason TEXT, source TEXT, exit TEXT, message TEXT,"
+		 " time INTEGER NOT NULL, PRIMARY KEY (id, framework_id))"),
+		"CREATE INDEX IF NOT EXISTS by_time ON tasks (time)",
+		"CREATE INDEX IF NOT EXISTS by_host ON tasks (host, time)",
+		"CREATE INDEX IF NOT EXISTS by_framework ON tasks (framework, time)",
+		"PRAGMA user_version=1",
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(setup) / sizeof(setup[0]); i++)
+		rc = exec(d, setup[i]);
+	return rc;
+}
+
+static int open_once(struct db *d)
+{
+	bool dry = sat_dry_run(), there = access(d->path, F_OK) == 0;
+	int flags = dry && there ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rc = 0;
+
+	if (sqlite3_open_v2(dry && !there ? ":memory:" : d->path, &d->h, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		rc = note(d, "open");
+	if (rc == 0)
+		sqlite3_busy_timeout(d->h, 5000);
+	if (rc == 0 && !(dry && there))
+		rc = setup(d);
+	if (rc == 0)
+		rc = prepare(d, &d->update, "UPDATE tasks SET framework = ?3, host = ?4, agent = ?5, name = ?6,"
+			     " state = ?7, reason = ?8, source = ?9, exit = ?10, message = ?11, time = ?12"
+			     " WHERE id = ?1 AND framework_id = ?2 AND time <= ?12");
+	if (rc == 0)
+		rc = prepare(d, &d->insert, "INSERT OR IGNORE INTO tasks (" COLUMNS ")"
+			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+	if (rc != 0)
+		db_close(d);
+	return rc;
+}
+
+/* What cannot be read keeps nobody from keeping what is to come. */
+static void put_aside(struct db *d)
+{
+	static const char *const tails[] = { "", "-wal", "-shm" };
+	char from[4096], to[4096];
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		snprintf(from, sizeof(from), "%s%s", d->path, tails[i]);
+		snprintf(to, sizeof(to), "%s.damaged%s", d->path, tails[i]);
+		if (rename(from, to) != 0)
+			unlink(to);
+	}
+	d->damaged = true;
+}
+
+int db_open(struct db *d)
+{
+	int rc;
+
+	if (d->h != NULL && !sat_dry_run() && access(d->path, F_OK) != 0)
+		db_close(d);	/* it was removed under us */
+	if (d->h != NULL)
+		return 0;
+	rc = open_once(d);
+	if (rc == -EBADMSG && !sat_dry_run()) {
+		put_aside(d);
+		rc = open_once(d);
+	}
+	if (rc == 0)
+		d->tasks = number(d, "SELECT count(*) FROM tasks");
+	return rc;
+}
+
+/* ---- Writing ------------------------------------------------------------ */
+
+static int step(struct db *d, sqlite3_stmt *stmt, const struct record *r)
+{
+	int rc;
+
+	for (int i = 0; i < FIELDS; i++)
+		sqlite3_bind_text(stmt, i + 1, r->f[i], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, FIELDS + 1, r->time);
+	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : note(d, "write");
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+/* An older state than the one that is kept changes nothing. */
+static int put(struct db *d, const struct record *r)
+{
+	int rc = step(d, d->update, r);
+
+	if (rc != 0 || sqlite3_changes(d->h) > 0)
+		return rc;
+	rc = step(d, d->insert, r);
+	if (rc == 0)
+		d->tasks += sqlite3_changes(d->h);
+	return rc;
+}
+
+/* The oldest n of those that ended before then. */
+static int take_out(struct db *d, int64_t before, int64_t n)
+{
+	char sql[256];
+	int rc;
+
+	snprintf(sql, sizeof(sql), "DELETE FROM tasks WHERE rowid IN (SELECT rowid FROM tasks WHERE time < %lld"
+		 " ORDER BY time LIMIT %lld)", (long long)before, (long long)n);
+	rc = exec(d, sql);
+	if (rc == 0) {
+		d->tasks -= sqlite3_changes(d->h);
+		d->removed += sqlite3_changes(d->h);
+	}
+	return rc;
+}
+
+static void measure(struct db *d)
+{
+	d->bytes = (number(d, "PRAGMA page_count") - number(d, "PRAGMA freelist_count")) * number(d, "PRAGMA page_size");
+}
+
+/* So much a job; what is still too much goes with the next. */
+static int prune(struct db *d, int64_t now)
+{
+	int rc = 0;
+
+	for (int i = 0; i < REMOVE_ROUNDS && rc == 0; i++) {
+		int64_t before = d->removed, over = d->tasks - d->max_tasks;
+
+		rc = take_out(d, now - d->keep, REMOVE_AT_ONCE);
+		if (rc == 0 && over > 0)
+			rc = take_out(d, INT64_MAX, over < REMOVE_AT_ONCE ? over : REMOVE_AT_ONCE);
+		measure(d);
+		if (rc == 0 && d->bytes > d->max_bytes)
+			rc = take_out(d, INT64_MAX, REMOVE_AT_ONCE);
+		if (d->removed == before)
+			break;
+	}
+	measure(d);
+	return rc;
+}
+
+/* All of them or none; now 0: what is too old may stay. */
+int db_write(struct db *d, const struct record *list, int64_t now)
+{
+	int64_t tasks = d->tasks;
+	int rc = exec(d, "BEGIN IMMEDIATE");
+
+	for (const struct record *r = list; r != NULL && rc == 0; r = r->next)
+		rc = put(d, r);
+	if (rc == 0 && now != 0)
+		rc = prune(d, now);
+	if (rc == 0)
+		rc = exec(d, "COMMIT");
+	if (rc == 0)
+		return 0;
+	d->tasks = tasks;
+	d->removed = 0;
+	sqlite3_exec(d->h, "ROLLBACK", NULL, NULL, NULL);
+	if (rc == -EBADMSG && !sat_dry_run()) {
+		db_close(d);
+		put_aside(d);
+	}
+	return rc;
+}
+
+/* ---- Finding ------------------------------------------------------------ */
+
+static void write_sql(const struct ask *a, char *sql, size_t size)
+{
+	int n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks WHERE time >= ?%d", FIELDS + 1);
+
+	for (int i = 0; i < FIELDS; i++)
+		if (a->is[i] != NULL)
+			n += snprintf(sql + n, size - (size_t)n, " AND %s = ?%d", columns[i], i + 1);
+	snprintf(sql + n, size - (size_t)n, " ORDER BY time DESC LIMIT %u", a->limit + 1);
+}
+
+static void found(struct ask *a, sqlite3_stmt *stmt)
+{
+	const char *f[FIELDS];
+
+	for (int i = 0; i < FIELDS; i++) {
+		const char *s = (const char *)sqlite3_column_text(stmt, i);
+
+		f[i] = s != NULL ? s : "";
+	}
+	if (a->form == FORM_JSON && !a->single && a->found > 0)
+		sat_buf_printf(&a->out, ",\n");
+	record_print(&a->out, a->form, f, sqlite3_column_int64(stmt, FIELDS));
+	a->found++;
+}
+
+int db_find(struct db *d, struct ask *a)
+{
+	char sql[1024];
+	sqlite3_stmt *stmt = NULL;
+	int rc, got = SQLITE_DONE;
+
+	write_sql(a, sql, sizeof(sql));
+	rc = prepare(d, &stmt, sql);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < FIELDS; i++)
+		if (a->is[i] != NULL)
+			sqlite3_bind_text(stmt, i + 1, a->is[i], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, FIELDS + 1, a->since);
+	while (!a->more && (got = sqlite3_step(stmt)) == SQLITE_ROW) {
+		a->more = a->found == a->limit || a->out.len > ANSWER_MAX;
+		if (!a->more)
+			found(a, stmt);
+	}
+	if (!a->more && got != SQLITE_DONE)
+		rc = note(d, "read");
+	sqlite3_finalize(stmt);
+	return rc != 0 ? rc : a->out.full ? -ENOMEM : 0;
+}

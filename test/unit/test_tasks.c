@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tasks - records of tasks, whatever allocation or call fails. */
+#include "unit/host.h"
+
+#include <sys/stat.h>
+
+#define CFG(more) "role = \"master\"; modules = ( \"tasks\" ); tasks = { " more " };" \
+	" streams = ( { where = \"service = 'mesos/tasks'\"; do = ( \"keep-task\" ); } );"
+
+static char *answer;
+static int status;
+
+static void reply(void *conn, int code, const char *type, const void *body, size_t len, const char *const *extra)
+{
+	(void)conn;
+	(void)type;
+	(void)extra;
+	free(answer);
+	answer = strndup(body, len);
+	status = code;
+}
+
+static const struct sat_http_server door = { .size = sizeof(door), .reply = reply };
+
+static bool answered(void)
+{
+	return status != 0;
+}
+
+/* The status; 0: it was not taken. */
+static int ask(const char *path, const char *query)
+{
+	const struct sat_http_head head = { .size = sizeof(head), .method = "GET", .path = path, .query = query,
+		.peer = "here" };
+	void *req;
+
+	status = 0;
+	if (http_request(&door, &status, &head, &req) != 0)
+		return 0;
+	assert_true(host_until(answered, 10000));
+	return status;
+}
+
+static void ended(const char *task, const char *state, int64_t time)
+{
+	const struct sat_attr attrs[] = { { "framework", "f" }, { "framework-id", "f-1" }, { "task", task } };
+	const struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_TIME, .host = "h", .service = "mesos/tasks",
+		.state = state, .description = "a \"message\"", .time = time, .attrs = attrs,
+		.n_attrs = task != NULL ? 3 : 2 };
+	const struct sat_event *const evs[] = { &ev };
+
+	sat_publish(&self_host, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
+}
+
+static void forget(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s/tasks.db* %s/state", host_folder, host_folder);
+	assert_int_equal(system(command), 0);
+	free(answer);
+	answer = NULL;
+}
+
+static void what_is_published_is_kept(void **unused)
+{
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("")));
+	ended("a", "TASK_FAILED", sat_wall());
+	ended("a", "TASK_FINISHED", sat_wall() - SAT_SECOND);
+	ended("b", "TASK_RUNNING", sat_wall());
+	ended("c", "TASK_UNREACHABLE", sat_wall());
+	ended(NULL, "TASK_FAILED", sat_wall());
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_non_null(strstr(answer, "\"state\":\"TASK_FAILED\""));
+	assert_non_null(strstr(answer, "\"message\":\"a \\\"message\\\"\""));
+	assert_int_equal(ask("/state.json", "task=b"), 404);
+	assert_int_equal(ask("/state.json", "task=c"), 404);
+	assert_int_equal(ask("/state.json", "task=a'%20OR%201=1--"), 404);
+	assert_int_equal(ask("/state.json", NULL), 400);
+	assert_int_equal(ask("/tasks", "since=2days&limit=1"), 200);
+	assert_non_null(strstr(answer, "\"more\":false}"));
+	host_down();
+	forget();
+}
+
+static void no_more_wait_than_may(void **unused)
+{
+	char name[16];
+
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("queue = 10;")));
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		ended(name, "TASK_LOST", sat_wall());
+	}
+	assert_int_equal(ask("/state.json", "task=t9"), 200);
+	assert_int_equal(ask("/state.json", "task=t10"), 404);
+	host_down();
+	forget();
+}
+
+/* The file outgrows its bound, and the newest stay. */
+static void size_is_bounded(void **unused)
+{
+	char name[16], path[128];
+	struct stat st;
+
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("max-bytes = 1048576;")));
+	for (int i = 0; i < 24000; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		ended(name, "TASK_LOST", sat_wall() - 24000 + i);
+		if (i % 2000 == 1999)
+			assert_int_equal(ask("/state.json", "task=t"), 404);
+	}
+	assert_int_equal(ask("/state.json", "task=t23999"), 200);
+	assert_int_equal(ask("/state.json", "task=t0"), 404);
+	host_down();
+	snprintf(path, sizeof(path), "%s/tasks.db", host_folder);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 500000, 2500000);
+	forget();
+}
+
+/* Whatever fails once: no answer is wrong, nothing leaks, and the next try works. */
+static void run_failing(void (*arm)(int nth))
+{
+	bool fired = true;
+
+	for (int nth = 1; fired; nth++) {
+		int got = 0;
+
+		assert_true(nth < 2000);
+		host_up();
+		assert_true(host_run(CFG("")));
+		arm(nth);
+		ended("x", "TASK_FAILED", sat_wall());
+		ask("/tasks", "host=h");
+		got = ask("/state.json", "task=x");
+		assert_true(got == 0 || got == 200 || got == 404 || got == 500 || got == 503);
+		fired = fault_fired();
+		arm(0);
+		ended("y", "TASK_FAILED", sat_wall());
+		assert_int_equal(ask("/state.json", "task=y"), 200);
+		host_down();
+		forget();
+	}
+}
+
+static void each_allocation_fails_once(void **unused)
+{
+	(void)unused;
+	run_failing(fault_arm);
+}
+
+static void each_call_fails_once(void **unused)
+{
+	(void)unused;
+	run_failing(fault_arm_call);
+}
+
+static void mistakes_are_refused(void **unused)
+{
+	(void)unused;
+	host_up();
+	assert_false(host_run(CFG("path = \"\";")));
+	assert_false(host_run(CFG("keep-days = 0;")));
+	assert_false(host_run(CFG("max-bytes = 1000;")));
+	assert_true(host_run(CFG("keep-days = 1.5;")));
+	host_down();
+	forget();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_published_is_kept),
+		cmocka_unit_test(no_more_wait_than_may),
+		cmocka_unit_test(size_is_bounded),
+		cmocka_unit_test(each_allocation_fails_once),
+		cmocka_unit_test(each_call_fails_once),
+		cmocka_unit_test(mistakes_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, host_begin, host_end);
+}
