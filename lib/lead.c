@@ -215,7 +215,7 @@ enum lead_seen lead_seen(char *words, size_t size)
 	if (!claim_used())
 		return seen_alone(words, size);
 	if (sat_acting()) {
-		snprintf(words, size, "acts, epoch %" PRIu64, lead.epoch);
+		snprintf(words, size, "acts (epoch %" PRIu64 ")", lead.epoch);
 		return LEAD_SELF;
 	}
 	if (claim_silence() >= CLAIM_QUIET) {
@@ -225,7 +225,7 @@ enum lead_seen lead_seen(char *words, size_t size)
 	if (holder() == NULL)
 		snprintf(words, size, "nobody acts yet");
 	else
-		snprintf(words, size, "%.200s acts, epoch %" PRIu64, holder(), claim_epoch());
+		snprintf(words, size, "%.200s acts (epoch %" PRIu64 ")", holder(), claim_epoch());
 	return LEAD_ANOTHER;
 }
 

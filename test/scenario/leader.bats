@@ -163,8 +163,8 @@ critical_leader() {
 
 @test "the satellite beside the leading Mesos master is dead: the others say that nobody acts" {
 	beside_mesos
-	until_true 10 leader_is a 'acts, epoch'
-	until_true 10 leader_is b 'a acts, epoch'
+	until_true 10 leader_is a 'acts \(epoch'
+	until_true 10 leader_is b 'a acts \(epoch'
 	lose killed a
 	until_true 15 leader_is b 'nobody acts: a did last, .* has to run beside the Mesos master that leads'
 	until_true 15 critical_leader c
@@ -172,7 +172,7 @@ critical_leader() {
 	[ -z "$(acting)" ]
 	found killed a
 	until_true 10 acts a
-	until_true 10 leader_is b 'a acts, epoch'
+	until_true 10 leader_is b 'a acts \(epoch'
 	heard c 'leader: a acts'
 }
 

@@ -772,7 +772,7 @@ static void who_acts_is_said(void **unused)
 	set(BEAT, "x", 1);
 	sync_it();
 	sat_mesos_leads(&store, false);
-	told(LEAD_ANOTHER, "there acts, epoch 41");
+	told(LEAD_ANOTHER, "there acts (epoch 41)");
 	pass(5000);
 	told(LEAD_NOBODY, "nobody acts: there did last, and was not heard of for 5 s; "
 	     "a satellite has to run beside the Mesos master that leads");
@@ -781,7 +781,7 @@ static void who_acts_is_said(void **unused)
 	sync_it();
 	sat_mesos_leads(&store, true);
 	assert_int_equal(serve(), 0);
-	told(LEAD_SELF, "acts, epoch 42");
+	told(LEAD_SELF, "acts (epoch 42)");
 }
 
 static void a_nameless_holder_is_somebody(void **unused)
@@ -791,7 +791,7 @@ static void a_nameless_holder_is_somebody(void **unused)
 	set(BEAT, "x", 1);
 	use(LEAD_MESOS);
 	sync_it();
-	told(LEAD_ANOTHER, "somebody acts, epoch 0");
+	told(LEAD_ANOTHER, "somebody acts (epoch 0)");
 }
 
 static void without_a_store_mesos_is_said(void **unused)
