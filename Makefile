@@ -15,6 +15,7 @@ MANDIR     ?= $(PREFIX)/share/man
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)/satellite
 MODULEDIR  ?= $(LIBDIR)/satellite
+DATADIR    ?= $(PREFIX)/share/satellite
 PKG_CONFIG ?= pkg-config
 VERSION    := 0.1.0
 
@@ -134,6 +135,7 @@ bench: all $(BENCHES)
 	@O=$(O) test/bench/run.sh
 	@O=$(O) test/bench/whitelist.sh
 	@O=$(O) test/bench/slave.sh
+	@O=$(O) test/bench/metrics.sh
 	@test/bench/blackhole.py $(O)/satellite
 
 soak: all $(BENCHES)
@@ -160,13 +162,14 @@ fuzz:
 install: all
 	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(INCLUDEDIR)/satellite' \
 	  '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(SYSCONFDIR)' \
-	  '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(BASHDIR)'
+	  '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(DATADIR)'
 	install $(O)/satellite '$(DESTDIR)$(SBINDIR)'
 	install -m 644 $(MODULES) $(MODULES:.so=.names) '$(DESTDIR)$(MODULEDIR)'
 	install -m 644 lib/satellite/module.h '$(DESTDIR)$(INCLUDEDIR)/satellite'
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@MODULEDIR@|$(MODULEDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  lib/satellite.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/satellite.pc'
 	for f in etc/*.cfg; do t='$(DESTDIR)$(SYSCONFDIR)'/$${f##*/}; [ -e "$$t" ] || install -m 644 $$f "$$t"; done
+	install -m 644 etc/prometheus-rules.yml etc/grafana-dashboard.json '$(DESTDIR)$(DATADIR)'
 	install -m 644 etc/satellite.bash-completion '$(DESTDIR)$(BASHDIR)/satellite'
 	for s in 5 7 8; do for f in man/*.$$s; do [ ! -e $$f ] || \
 	  install -m 644 $$f '$(DESTDIR)$(MANDIR)'/man$$s; done; done

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * figures - the last answer of metrics/snapshot, for /metrics.
+ * figures - the last answer of metrics/snapshot, and the model, for /metrics.
  *
  * The answer is kept as it came, and read again when somebody asks: that is rare, and
  * answers come every second.  When one fails nothing is known, so nothing is there.
@@ -47,4 +47,6 @@ void figures_tell(void *state, struct sat_figures *out)
 
 	if (m->kept != NULL)
 		snapshot_read(&read, m->kept, m->n_kept, tell, out, why, sizeof(why));
+	if (m->has_model)
+		resources_tell(m, out);
 }

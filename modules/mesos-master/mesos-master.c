@@ -24,6 +24,7 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
 	SAT_OPTION("max-state", SAT_INTEGER, .fallback = "2000000000", .min = 1024, .max = 1e12,
 		   .help = "bytes of a state, beyond which it is not believed"),
+	SAT_OPTION("attributes", SAT_STRINGS, .help = "attributes of agents that mesos_slave_attributes has"),
 	NULL,
 };
 
@@ -97,6 +98,7 @@ static int judge_url(struct mesos *m, const struct sat_conf *conf)
 static int judge(struct mesos *m, const struct sat_conf *conf)
 {
 	int rc = judge_url(m, conf);
+	size_t n;
 
 	if ((m->user == NULL) != (m->password == NULL))
 		rc = sat_conf_error(conf, m->user == NULL ? "password" : "user", "needs %s beside it",
@@ -104,6 +106,8 @@ static int judge(struct mesos *m, const struct sat_conf *conf)
 	if ((m->cert == NULL) != (m->key == NULL))
 		rc = sat_conf_error(conf, m->cert == NULL ? "key" : "cert", "needs %s beside it",
 				    m->cert == NULL ? "cert" : "key");
+	if (sat_conf_strings(conf, "attributes", &n) != NULL && n > MESOS_ATTRIBUTES)
+		rc = sat_conf_error(conf, "attributes", "has more than %d names", MESOS_ATTRIBUTES);
 	if (m->leader_interval > m->interval)
 		rc = sat_conf_error(conf, "leader-interval", "is longer than interval");
 	return rc != 0 ? rc : sat_need(m->self, conf, "http-client");
@@ -128,6 +132,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		goto fail;
 	m->interval = sat_conf_time(conf, "interval");
 	m->leader_interval = sat_conf_time(conf, "leader-interval");
+	m->attributes = sat_conf_strings(conf, "attributes", NULL);
 	m->max_state = (uint64_t)sat_conf_integer(conf, "max-state");
 	m->ttl = 3 * (double)m->interval / SAT_SECOND;
 	rc = judge(m, conf);

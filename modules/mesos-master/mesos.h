@@ -9,6 +9,7 @@
 #include "reader.h"
 #include "snapshot.h"
 
+#define MESOS_ATTRIBUTES 16
 #define BUCKETS		12
 #define BUCKET		(5 * SAT_SECOND)	/* together: a minute */
 
@@ -48,6 +49,7 @@ struct mesos {
 	int64_t interval, leader_interval;
 	double ttl;
 	uint64_t max_state;
+	const char *const *attributes;	/* of agents, for /metrics; NULL-ended */
 
 	struct sat_alarm beat;
 	struct source snapshot, state;
@@ -91,6 +93,9 @@ void source_well(struct source *s);
 void source_say(const struct source *s);		/* its event */
 uint64_t mesos_bytes_per_minute(const struct mesos *m);
 void mesos_turn_bytes(struct mesos *m, int64_t now);
+
+/* resources.c: what each agent has, for /metrics. */
+void resources_tell(const struct mesos *m, struct sat_figures *out);
 
 /* figures.c: the last snapshot, for /metrics. */
 void figures_keep(struct mesos *m, const char *text, size_t len);

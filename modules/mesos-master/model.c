@@ -310,8 +310,11 @@ static int set_agent(struct model *m, struct model_agent *a, const struct model_
 		m->listing++;
 	if (n->has_total || m->reading)
 		a->total = n->total;
-	if (n->has_total || m->reading)
+	if (n->has_total || m->reading) {
 		a->unreserved = n->unreserved;
+		a->has_total = n->has_total;
+		a->has_unreserved = n->has_unreserved;
+	}
 	if (n->has_used || m->reading) {
 		a->used = n->used;
 		a->has_used = n->has_used;

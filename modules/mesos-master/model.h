@@ -47,7 +47,8 @@ struct model_agent {
 	int64_t registered;		/* wall; 0: not known */
 	uint8_t stand, told;		/* enum model_stand */
 	bool active;			/* as Mesos says it: it is connected, and offered */
-	bool has_used, lost;		/* lost: tasks of it were unreachable */
+	bool has_used, has_total, has_unreserved;	/* Mesos says so */
+	bool lost;			/* tasks of it were unreachable */
 };
 
 struct model_framework {
@@ -101,7 +102,7 @@ struct model_agent_news {
 	char id[MODEL_NAME_MAX + 1], host[MODEL_NAME_MAX + 1], pid[MODEL_NAME_MAX + 1], version[64];
 	char attributes[INTERN_MAX + 1];
 	struct model_resources total, unreserved, used;
-	bool has_used, has_total;
+	bool has_used, has_total, has_unreserved;
 	int64_t registered;
 	bool active, deactivated, recovered;
 	char drain[32];			/* "DRAINING", "DRAINED" */

@@ -101,7 +101,7 @@ static void begin_agent(struct reader *r, bool recovered)
 
 	a->id[0] = a->host[0] = a->pid[0] = a->version[0] = a->attributes[0] = a->drain[0] = '\0';
 	a->total = a->unreserved = a->used = (struct model_resources){ 0 };
-	a->has_used = a->has_total = a->deactivated = false;
+	a->has_used = a->has_total = a->has_unreserved = a->deactivated = false;
 	a->registered = 0;
 	a->active = true;
 	a->recovered = recovered;
@@ -146,6 +146,7 @@ static int begin_amounts(struct reader *r, unsigned parent, const char *key, uin
 	f->has_used |= parent == FRAMEWORK && target != 0;
 	r->agent.has_used |= r->sum == &r->agent.used;
 	r->agent.has_total |= r->sum == &r->agent.total;
+	r->agent.has_unreserved |= r->sum == &r->agent.unreserved || r->unreserved != NULL;
 	return SAT_JSON_ENTER;
 }
 

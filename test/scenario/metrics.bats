@@ -10,7 +10,7 @@ teardown() { common_teardown; }
 VECTORS=../shared/mesos-exporter-vectors
 PROMETHEUS_ACCEPT='application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 
-# master URL [SETTINGS]: a satellite beside that Mesos master; U is its URL.
+# master URL [SETTINGS [OF-MESOS-MASTER]]: a satellite beside that Mesos master; U is its URL.
 master() {
 	H=$(free_port)
 	U=http://127.0.0.1:$H
@@ -19,7 +19,7 @@ master() {
 		role = "master"; state-dir = "$T/state"; leader = "always";
 		http = { host = "127.0.0.1"; port = $H; };
 		modules = ( "mesos-master" );
-		mesos-master = { url = "$1"; interval = 0.5; leader-interval = 0.25; };
+		mesos-master = { url = "$1"; interval = 0.5; leader-interval = 0.25; ${3-} };
 		streams = ( "index" );
 		$2
 	END
@@ -48,12 +48,6 @@ inputs() { sed -n "s|^\(/[^ ]*\) <- \(.*\)|\1=$VECTORS/\2|p" "$VECTORS/$1/input.
 
 # vectors ROLE: the names of those that can be compared.
 vectors() { (cd "$VECTORS" && ls -d "$1"[0-9]*); }
-
-# Families that are of a state.
-not_yet() {
-	echo mesos_slave_cpus{,_used,_unreserved} mesos_slave_{mem,disk}{,_used,_unreserved}_bytes \
-		mesos_slave_ports{,_used,_unreserved} mesos_slave_attributes
-}
 
 @test "both forms, compressed or not, as the client likes" {
 	simulate --masters 1 --agents 3 --tasks 20
@@ -164,11 +158,10 @@ not_yet() {
 	for v in $(vectors m); do
 		mapfile -t served < <(inputs "$v")
 		canned "${served[@]}"
-		master "$M"
+		master "$M" "" "$(settings "$v")"
 		until_true 10 shows satellite_mesos_master_agents "$(get "$M/state" | jq '.slaves | length')"
 		metrics >"$T/ours"
-		# shellcheck disable=SC2086
-		python3 test/clients/exporter.py "$T/ours" "$VECTORS/$v" $(not_yet)
+		python3 test/clients/exporter.py "$T/ours" "$VECTORS/$v"
 		common_teardown
 		common_setup
 		n=$((n + 1))
@@ -270,4 +263,33 @@ settings() {
 	echo "$output"
 	[ "$status" = 0 ] && [ -z "$output" ]
 	stops "$PID"
+}
+
+@test "rules and dashboard are good, and of figures that there are" {
+	promtool check rules "$ROOT/etc/prometheus-rules.yml"
+	jq -e '.title == "Satellite" and ([.panels[].id] | length == (unique | length))' "$ROOT/etc/grafana-dashboard.json"
+	{
+		sed -n '/expr:/,/^ *\(for\|labels\):/p' "$ROOT/etc/prometheus-rules.yml"
+		jq -r '.panels[].targets[]?.expr' "$ROOT/etc/grafana-dashboard.json"
+	} | grep -oE '\b(satellite|mesos|process)_[a-z0-9_]+' | sort -u >"$T/used"
+	[ "$(wc -l <"$T/used")" -gt 40 ]
+	simulate --masters 1 --agents 3 --tasks 20 --agent-ports 1
+	master "$(address master 0)" 'whitelist = { path = "'"$T"'/whitelist"; };'
+	sed -i 's/"mesos-master" )/"mesos-master", "riemann", "whitelist" )/' "$T/master.cfg"
+	echo "riemann = { port = $(free_port); };" >>"$T/master.cfg"
+	kill -HUP "$PID"
+	until_true 5 shows satellite_whitelist_hosts 3
+	until_true 5 has satellite_mesos_master_snapshot_last_success_timestamp_seconds
+	metrics >"$T/all"
+	slave "$(address agent "$(awk '$1 == "agent" { print $2 }' "$T/ports")")" ""
+	sed -i 's/"mesos-agent" )/"mesos-agent", "checks", "forward" )/' "$T/slave.cfg"
+	echo 'forward = { masters = ( "127.0.0.1:1" ); }; checks = ( { check = "load-average"; interval = 0.2; } );' >>"$T/slave.cfg"
+	kill -HUP "$PID"
+	until_true 5 has satellite_check_seconds
+	until_true 5 has mesos_agent_mem_rss_bytes
+	until_true 5 has satellite_mesos_agent_snapshot_last_success_timestamp_seconds
+	metrics >>"$T/all"
+	run comm -23 "$T/used" <(sed -nE 's/^([a-z0-9_]+).*/\1/p' "$T/all" | sort -u)
+	echo "no such figure: $output"
+	[ -z "$output" ]
 }

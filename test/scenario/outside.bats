@@ -30,6 +30,11 @@ teardown() {
 	common_teardown
 }
 
+@test "rules and a dashboard are installed, too" {
+	[ -s "$D/usr/local/share/satellite/prometheus-rules.yml" ]
+	[ -s "$D/usr/local/share/satellite/grafana-dashboard.json" ]
+}
+
 @test "what is installed says what it has" {
 	run "$SATELLITE" module "$MODULES/files.so"
 	echo "$output"

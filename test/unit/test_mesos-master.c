@@ -15,6 +15,7 @@
 #include "client.h"
 #include "conf.h"
 #include "engine.h"
+#include "http.h"
 #include "instance.h"
 #include "lead.h"
 #include "timer.h"
@@ -471,6 +472,56 @@ static void a_leader_is_seen_and_its_cluster(void **unused)
 	assert_string_equal(state_of("mesos/leader"), "ok");
 }
 
+static char told[4096];
+
+static void note(void *arg, const char *name, bool gauge, const char *help, const struct sat_attr *labels,
+		 uint32_t n, double value)
+{
+	size_t len = strlen(told);
+
+	(void)arg, (void)gauge, (void)help;
+	len += (size_t)snprintf(told + len, sizeof(told) - len, "%s", name);
+	for (uint32_t i = 0; i < n; i++)
+		len += (size_t)snprintf(told + len, sizeof(told) - len, " %s=%s", labels[i].key, labels[i].value);
+	snprintf(told + len, sizeof(told) - len, " %g\n", value);
+}
+
+static void tells_figures(const char *want)
+{
+	struct sat_figures out = { .figure = note };
+
+	told[0] = '\0';
+	sat_module_mesos_master.figures(mesos, &out);
+	assert_string_equal(told, want);
+}
+
+static void figures_are_those_of_now(void **unused)
+{
+	static const char *const attributes[] = { "r-k", "other", NULL };
+
+	(void)unused;
+	mesos->attributes = attributes;
+	tells_figures("");
+	answer("/metrics/snapshot", 200, "{\"master/elected\":1,\"x\":0.5}");
+	answer("/state", 200, "{\"pid\":\"m@1\",\"leader\":\"m@1\",\"frameworks\":[],"
+	       "\"slaves\":[{\"id\":\"i\",\"hostname\":\"h\","
+	       "\"pid\":\"s@1\",\"resources\":{\"cpus\":4,\"mem\":2,\"disk\":3,\"ports\":\"[1-5]\"},"
+	       "\"used_resources\":{\"cpus\":0.5},\"attributes\":{\"r.k\":\"a b\",\"other\":\"1/2\"}},"
+	       "{\"id\":\"j\",\"hostname\":\"no pid\"}],"
+	       "\"recovered_slaves\":[{\"id\":\"k\",\"hostname\":\"k\",\"pid\":\"s@3\"}]}");
+	tells_figures("satellite_mesos_snapshot from=master key=master/elected 1\n"
+		      "satellite_mesos_snapshot from=master key=x 0.5\n"
+		      "mesos_slave_cpus slave=s@1 4\nmesos_slave_cpus_used slave=s@1 0.5\n"
+		      "mesos_slave_mem_bytes slave=s@1 2.09715e+06\nmesos_slave_mem_used_bytes slave=s@1 0\n"
+		      "mesos_slave_disk_bytes slave=s@1 3.14573e+06\nmesos_slave_disk_used_bytes slave=s@1 0\n"
+		      "mesos_slave_ports slave=s@1 5\nmesos_slave_ports_used slave=s@1 0\n"
+		      "mesos_slave_attributes slave=s@1 r_k= other=1/2 1\n");
+	move(1.5);
+	break_off("/metrics/snapshot", -ECONNREFUSED);
+	tells_figures("");
+	mesos->attributes = NULL;
+}
+
 static void the_state_is_asked_for_when_figures_moved(void **unused)
 {
 	int i, states = 0;
@@ -715,6 +766,7 @@ int main(void)
 		cmocka_unit_test(captured_nonsense_is_refused),
 		cmocka_unit_test(captured_figures_are_understood),
 		cmocka_unit_test_setup_teardown(a_leader_is_seen_and_its_cluster, begin, end),
+		cmocka_unit_test_setup_teardown(figures_are_those_of_now, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_is_asked_for_when_figures_moved, begin, end),
 		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),
 		cmocka_unit_test_setup_teardown(trouble_is_an_event_until_it_is_over, begin, end),
