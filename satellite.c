@@ -16,6 +16,8 @@
 #include "control.h"
 #include "engine.h"
 #include "http.h"
+#include "isolate.h"
+#include "isolated.h"
 #include "life.h"
 #include "loader.h"
 #include "log.h"
@@ -54,6 +56,8 @@ static struct conf *read_file(void)
 {
 	char path[512];
 
+	if (options.isolated != NULL)
+		return isolated_file();
 	if (options.config != NULL)
 		return conf_read(options.config);
 	snprintf(path, sizeof(path), SAT_SYSCONFDIR "/%s.cfg", options.role);
@@ -68,6 +72,8 @@ static const struct setup_role *find_role(const struct top *top)
 {
 	const char *name = options.role != NULL ? options.role : top_role(top);
 
+	if (options.isolated != NULL)
+		return isolated_role();
 	for (size_t i = 0; name != NULL && i < sizeof(roles) / sizeof(*roles); i++)
 		if (strcmp(roles[i].name, name) == 0)
 			return &roles[i];
@@ -143,6 +149,24 @@ static int open_log(const struct top *top)
 	return rc;
 }
 
+/* What is for this process is for those of isolated groups, too. */
+static void pass_on(void)
+{
+	static char modules[] = "--modules", verbose[] = "--verbose", dry_run[] = "--dry-run";
+	static const char *words[5];
+	size_t n = 0;
+
+	if (options.modules != NULL) {
+		words[n++] = modules;
+		words[n++] = options.modules;
+	}
+	if (options.verbose)
+		words[n++] = verbose;
+	if (options.dry_run)
+		words[n] = dry_run;
+	isolate_begin(words);
+}
+
 /* What instances may use from create() on. */
 static int begin(void)
 {
@@ -152,6 +176,7 @@ static int begin(void)
 		return rc;
 	self_process.loop = &loop;
 	self_process.dry_run = options.dry_run;
+	pass_on();
 	clock_live();
 	rc = engine_init(self_process.replay ? NULL : &loop);
 	if (rc == 0)
@@ -170,6 +195,7 @@ static int begin(void)
 /* Nothing of a setup is left.  Exit status. */
 static int finish(int status)
 {
+	isolated_close();
 	http_end();
 	engine_stop();
 	alerts_end();
@@ -191,6 +217,12 @@ static int finish(int status)
 
 /* ---- Living ------------------------------------------------------------- */
 
+/* Whether the state directory is this process's. */
+static bool keeps(void)
+{
+	return !self_process.dry_run && options.isolated == NULL;
+}
+
 static void state_path(char *path, size_t size)
 {
 	snprintf(path, size, "%s/state", self_process.state_dir);
@@ -202,7 +234,7 @@ static void save(bool later)
 	int rc;
 
 	state_path(path, sizeof(path));
-	rc = self_process.dry_run ? 0 : later ? save_later(path) : save_now(path);
+	rc = !keeps() ? 0 : later ? save_later(path) : save_now(path);
 	if (rc != 0)
 		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
 }
@@ -213,7 +245,7 @@ static void load(void)
 	int rc;
 
 	state_path(path, sizeof(path));
-	rc = self_process.dry_run ? 0 : save_load(path);
+	rc = !keeps() ? 0 : save_load(path);
 	if (rc != 0 && rc != -ENOENT)
 		log_line(LOG_WARNING, NULL, "%s: %s", path, strerror(-rc));
 }
@@ -245,7 +277,7 @@ static void reload(uv_signal_t *signal, int number)
 
 	(void)signal;
 	(void)number;
-	if (stopping)
+	if (stopping || options.isolated != NULL)
 		return;
 	log_reopen();
 	next = configure();
@@ -296,18 +328,26 @@ static void give_up(uv_timer_t *timer)
 	uv_stop(&loop);
 }
 
-static void stop(uv_signal_t *signal, int number)
+static void end(void)
 {
-	(void)signal;
 	if (stopping)
 		return;
 	stopping = true;
 	vitals_every(0);
-	log_line(LOG_NOTICE, NULL, "%s: ending", number == SIGINT ? "interrupted" : "terminated");
 	uv_timer_start(&watchdog, give_up, STOP_MS, 0);
 	http_end();
 	control_close();
 	life_stop(settled, stopped);
+}
+
+static void stop(uv_signal_t *signal, int number)
+{
+	(void)signal;
+	if (options.isolated != NULL)
+		return;		/* its parent knows, and says when */
+	if (!stopping)
+		log_line(LOG_NOTICE, NULL, "%s: ending", number == SIGINT ? "interrupted" : "terminated");
+	end();
 }
 
 static void open_handles(void)
@@ -327,7 +367,7 @@ static int open_control(void)
 	char path[4096];
 	int rc;
 
-	if (self_process.dry_run)
+	if (!keeps())
 		return 0;
 	snprintf(path, sizeof(path), "%s/" CONTROL_NAME, self_process.state_dir);
 	rc = control_open(&loop, path);
@@ -341,10 +381,13 @@ static int take(struct setup *s)
 {
 	int rc = open_log(s->top);
 
+	if (rc == 0 && options.isolated != NULL)
+		rc = isolated_open(end);
 	if (rc != 0)
 		return rc;
-	process_raise_files();
-	if (!self_process.dry_run)
+	if (options.isolated == NULL)
+		process_raise_files();
+	if (keeps())
 		rc = process_lock(self_process.state_dir);
 	if (rc == 0)
 		rc = setup_open(s);
@@ -372,7 +415,8 @@ static int run(void)
 	life_swap(s);
 	begin_with(s);
 	load();
-	log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
+	if (options.isolated == NULL)
+		log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
 		 self_process.state_dir);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	if (overdue) {		/* something of it may still be in use */
@@ -545,7 +589,9 @@ int main(int argc, char **argv)
 		return replay();
 	if (options.argc > 0)
 		return operate();
-	if (options.role == NULL && options.config == NULL) {
+	if (options.isolated != NULL)
+		isolated_begin(options.isolated);
+	else if (options.role == NULL && options.config == NULL) {
 		fputs("satellite: neither --role nor --config is given; see satellite --help\n", stderr);
 		return 2;
 	}

@@ -148,6 +148,8 @@ static void start(struct sat_probe *p)
 	int64_t within = p->interval < FIRST_RUN ? p->interval : FIRST_RUN;
 
 	p->started = true;
+	if (p->self->isolated != NULL)
+		return;		/* another process runs it */
 	p->due.fire = fall_due;
 	p->limit.fire = timed_out;
 	schedule(p, sat_clock() + (int64_t)(spread(p) % (uint64_t)within));
@@ -308,6 +310,9 @@ static int add(struct checks *c, struct conf *file, const struct sat_conf *entry
 		probe_free(p);
 		return more;
 	}
+	p->entry = 1;
+	for (size_t i = 0; i < c->n; i++)
+		p->entry += c->list[i]->self == self;
 	c->list[c->n++] = p;
 	return rc;
 }
@@ -438,6 +443,14 @@ void checks_each(const struct checks *c, void (*fn)(void *arg, const char *servi
 	for (size_t k = 0; k < c->n; k++)
 		if (c->list[k]->took != 0)
 			fn(arg, c->list[k]->service, c->list[k]->took);
+}
+
+struct sat_probe *checks_entry(const struct checks *c, const struct sat_self *self, unsigned entry)
+{
+	for (size_t k = 0; k < c->n; k++)
+		if (c->list[k]->self == self && c->list[k]->entry == entry)
+			return c->list[k];
+	return NULL;
 }
 
 size_t checks_count(const struct checks *c)

@@ -28,6 +28,9 @@ void checks_free(struct checks *c);
 void checks_each(const struct checks *c, void (*fn)(void *arg, const char *service, int64_t took), void *arg);
 /* A JSON array of them: service, interval, took, running, next (seconds), last (an event) and ago. */
 void checks_print(const struct checks *c, struct sat_buf *out);
+struct sat_probe;
+/* The entry-th of an instance, from 1 on; NULL: it has no more. */
+struct sat_probe *checks_entry(const struct checks *c, const struct sat_self *self, unsigned entry);
 size_t checks_count(const struct checks *c);
 
 #endif

@@ -92,6 +92,7 @@ static void print_instance(const struct json *v)
 	bool named = strcmp(name, module) != 0;
 
 	printf("%-20s %s%s%s", name, named ? module : "", named ? " " : "", json_text(v, "version"));
+	print_counters(json_get(v, "isolated"));
 	print_counters(json_get(v, "counters"));
 	for (const struct json *w = figures != NULL ? figures->first : NULL; w != NULL; w = w->next)
 		if (strchr(w->key, '{') == NULL)

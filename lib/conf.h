@@ -46,5 +46,7 @@ void conf_tell(void);
 /* The same settings give the same text: keys sorted, defaults of the attached
  * tables filled in.  skip: names left out at the top, NULL-ended, or NULL. */
 void conf_canonical(const struct sat_conf *s, const char *const *skip, struct sat_buf *out);
+/* A setting as it was given, so that conf_text() reads the same; but for `without` in a group, or NULL. */
+void conf_write(const struct sat_conf *s, const char *without, struct sat_buf *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "json.h"
+#include "probe.h"
 #include "recorder.h"
 #include "save.h"
 #include "search.h"
@@ -33,6 +34,7 @@ static struct arena message;	/* of the message, or the reaper's turn, under way 
 static struct sat_buf reply = { .max = 1 << 20 };	/* to the message; its memory stays for the next */
 static int64_t swept;
 static struct topic *indexed;		/* "index" */
+static int (*relay)(const struct sat_event *ev, unsigned entry);
 
 static bool live;
 static uv_prepare_t prepare;
@@ -104,11 +106,19 @@ int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host)
 	return append(copy);
 }
 
+void engine_relay(int (*to)(const struct sat_event *ev, unsigned entry))
+{
+	relay = to;
+	probes_relay(to);
+}
+
 int sat_emit_event(struct sat_self *self, const struct sat_event *ev)
 {
 	int rc;
 
 	(void)self;
+	if (relay != NULL)
+		return relay(ev, 0);
 	rc = engine_emit(ev, streams_pushing() ? streams_hops() + 1 : 0, sat_host());
 	if (record_on && rc == 0 && !streams_pushing())
 		recorder_event(&queue.v[(queue.first + queue.n - 1) & (queue.size - 1)]->pub);
@@ -122,6 +132,8 @@ size_t engine_waiting(void)
 
 static int push(struct event *ev)
 {
+	if (__builtin_expect(relay != NULL, 0))
+		return relay(&ev->pub, 0);
 	return streams != NULL ? streams_push(streams, ev) : 0;
 }
 

@@ -21,6 +21,9 @@ struct streams *engine_streams(void);
 
 /* Append an input, as sat_emit_event() says.  Takes nothing, copies. */
 int engine_emit(const struct sat_event *ev, uint32_t hops, const char *host);
+/* Where events go instead of the streams, in a process that has none of its own.  entry: of
+ * `checks`, from 1 on, which has it to say; 0: none of them. */
+void engine_relay(int (*relay)(const struct sat_event *ev, unsigned entry));
 size_t engine_waiting(void);	/* inputs that wait */
 /* Timers due at or before the clock, then the inputs that wait: all of them in
  * replay, a slice of them live. */

@@ -20,6 +20,10 @@
 /* What a group may hold beside the module's own options. */
 static const struct sat_option *const host_options[] = {
 	SAT_OPTION("module", SAT_STRING, .help = "the module, where the group is not named after it"),
+	SAT_OPTION("isolate", SAT_BOOLEAN, .fallback = "false",
+		   .help = "run its checks, or the source that it is, in a process of their own"),
+	SAT_OPTION("isolate-memory", SAT_INTEGER, .fallback = "134217728", .min = 16 << 20, .max = 1e15,
+		   .help = "bytes of memory that this process may hold"),
 	NULL
 };
 
@@ -27,9 +31,36 @@ static const struct sat_option *const no_options[] = { NULL };
 
 static struct instance *creating;
 
+bool instance_isolated(const struct sat_conf *group)
+{
+	return self_process.isolated == NULL && sat_conf_has(group, "isolate") && sat_conf_boolean(group, "isolate");
+}
+
+/* Why a process of its own would not do; NULL: it would. */
+static const char *unfit(const struct sat_module *m)
+{
+	if (m->store != NULL || m->http_server != NULL || m->http_client != NULL || m->tls != NULL)
+		return "serves other modules, which it can in this process only";
+	if (m->routes != NULL || m->commands != NULL)
+		return "has HTTP routes or commands, which this process answers";
+	if (m->ops != NULL && (m->open != NULL || m->start != NULL))
+		return "is handed events by streams, which run in this process";
+	if (m->ops != NULL && m->checks == NULL)
+		return "has operators only, and streams run in this process";
+	if (m->checks == NULL && m->start == NULL)
+		return "does nothing by itself";
+	return NULL;
+}
+
 int instance_judge(const struct sat_module *m, const struct sat_conf *group)
 {
-	return conf_judge(group, m->options != NULL ? m->options : no_options, host_options);
+	int rc = conf_judge(group, m->options != NULL ? m->options : no_options, host_options);
+	const char *why = conf_usable(group) && instance_isolated(group) ? unfit(m) : NULL;
+
+	if (why == NULL)
+		return rc;
+	return sat_conf_error(group, "isolate", "%s %s: only what has checks, or is a source of events, can be "
+			      "isolated", m->name, why);
 }
 
 char *instance_text(const struct sat_conf *group)
@@ -57,6 +88,8 @@ struct instance *instance_new(const char *name, const struct sat_module *m,
 	i->self.module = m;
 	i->self.conf = group;
 	i->file = conf_ref(conf_of(group));
+	if (conf_usable(group) && instance_isolated(group))
+		i->self.isolated = &i->isolated;
 	while (m->counters != NULL && m->counters[i->self.n_counters] != NULL)
 		i->self.n_counters++;
 	i->self.name = strdup(name);
@@ -111,7 +144,8 @@ struct instance *instance_creating(void)
 
 int instance_open(struct instance *i)
 {
-	int rc = i->self.module->open != NULL ? i->self.module->open(i->self.state) : 0;
+	bool here = i->self.isolated == NULL && i->self.module->open != NULL;
+	int rc = here ? i->self.module->open(i->self.state) : 0;
 
 	if (rc == 0)
 		i->stage = INSTANCE_OPEN;
@@ -179,7 +213,9 @@ void instance_stop(struct instance *i, void (*stopped)(struct instance *i))
 	i->stage = INSTANCE_STOPPING;
 	http_ready(i->self.name, NULL);
 	instance_serve(i, false);
-	if (runs && i->self.module->stop != NULL)
+	if (i->halt != NULL)
+		i->halt(i);
+	else if (runs && i->self.isolated == NULL && i->self.module->stop != NULL)
 		i->self.module->stop(i->self.state);
 	else
 		sat_stopped(&i->self);

@@ -42,6 +42,9 @@ struct instance {
 	struct instance_tie *ties;
 	bool served;			/* its routes and commands are in the table */
 	uint64_t retry;			/* uv_now() of the next start() */
+	struct self_isolated isolated;	/* self.isolated points here, where it is */
+	void (*halt)(struct instance *i);	/* ends its process, then says sat_stopped(); NULL: it has none */
+	void *process;			/* isolate.c's */
 	void (*stopped)(struct instance *i);
 };
 
@@ -50,6 +53,8 @@ struct instance *instance_new(const char *name, const struct sat_module *m,
 			      const struct sat_conf *group, char *text);
 /* Judge the group of an instance of m; 0 or -EINVAL, reported. */
 int instance_judge(const struct sat_module *m, const struct sat_conf *group);
+/* Whether a judged group wants, in this process, one of its own. */
+bool instance_isolated(const struct sat_conf *group);
 /* The text of a judged group; NULL: no memory. */
 char *instance_text(const struct sat_conf *group);
 struct instance_tie *instance_tie(struct instance *i, int kind, const char *name);

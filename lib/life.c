@@ -16,6 +16,7 @@
 #include "client.h"
 #include "delivery.h"
 #include "engine.h"
+#include "isolate.h"
 #include "life.h"
 #include "log.h"
 #include "origin.h"
@@ -93,7 +94,7 @@ static uint64_t start(struct setup *s)
 			next = now + INSTANCE_RETRY_MS < next ? now + INSTANCE_RETRY_MS : next;
 		if (i->stage != INSTANCE_OPEN || waits(i))
 			continue;
-		if (i->retry > now || instance_start(i) != 0)
+		if (i->retry > now || (i->self.isolated != NULL ? isolate_start(i, s) : instance_start(i)) != 0)
 			next = i->retry < next ? i->retry : next;
 	}
 	return next;

@@ -74,7 +74,7 @@ int log_open(const char *path, int level)
 	fd = to;
 	file = copy;
 	least = level;
-	journal = path == NULL && getenv("JOURNAL_STREAM") != NULL;
+	journal = path == NULL && (self_process.isolated != NULL || getenv("JOURNAL_STREAM") != NULL);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <satellite/module.h>
 
 /* Begin: path NULL is stderr (with <N> priority prefixes when JOURNAL_STREAM is
- * set).  level: the least urgent that is written, LOG_INFO by default. */
+ * set, and for the parent of an isolated process).  level: the least urgent that is written, LOG_INFO by default. */
 int log_open(const char *path, int level);
 void log_reopen(void);			/* after SIGHUP: the file may have moved */
 void log_close(void);

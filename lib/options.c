@@ -23,6 +23,7 @@ static const struct option known[] = {
 	{ "log", TEXT, AT(log), false },
 	{ "url", TEXT, AT(url), false },
 	{ "state-dir", TEXT, AT(state_dir), false },
+	{ "isolated", TEXT, AT(isolated), false },
 	{ "check", FLAG, AT(check), true },
 	{ "dry-run", FLAG, AT(dry_run), true },
 	{ "verbose", FLAG, AT(verbose), false },

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 struct options {
-	const char *role, *config, *modules, *log, *url, *state_dir;	/* NULL: not given */
+	const char *role, *config, *modules, *log, *url, *state_dir, *isolated;	/* NULL: not given */
 	bool check, dry_run, verbose, help, version, names, reap;
 	int argc;			/* what is left: a command with its arguments */
 	char **argv;			/* NULL-ended; argv[0] is the command */

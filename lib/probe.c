@@ -12,6 +12,8 @@
 
 #define MAX_REPORTED	256u	/* services of one entry that are remembered */
 
+static int (*relay)(const struct sat_event *ev, unsigned entry);
+
 struct reported {
 	struct reported *next;
 	const char *host;	/* behind service; NULL: this one */
@@ -253,6 +255,11 @@ static void keep_last(struct sat_probe *p, const struct sat_event *ev)
 	p->last = event_copy(ev);
 }
 
+void probes_relay(int (*to)(const struct sat_event *ev, unsigned entry))
+{
+	relay = to;
+}
+
 int sat_report_event(struct sat_probe *p, const struct sat_event *given)
 {
 	struct sat_event ev = { 0 };
@@ -275,12 +282,26 @@ int sat_report_event(struct sat_probe *p, const struct sat_event *given)
 	}
 	if (ev.service == p->service)
 		keep_last(p, &ev);
-	rc = sat_emit_event(p->self, &ev);
+	rc = relay != NULL ? relay(&ev, p->entry) : sat_emit_event(p->self, &ev);
 	if (rc == 0)
 		remember(p, &ev);
 out:
 	free(attrs);
 	free(service);
+	return rc;
+}
+
+int probe_relayed(struct sat_probe *p, const struct sat_event *ev)
+{
+	int rc;
+
+	if (p->stopping)
+		return 0;
+	if (ev->service != NULL && strcmp(ev->service, p->service) == 0)
+		keep_last(p, ev);
+	rc = sat_emit_event(p->self, ev);
+	if (rc == 0 && ev->service != NULL)
+		remember(p, ev);
 	return rc;
 }
 

@@ -31,6 +31,7 @@ struct sat_probe {
 	struct reported *reported;	/* what stands at the masters */
 	uint32_t n_reported;
 	struct event *last;		/* what was last reported of its own service; NULL: nothing yet */
+	unsigned entry;			/* which of its instance's it is, from 1 on */
 
 	struct sat_alarm due, limit;
 	int64_t began, begun, took;	/* begun: of CLOCK_BOOTTIME; took: the last run; 0: none yet */
@@ -47,6 +48,10 @@ const char *probe_host(const struct sat_probe *p);
 bool probe_same_place(const struct sat_probe *a, const struct sat_probe *b);	/* host and service */
 bool probe_same_settings(const struct sat_probe *a, const struct sat_probe *b);
 void probe_inherit(struct sat_probe *p, struct sat_probe *was);	/* what `was` reported is p's to retire */
+/* Where reports go instead of sat_emit_event(); see engine_relay(). */
+void probes_relay(int (*relay)(const struct sat_event *ev, unsigned entry));
+/* What another process reports for it, all filled in. */
+int probe_relayed(struct sat_probe *p, const struct sat_event *ev);
 /* One event {state "expired", tag "retired"} for each service it reported. */
 void probe_retire(struct sat_probe *p);
 

@@ -127,9 +127,13 @@ static void write_instance(void *arg, struct sat_self *self)
 		sat_buf_printf(b, "%lld", (long long)sat_counted(self, i));
 	}
 	sat_buf_printf(b, "}, \"figures\": {");
-	if (self->module->figures != NULL)
+	if (self->module->figures != NULL && self->isolated == NULL)
 		self->module->figures(self->state, &figures);
-	sat_buf_printf(b, "}}");
+	sat_buf_printf(b, "}");
+	if (self->isolated != NULL)
+		sat_buf_printf(b, ", \"isolated\": {\"pid\": %lld, \"restarts\": %lld}",
+			       (long long)self->isolated->pid, (long long)self->isolated->restarts);
+	sat_buf_printf(b, "}");
 }
 
 static struct { const char *name; void (*print)(struct sat_buf *out); } more;

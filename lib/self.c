@@ -41,6 +41,8 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_RECORD_DROPPED] = COUNTER("record-dropped",
 		.help = "lines, or writes of many, that the file of `record` did not take in time"),
 	[SELF_CHECKS_SKIPPED] = COUNTER("checks-skipped", .help = "runs of checks skipped because the last one was not over"),
+	[SELF_ISOLATED_RESTARTS] = COUNTER("isolated-restarts",
+		.help = "times that the process of an isolated group was started again"),
 	[SELF_MEMORY_REFUSED] = COUNTER("memory-refused",
 		.help = "things not done because their share of memory-max was full"),
 	[SELF_MEMORY_MAX] = COUNTER("memory-max", .gauge = true, .help = "bytes of memory-max, of which each has a share"),

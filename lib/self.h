@@ -10,6 +10,11 @@ enum { SELF_ACCOUNTS = SAT_RINGS + 1 };	/* those of modules */
 
 struct work;			/* work.h: its serial queue of jobs; NULL: none yet */
 
+struct self_isolated {		/* it runs in a process of its own */
+	int64_t pid;		/* 0: that is being started again */
+	int64_t restarts;
+};
+
 struct sat_self {
 	char *name;				/* its group's, "host" for the host itself */
 	const struct sat_module *module;	/* NULL for the host's own */
@@ -21,6 +26,7 @@ struct sat_self {
 	_Atomic int64_t held[SELF_ACCOUNTS];	/* bytes, of each of enum sat_account */
 	struct work *work;
 	void *instance;				/* instance.c's side of it */
+	struct self_isolated *isolated;		/* NULL: it runs here */
 	bool failed;				/* create() did, and said why: there is no state */
 };
 
@@ -29,6 +35,7 @@ struct self_process {
 	char *host;			/* sat_host() */
 	char *state_dir;		/* sat_state_dir() */
 	bool dry_run, replay;
+	const char *isolated;		/* the group of which this process is the whole; NULL: it is no such */
 	struct uv_loop_s *loop;
 };
 extern struct self_process self_process;
@@ -40,7 +47,7 @@ enum self_count {
 	SELF_MALFORMED, SELF_NO_MEMORY, SELF_FORKS_DROPPED, SELF_FORKS_AGED, SELF_STATE_REFUSED,
 	SELF_RELOADS, SELF_RELOADS_REFUSED, SELF_EXPIRED, SELF_STALLS, SELF_LONGEST_TURN, SELF_BUSY, SELF_STREAM_TIME,
 	SELF_STORE_COMMITS, SELF_STORE_FAILED, SELF_STORE_TIME, SELF_RECORDED, SELF_RECORD_DROPPED,
-	SELF_CHECKS_SKIPPED, SELF_MEMORY_REFUSED, SELF_MEMORY_MAX,
+	SELF_CHECKS_SKIPPED, SELF_ISOLATED_RESTARTS, SELF_MEMORY_REFUSED, SELF_MEMORY_MAX,
 	SELF_MEMORY_BUFFERS, SELF_MEMORY_QUEUES, SELF_MEMORY_RINGS, SELF_MEMORY_EVENTS, SELF_MEMORY_FORKS,
 	SELF_ALERTS_SENT, SELF_ALERTS_FAILED, SELF_ALERTS_KNOWN, SELF_ALERTS_DROPPED,
 	SELF_ALERTS_EXPIRED, SELF_ALERTS_UNLOGGED, SELF_ALERTS_KEPT, SELF_N

@@ -117,15 +117,45 @@ static struct instance *take_over(struct setup *s, const char *name, const struc
 	return i;
 }
 
-/* Where the HTTP server listens is one of its settings. */
+/* Whether an entry of `checks` is of this module, by any of its keys. */
+static bool entry_of(const struct sat_module *m, const struct sat_conf *entry)
+{
+	const struct sat_conf *s = conf_find(entry, "check");
+
+	if (s != NULL)
+		return sat_conf_value(s).kind == SAT_TEXT && loader_check(m, sat_conf_value(s).text) != NULL;
+	for (size_t i = 0; i < sat_conf_count(entry); i++)
+		if (sat_conf_is_group(entry) && loader_check(m, sat_conf_name(sat_conf_at(entry, i))) != NULL)
+			return true;
+	return false;
+}
+
+/* What a process of its own is told of beyond its group is among its settings. */
+static void add_checks(struct setup *s, const struct sat_module *m, struct sat_buf *b)
+{
+	const struct sat_conf *list = top_get(s->top, "checks"), *prefix = top_get(s->top, "service-prefix");
+
+	if (prefix != NULL)
+		conf_write(prefix, NULL, b);
+	for (size_t i = 0; list != NULL && sat_conf_is_list(list) && i < sat_conf_count(list); i++)
+		if (entry_of(m, sat_conf_at(list, i)))
+			conf_write(sat_conf_at(list, i), NULL, b);
+}
+
+/* Where the HTTP server listens is one of its settings, too. */
 static char *settings_text(struct setup *s, const struct sat_module *m, const struct sat_conf *group)
 {
 	struct sat_buf b = { 0 };
 	char *text = instance_text(group);
+	bool serves = m->http_server != NULL && s->http_host != NULL, isolated = instance_isolated(group);
 
-	if (text == NULL || m->http_server == NULL || s->http_host == NULL)
+	if (text == NULL || !(serves || isolated))
 		return text;
-	sat_buf_printf(&b, "%s %s:%d", text, s->http_host, s->http_port);
+	sat_buf_printf(&b, "%s ", text);
+	if (serves)
+		sat_buf_printf(&b, "%s:%d", s->http_host, s->http_port);
+	if (isolated)
+		add_checks(s, m, &b);
 	sat_buf_add(&b, "", 1);
 	if (b.full)
 		sat_buf_free(&b);
@@ -416,9 +446,11 @@ struct setup *setup_build(struct top *top, const struct setup_role *role, const 
 	build_http(s, role);
 	build_modules(s, role);
 	build_streams(s, role);
-	judge_rest(s);
+	if (self_process.isolated == NULL)
+		judge_rest(s);
 	s->tells = top_self(top, role->tells);
-	s->leader = top_leader(top, watches_mesos(s), setup_shared_store(s) != NULL);
+	s->leader = self_process.isolated != NULL ? LEAD_MESOS		/* and nobody says who acts */
+		  : top_leader(top, watches_mesos(s), setup_shared_store(s) != NULL);
 	building = NULL;
 	predecessor = NULL;
 	top_use(running != NULL ? running->top : NULL);

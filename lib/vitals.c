@@ -104,7 +104,7 @@ static void tell_instance(void *arg, struct sat_self *self)
 		return;
 	for (unsigned i = 0; i < self->n_counters; i++)
 		tell_counter(self, self->name, i, self->module->counters[i], seconds);
-	if (self->module->figures != NULL)
+	if (self->module->figures != NULL && self->isolated == NULL)
 		self->module->figures(self->state, &figures);
 }
 

@@ -28,6 +28,7 @@ void wire_ok(struct sat_buf *b);
 void wire_error(struct sat_buf *b, const char *error);	/* NULL: none said */
 /* ok: true, and events: what wire_begin() gives is for wire_end(). */
 size_t wire_begin(struct sat_buf *b);
+size_t wire_begin_query(struct sat_buf *b, const char *query);	/* a message with one */
 void wire_add(struct sat_buf *b, const struct sat_event *ev);
 void wire_end(struct sat_buf *b, size_t from);
 

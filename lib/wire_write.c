@@ -171,6 +171,19 @@ size_t wire_begin(struct sat_buf *b)
 	return from;
 }
 
+size_t wire_begin_query(struct sat_buf *b, const char *query)
+{
+	size_t from = begin(b), n = strlen(query);
+	uint8_t *to = (uint8_t *)buf_room(b, n + 2 * (1 + VARINT_MAX)), spare[VARINT_MAX], *p;
+
+	if (to == NULL)
+		return from;
+	*to = 5 << 3 | 2;
+	p = put_varint(to + 1, 1 + (size_t)(put_varint(spare, n) - spare) + n);
+	b->len += (size_t)(put_bytes(p, 1, query, n) - to);
+	return from;
+}
+
 void wire_end(struct sat_buf *b, size_t from)
 {
 	finish(b, from);

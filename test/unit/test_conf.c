@@ -464,6 +464,43 @@ static void streams_are_no_part_of_a_clause(void **unused)
 	free(d);
 }
 
+/* As a whole, but for one name; NULL: no memory. */
+static char *write_all(const char *text, const char *without)
+{
+	struct sat_buf b = { 0 };
+	struct conf *c = conf_text(text, "t.cfg");
+
+	if (c == NULL)
+		return NULL;
+	for (size_t i = 0; i < sat_conf_count(conf_root(c)); i++)
+		conf_write(sat_conf_at(conf_root(c), i), without, &b);
+	conf_unref(c);
+	sat_buf_add(&b, "", 1);
+	if (b.full)
+		sat_buf_free(&b);
+	return b.p;
+}
+
+#define ODD "s = \"a\\\"b\\\\c\\n\\t\\x01\\x7f\xc3\xa9\"; i = -2147483648; l = 2147483648L;\n" \
+	"least = -9223372036854775808L; h = 0x10; d = 1.0; e = 1e300; f = -2.5e-300; t = true; n = ( ); g = { };\n" \
+	"list = ( 1, \"two\", ( 3.5, [ 4, 5 ] ), { six = 6; } ); deep = { er = { file = \"x\"; }; file = \"y\"; };"
+
+static void what_is_written_reads_the_same(void **unused)
+{
+	char *once = write_all(ODD, NULL), *twice = write_all(once, NULL), *less = write_all(ODD, "file");
+
+	(void)unused;
+	assert_string_equal(once, twice);
+	assert_non_null(strstr(once, "s = \"a\\\"b\\\\c\\x0a\\x09\\x01\\x7f\xc3\xa9\";\n"));
+	assert_non_null(strstr(once, "i = -2147483648;\nl = 2147483648L;\nleast = -9223372036854775808L;\nh = 16;\n"));
+	assert_non_null(strstr(once, "d = 1.0;\n"));
+	assert_non_null(strstr(once, "list = ( 1, \"two\", ( 3.5, ( 4, 5 ) ), { six = 6;\n} );\n"));
+	assert_non_null(strstr(less, "deep = { er = { file = \"x\";\n};\n};\n"));
+	free(once);
+	free(twice);
+	free(less);
+}
+
 static void an_empty_group_can_be_judged(void **unused)
 {
 	struct conf *c = conf_text("", "t.cfg");
@@ -564,6 +601,7 @@ int main(void)
 		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(equal_settings_give_equal_text),
 		cmocka_unit_test(streams_are_no_part_of_a_clause),
+		cmocka_unit_test(what_is_written_reads_the_same),
 		cmocka_unit_test(an_empty_group_can_be_judged),
 		cmocka_unit_test(what_is_nested_too_deeply_is_refused),
 		cmocka_unit_test(every_failure_is_survived),

@@ -353,6 +353,33 @@ static void answers(void **unused)
 	sat_buf_free(&b);
 }
 
+static void a_query_is_written_before_events(void **unused)
+{
+	const struct sat_event ev = { .size = sizeof(ev), .host = "h" };
+	char query[300] = "beat";
+	struct sat_buf b = { 0 };
+	size_t from;
+
+	(void)unused;
+	for (int i = 0; i < 3; i++) {
+		b.len = 0;
+		from = wire_begin_query(&b, query);
+		wire_add(&b, &ev);
+		wire_end(&b, from);
+		assert_int_equal((unsigned char)b.p[3] | (unsigned char)b.p[2] << 8, b.len - 4);
+		assert_int_equal(decode(b.p + 4, b.len - 4), 0);
+		assert_string_equal(msg.query, query);
+		assert_int_equal(msg.n, 1);
+		assert_string_equal(msg.events[0].pub.host, "h");
+		memset(query, 'q', i == 0 ? 127 : 299);	/* lengths of two bytes, and of one around one of two */
+	}
+	b.max = b.len = 8;
+	b.full = true;
+	wire_begin_query(&b, query);
+	assert_int_equal(b.len, 8);
+	sat_buf_free(&b);
+}
+
 static void every_failure_is_survived(void **unused)
 {
 	uint8_t bytes[4000], *p = bytes;
@@ -395,6 +422,7 @@ int main(void)
 		cmocka_unit_test(queries_stand_beside_events),
 		cmocka_unit_test(what_is_written_reads_back),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(a_query_is_written_before_events),
 		cmocka_unit_test(every_failure_is_survived),
 	};
 
