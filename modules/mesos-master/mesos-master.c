@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "legal.h"
 #include "mesos.h"
 #include "poll.h"
 
@@ -19,9 +20,12 @@ static const struct sat_option *const options[] = {
 		   .help = "for a whole answer"),
 	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
 	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
+	SAT_OPTION("token", SAT_STRING, .help = "sent as a bearer token, in place of both"),
 	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the master's certificate"),
 	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
 	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_OPTION("subscribe", SAT_BOOLEAN, .fallback = "true",
+		   .help = "follow the master's v1 stream, where it has one"),
 	SAT_OPTION("max-state", SAT_INTEGER, .fallback = "2000000000", .min = 1024, .max = 1e12,
 		   .help = "bytes of a state, beyond which it is not believed"),
 	SAT_OPTION("attributes", SAT_STRINGS, .help = "attributes of agents that mesos_slave_attributes has"),
@@ -45,6 +49,11 @@ static const struct sat_counter *const counters[] = {
 		.help = "time of the last figures, in seconds since 1970"),
 	[GAUGE_STATE_SUCCESS] = SAT_COUNTER("state-last-success", .gauge = true,
 		.help = "time of the last state, in seconds since 1970"),
+	[COUNT_STREAMS] = SAT_COUNTER("streams", .help = "times the stream of changes was begun"),
+	[GAUGE_REQUESTS_PER_MINUTE] = SAT_COUNTER("requests-per-minute", .gauge = true,
+		.help = "requests in the last minute"),
+	[GAUGE_LONGEST] = SAT_COUNTER("longest-request-ms", .gauge = true,
+		.help = "the longest answer of the last minute, in milliseconds"),
 	NULL,
 };
 
@@ -54,10 +63,12 @@ static void destroy(void *state)
 
 	model_free(&m->model);
 	reader_free(&m->reader);
+	maintain_free(m);
 	figures_drop(m);
 	free(m->url);
 	free(m->user);
 	free(m->password);
+	free(m->token);
 	free(m->ca);
 	free(m->cert);
 	free(m->key);
@@ -103,6 +114,10 @@ static int judge(struct mesos *m, const struct sat_conf *conf)
 	if ((m->user == NULL) != (m->password == NULL))
 		rc = sat_conf_error(conf, m->user == NULL ? "password" : "user", "needs %s beside it",
 				    m->user == NULL ? "user" : "password");
+	if (m->token != NULL && m->user != NULL)
+		rc = sat_conf_error(conf, "token", "stands beside user: one of them is enough");
+	if (m->token != NULL && (strlen(m->token) > TOKEN_MAX || !legal_text(m->token, strlen(m->token))))
+		rc = sat_conf_error(conf, "token", "is longer than %d bytes, or not one line of text", TOKEN_MAX);
 	if ((m->cert == NULL) != (m->key == NULL))
 		rc = sat_conf_error(conf, m->cert == NULL ? "key" : "cert", "needs %s beside it",
 				    m->cert == NULL ? "cert" : "key");
@@ -124,6 +139,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	rc = copy(&m->url, conf, "url");
 	rc = rc != 0 ? rc : copy(&m->user, conf, "user");
 	rc = rc != 0 ? rc : copy(&m->password, conf, "password");
+	rc = rc != 0 ? rc : copy(&m->token, conf, "token");
 	rc = rc != 0 ? rc : copy(&m->ca, conf, "ca");
 	rc = rc != 0 ? rc : copy(&m->cert, conf, "cert");
 	rc = rc != 0 ? rc : copy(&m->key, conf, "key");
@@ -134,6 +150,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	m->leader_interval = sat_conf_time(conf, "leader-interval");
 	m->attributes = sat_conf_strings(conf, "attributes", NULL);
 	m->max_state = (uint64_t)sat_conf_integer(conf, "max-state");
+	m->subscribe = sat_conf_boolean(conf, "subscribe");
 	m->ttl = 3 * (double)m->interval / SAT_SECOND;
 	rc = judge(m, conf);
 	if (rc != 0)

@@ -7,16 +7,18 @@
 
 #include "model.h"
 #include "reader.h"
+#include "records.h"
 #include "snapshot.h"
 
 #define MESOS_ATTRIBUTES 16
+#define TOKEN_MAX	4096
 #define BUCKETS		12
 #define BUCKET		(5 * SAT_SECOND)	/* together: a minute */
 
 enum {
-	COUNT_REQUESTS, COUNT_FAILURES, COUNT_BYTES, COUNT_STATES, COUNT_LEFT_OUT,
+	COUNT_REQUESTS, COUNT_FAILURES, COUNT_BYTES, COUNT_STATES, COUNT_LEFT_OUT, COUNT_STREAMS,
 	GAUGE_BYTES_PER_MINUTE, GAUGE_AGENTS, GAUGE_TASKS, GAUGE_TEXT, GAUGE_LEADS,
-	GAUGE_SNAPSHOT_SUCCESS, GAUGE_STATE_SUCCESS,
+	GAUGE_SNAPSHOT_SUCCESS, GAUGE_STATE_SUCCESS, GAUGE_REQUESTS_PER_MINUTE, GAUGE_LONGEST,
 };
 
 /* One thing that is asked for, under the first of its paths that is there. */
@@ -26,12 +28,15 @@ struct source {
 	const char *const *paths;	/* NULL-ended */
 	int64_t timeout;
 	size_t max;			/* of a body that is kept */
+	const char *body;		/* to POST; NULL: GET */
+	bool endless;			/* a stream */
 	unsigned gauge;			/* of the last success */
 	int (*data)(struct mesos *m, const void *p, size_t n);	/* of a 200; NULL: the body is kept */
 	void (*done)(struct mesos *m, const struct sat_answer *answer);	/* of a 200 */
 	void (*failed)(struct mesos *m, const struct sat_answer *answer);	/* any other end */
 
 	struct sat_call *call;		/* under way */
+	uint64_t counted;		/* bytes of it that were */
 	unsigned path, first;		/* in use; where this search for it began */
 	int64_t asked, asked_boot;
 	char words[96];			/* the beginning of a refusal */
@@ -43,16 +48,38 @@ struct source {
 	char why[512];
 };
 
+/* The stream of changes. */
+struct follow {
+	struct source source, agents;	/* agents: asked for where the stream does not tell all of them */
+	struct records records;
+	struct reader reader, agents_reader;
+	uint64_t agents_received;
+	int64_t heard, heartbeat, pause;
+	int64_t next;			/* try, */
+	int64_t next_gap, next_agents;	/* after a gap; of agents */
+	int64_t down_since;		/* 0: it is not */
+	unsigned silences;		/* tries in a row of which nothing came */
+	unsigned misfits;		/* figures in a row that count other agents */
+	int rc;				/* of what came */
+	bool live;			/* its SUBSCRIBED is in the model */
+	bool refused;			/* states are polled */
+	bool gap;			/* something was missed */
+	bool silent, unwanted;		/* why we hung up */
+	char why[160];
+};
+
 struct mesos {
 	struct sat_self *self;
-	char *url, *user, *password, *ca, *cert, *key, *host;
+	char *url, *user, *password, *token, *ca, *cert, *key, *host;
+	bool subscribe;
 	int64_t interval, leader_interval;
 	double ttl;
 	uint64_t max_state;
 	const char *const *attributes;	/* of agents, for /metrics; NULL-ended */
 
 	struct sat_alarm beat;
-	struct source snapshot, state;
+	struct source snapshot, state, maintenance;
+	struct follow follow;
 	int64_t next_poll, next_report, next_state;
 	bool stopping;
 	bool report;			/* the next snapshot goes out as events */
@@ -77,7 +104,14 @@ struct mesos {
 	uint64_t listing;		/* those of model.listing */
 	uint64_t left_out;		/* of the model, as counted */
 
+	struct table machines;		/* under maintenance */
+	struct intern texts;		/* their names */
+	uint32_t machines_turn;
+	int64_t next_maintenance;
+
 	uint64_t bytes[BUCKETS];
+	unsigned requests[BUCKETS];
+	double longest[BUCKETS];	/* seconds that an answer took */
 	unsigned bucket;
 	int64_t bucket_end;
 };
@@ -92,6 +126,8 @@ void source_trouble(struct source *s, int code, const char *fmt, ...) SAT_PRINTF
 void source_well(struct source *s);
 void source_say(const struct source *s);		/* its event */
 uint64_t mesos_bytes_per_minute(const struct mesos *m);
+unsigned mesos_requests_per_minute(const struct mesos *m);
+double mesos_longest(const struct mesos *m);		/* in the last minute, seconds */
 void mesos_turn_bytes(struct mesos *m, int64_t now);
 
 /* resources.c: what each agent has, for /metrics. */
@@ -109,6 +145,24 @@ void mesos_say_model(struct mesos *m);
 int mesos_publish_agents(struct mesos *m);
 void mesos_say(struct mesos *m, const char *service, const struct sat_value *v, const char *state,
 	       const char *description);
+
+/* poll.c */
+void mesos_took_model(struct mesos *m);		/* a whole state is in it */
+void mesos_stopped_yet(struct mesos *m);
+
+/* follow.c: the v1 SUBSCRIBE stream of a Mesos master, where it has one. */
+void follow_init(struct mesos *m);
+void follow_turn(struct mesos *m, int64_t now);		/* at each beat: begin, watch, end */
+/* The stream serves, or is about to, so that no state need be asked for. */
+bool follow_serves(const struct mesos *m, int64_t now);
+void follow_figures(struct mesos *m);			/* new ones came */
+void follow_forget(struct mesos *m);			/* another leads: begin anew */
+void follow_stop(struct mesos *m);
+
+/* maintain.c: mesos/maintenance. */
+void maintain_init(struct mesos *m);
+void maintain_turn(struct mesos *m, int64_t now);
+void maintain_free(struct mesos *m);
 
 /* tell.c: for the model. */
 int tell_task(void *m, const struct model_task *t);

@@ -282,6 +282,7 @@ static void count_agent(struct model *m, const struct model_agent *a, uint32_t m
 {
 	m->n_recovered += a->stand == MODEL_RECOVERED ? more : 0;
 	m->n_active += a->active ? more : 0;
+	m->n_draining += a->stand == MODEL_DRAINING ? more : 0;
 }
 
 static enum model_stand stand_of(const struct model_agent_news *n)

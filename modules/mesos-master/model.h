@@ -90,8 +90,7 @@ struct model {
 	bool reading;			/* a state is */
 	bool untold;			/* somebody has to be told again */
 	uint32_t n_ended;		/* tasks */
-	uint32_t n_recovered;		/* agents */
-	uint32_t n_active;		/* agents */
+	uint32_t n_recovered, n_active, n_draining;	/* agents */
 	uint64_t listing;		/* another when an agent, its names or whether it is active did change */
 	uint64_t odd, over;		/* left out: without legal names; past the limits */
 	uint64_t dropped;		/* ended tasks, for newer ones */

@@ -25,6 +25,7 @@
 #define BELIEF		(10 * SAT_SECOND)
 #define BELIEF_WRITING	(30 * SAT_SECOND)
 #define SOON		(10 * SAT_SECOND)	/* after an answer that cost little */
+#define SLOWER		10			/* the rest that an answer earns, in times that it took */
 #define SNAPSHOT_MAX	((size_t)8 << 20)
 
 static int64_t least(int64_t a, int64_t b)
@@ -46,6 +47,7 @@ static void forget_model(struct mesos *m)
 		model_free(&m->model);
 		m->left_out = 0;
 	}
+	follow_forget(m);
 	m->has_model = m->has_base = false;
 }
 
@@ -95,7 +97,8 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 
 static bool wants_state(const struct mesos *m)
 {
-	if (m->stopping || m->state.call != NULL || sat_clock() < m->next_state)
+	if (m->stopping || m->state.call != NULL || sat_clock() < m->next_state || m->model.reading ||
+	    follow_serves(m, sat_clock()))
 		return false;
 	/* A master that answers, but refuses its figures, may still give its state. */
 	if (!m->snapshot.known || m->snapshot.trouble < 0)
@@ -157,16 +160,28 @@ static void gauge_model(struct mesos *m)
 	sat_gauge(m->self, GAUGE_TEXT, (int64_t)m->model.texts.bytes);
 }
 
+void mesos_took_model(struct mesos *m)
+{
+	gauge_model(m);
+	list_agents(m);
+	if (m->leads == 1 || sat_acting())
+		mesos_say_model(m);
+}
+
+/* A master that answers slowly is asked less often. */
+static void go_slower(struct mesos *m)
+{
+	m->next_state = most(m->next_state, sat_clock() + (int64_t)(SLOWER * m->state.took * SAT_SECOND));
+}
+
 static void take_model(struct mesos *m)
 {
 	model_end(&m->model, MODEL_ALL, !m->has_base);
 	reader_free(&m->reader);
 	m->has_model = m->has_base = true;
 	m->model_print = m->asked_print;
-	gauge_model(m);
-	list_agents(m);
-	if (m->leads == 1 || sat_acting())
-		mesos_say_model(m);
+	go_slower(m);
+	mesos_took_model(m);
 }
 
 /*
@@ -204,9 +219,10 @@ static void state_done(struct mesos *m, const struct sat_answer *a)
 	forget_model(m);
 }
 
-static void stopped_yet(struct mesos *m)
+void mesos_stopped_yet(struct mesos *m)
 {
-	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL)
+	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL && m->maintenance.call == NULL &&
+	    m->follow.source.call == NULL && m->follow.agents.call == NULL)
 		sat_stopped(m->self);
 }
 
@@ -217,7 +233,7 @@ static void state_failed(struct mesos *m, const struct sat_answer *a)
 
 	if (m->stopping) {
 		end_reading(m);
-		stopped_yet(m);
+		mesos_stopped_yet(m);
 		return;
 	}
 	rc = m->reader.rc;
@@ -241,12 +257,16 @@ static void state_failed(struct mesos *m, const struct sat_answer *a)
 static void report(struct mesos *m, const struct sat_answer *a)
 {
 	struct snapshot again;
+	struct sat_value requests = { .kind = SAT_INT, .i = mesos_requests_per_minute(m) };
+	struct sat_value longest = { .kind = SAT_DOUBLE, .d = mesos_longest(m) };
 	struct sat_value per_minute = { .kind = SAT_INT, .i = (int64_t)mesos_bytes_per_minute(m) };
 	char why[160];
 
 	m->report = false;
 	snapshot_read(&again, a->body, a->len, mesos_say_figure, m, why, sizeof(why));
 	mesos_say(m, "mesos/bytes-per-minute", &per_minute, "ok", NULL);
+	mesos_say(m, "mesos/requests-per-minute", &requests, "ok", NULL);
+	mesos_say(m, "mesos/longest-request", &longest, "ok", NULL);
 	if (m->has_model && (m->leads == 1 || sat_acting()) && !wants_state(m))
 		mesos_say_model(m);
 }
@@ -268,6 +288,7 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 		hear_elected(m, m->figures.elected, most(BELIEF, 3 * m->leader_interval));
 	if (m->report)
 		report(m, a);
+	follow_figures(m);
 	if (wants_state(m))
 		ask_state(m);
 }
@@ -275,7 +296,7 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 {
 	if (m->stopping) {
-		stopped_yet(m);
+		mesos_stopped_yet(m);
 		return;
 	}
 	figures_drop(m);
@@ -284,10 +305,23 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 		hear_elected(m, 0, 0);
 	if (a->rc == 0) {
 		m->no_word = true;
-		m->figures = (struct snapshot){ .elected = -1 };
+		m->figures = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
 		if (wants_state(m))
 			ask_state(m);
 	}
+}
+
+/* What a stream changed, and what nobody had room for. */
+static void keep_told(struct mesos *m)
+{
+	if (m->model.reading)
+		return;
+	if (m->model.untold)
+		model_tell(&m->model);
+	if (!m->follow.live)
+		return;
+	list_agents(m);
+	gauge_model(m);
 }
 
 /* ---- Life --------------------------------------------------------------- */
@@ -300,13 +334,17 @@ static void beat(struct sat_alarm *alarm)
 	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));
 	mesos_turn_bytes(m, now);
 	settle_leader(m, now);
-	if (m->model.untold && !m->model.reading)
-		model_tell(&m->model);
+	follow_turn(m, now);
+	maintain_turn(m, now);
+	keep_told(m);
 	if (now >= m->next_report) {
 		m->next_report = now + m->interval;
 		m->report = true;
 		source_say(&m->snapshot);
 		source_say(&m->state);
+		source_say(&m->follow.source);
+		source_say(&m->follow.agents);
+		source_say(&m->maintenance);
 		if (m->leads >= 0)
 			mesos_say_leader(m, is_believed(m, now));
 	}
@@ -337,6 +375,8 @@ void poll_init(struct mesos *m, int64_t timeout)
 		.gauge = GAUGE_STATE_SUCCESS,
 		.data = state_data, .done = state_done, .failed = state_failed,
 	};
+	follow_init(m);
+	maintain_init(m);
 	m->beat.fire = beat;
 }
 
@@ -355,5 +395,8 @@ void poll_stop(struct mesos *m)
 		sat_fetch_cancel(m->snapshot.call);
 	if (m->state.call != NULL)
 		sat_fetch_cancel(m->state.call);
-	stopped_yet(m);
+	if (m->maintenance.call != NULL)
+		sat_fetch_cancel(m->maintenance.call);
+	follow_stop(m);
+	mesos_stopped_yet(m);
 }

@@ -277,6 +277,8 @@ static int close_part(void *arg, unsigned level)
 
 	switch (r->where[level + 1]) {
 	case AGENT:
+		if (r->known_only && model_agent(r->model, r->agent.id) == NULL)
+			return 0;
 		return model_put_agent(r->model, &r->agent);
 	case FRAMEWORK:
 		r->framework.has_used |= r->has_resources;

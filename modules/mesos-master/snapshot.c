@@ -70,6 +70,10 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	/* `elected` is how the oldest, with /stats.json, say it. */
 	if (strcmp(key, "master/elected") == 0 || (r->s->elected < 0 && strcmp(key, "elected") == 0))
 		r->s->elected = n.kind == SAT_INT && n.i == 1;
+	if (n.kind == SAT_INT && strcmp(key, "master/slaves_active") == 0)
+		r->s->agents_active = n.i;
+	if (n.kind == SAT_INT && strcmp(key, "master/slaves_inactive") == 0)
+		r->s->agents_inactive = n.i;
 	if (is_watched(key)) {
 		r->s->watched = true;
 		r->s->print += print(key, &n);
@@ -90,7 +94,7 @@ int snapshot_read(struct snapshot *s, const char *text, size_t len,
 	char error[100];
 	int rc;
 
-	*s = (struct snapshot){ .elected = -1 };
+	*s = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
 	rc = sat_json_read(text, len, &calls, &reading, error, sizeof(error));
 	if (rc == 0 && s->figures == 0)
 		rc = -EPROTO;

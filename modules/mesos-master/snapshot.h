@@ -9,6 +9,7 @@ struct snapshot {
 	size_t figures;		/* numbers, under a name that an event can bear */
 	size_t odd;		/* members that are neither that nor null */
 	int elected;		/* 1, 0, or -1: not said */
+	int64_t agents_active, agents_inactive;	/* registered agents; -1: not said */
 	bool watched;		/* it has figures that move when agents, frameworks or tasks do, */
 	uint64_t print;		/* and these, whatever their order */
 };

@@ -17,6 +17,8 @@ int64_t source_boot(void)
 	return (int64_t)ts.tv_sec * SAT_SECOND + ts.tv_nsec / 1000;
 }
 
+#define SILENCE_MAX	(3600 * SAT_SECOND)
+
 static void collect(struct source *s, const void *p, size_t n)
 {
 	size_t room = sizeof(s->words) - s->n_words;
@@ -32,6 +34,11 @@ static int data(void *arg, int status, const void *p, size_t n)
 {
 	struct source *s = arg;
 
+	if (s->endless) {
+		s->counted += n;
+		s->m->bytes[s->m->bucket] += n;
+		sat_count(s->m->self, COUNT_BYTES, (int64_t)n);
+	}
 	if (status == 200)
 		return s->data(s->m, p, n);
 	collect(s, p, n);
@@ -125,7 +132,8 @@ static void refused(struct source *s, const struct sat_answer *a)
 	if (!legal_text(s->words, i))
 		i = 0;
 	if (a->status == 401)
-		hint = s->m->user == NULL ? ": it wants credentials (settings: user, password)" :
+		hint = s->m->token != NULL ? ": it does not take this token (setting: token)" :
+		       s->m->user == NULL ? ": it wants credentials (settings: user, password, or token)" :
 					    ": it does not take these credentials (settings: user, password)";
 	else if (a->status == 403)
 		hint = ": this principal may not see it; allow it in the Mesos master's ACLs";
@@ -155,11 +163,13 @@ static void done(void *arg, const struct sat_answer *a)
 
 	s->call = NULL;
 	s->took = (double)(sat_clock() - s->asked) / SAT_SECOND;
-	m->bytes[m->bucket] += a->received;
-	sat_count(m->self, COUNT_BYTES, (int64_t)a->received);
+	m->bytes[m->bucket] += a->received - s->counted;
+	sat_count(m->self, COUNT_BYTES, (int64_t)(a->received - s->counted));
+	if (!s->endless && s->took > m->longest[m->bucket])
+		m->longest[m->bucket] = s->took;
 	note_via(s, a->url);
 	/* It lay here while this process was stopped: of what is now it says nothing. */
-	if (a->rc == 0 && source_boot() - s->asked_boot > s->timeout + SAT_SECOND)
+	if (a->rc == 0 && !s->endless && source_boot() - s->asked_boot > s->timeout + SAT_SECOND)
 		a = &late;
 	if (a->rc == 0 && a->status == 200 && !m->stopping) {
 		s->done(m, a);
@@ -176,20 +186,33 @@ static void done(void *arg, const struct sat_answer *a)
 static bool ask(struct source *s)
 {
 	struct mesos *m = s->m;
-	char url[2048];
+	char url[2048], bearer[TOKEN_MAX + 32];
+	const char *headers[] = { "Accept: application/json", NULL, NULL, NULL };
+	size_t n = 1;
 	struct sat_fetch what = {
 		.size = sizeof(what), .url = url,
-		.headers = (const char *const []){ "Accept: application/json", NULL },
+		.headers = headers, .body = s->body, .body_len = s->body != NULL ? strlen(s->body) : 0,
+		.endless = s->endless,
 		.user = m->user, .password = m->password, .ca = m->ca, .cert = m->cert, .key = m->key,
 		.timeout = s->timeout, .max = s->max, .data = s->data != NULL ? data : NULL, .done = done,
 	};
 
 	snprintf(url, sizeof(url), "%s%s", m->url, s->paths[s->path]);
+	if (s->body != NULL)
+		headers[n++] = "Content-Type: application/json";
+	if (m->token != NULL) {		/* the client keeps it from another host */
+		snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s", m->token);
+		headers[n] = bearer;
+	}
+	if (s->endless)			/* whoever follows it watches it */
+		what.timeout = SILENCE_MAX;
 	s->n_words = 0;
+	s->counted = 0;
 	s->asked = sat_clock();
 	s->asked_boot = source_boot();
 	s->call = sat_fetch(m->self, &what, s);
 	sat_count(m->self, COUNT_REQUESTS, 1);
+	m->requests[m->bucket]++;
 	return s->call != NULL;
 }
 
@@ -216,8 +239,12 @@ void mesos_turn_bytes(struct mesos *m, int64_t now)
 	if (now < m->bucket_end)
 		return;
 	sat_gauge(m->self, GAUGE_BYTES_PER_MINUTE, (int64_t)mesos_bytes_per_minute(m));
+	sat_gauge(m->self, GAUGE_REQUESTS_PER_MINUTE, mesos_requests_per_minute(m));
+	sat_gauge(m->self, GAUGE_LONGEST, (int64_t)(mesos_longest(m) * 1000));
 	m->bucket = (m->bucket + 1) % BUCKETS;
 	m->bytes[m->bucket] = 0;
+	m->requests[m->bucket] = 0;
+	m->longest[m->bucket] = 0;
 	m->bucket_end = now + BUCKET;
 }
 
@@ -229,4 +256,23 @@ uint64_t mesos_bytes_per_minute(const struct mesos *m)
 	for (i = 0; i < BUCKETS; i++)
 		sum += m->bytes[i];
 	return sum;
+}
+
+unsigned mesos_requests_per_minute(const struct mesos *m)
+{
+	unsigned i, sum = 0;
+
+	for (i = 0; i < BUCKETS; i++)
+		sum += m->requests[i];
+	return sum;
+}
+
+double mesos_longest(const struct mesos *m)
+{
+	double most = 0;
+	unsigned i;
+
+	for (i = 0; i < BUCKETS; i++)
+		most = m->longest[i] > most ? m->longest[i] : most;
+	return most;
 }

@@ -43,7 +43,7 @@ watch_master() {
 		role = "master"; state-dir = "$T/state"; leader = "mesos";
 		http = { host = "127.0.0.1"; port = $PORT; };
 		modules = ( "mesos-master" );
-		mesos-master = { url = "$MASTER"; host = "m"; interval = 0.2; leader-interval = 0.1; };
+		mesos-master = { url = "$MASTER"; host = "m"; interval = 0.2; leader-interval = 0.1; subscribe = false; };
 		streams = ( "index" );
 	END
 	start m --modules "$BUILD/modules" --config "$T/m.cfg"
@@ -80,6 +80,44 @@ endpoint() { indexed "service = 'mesos/endpoint/$1' and state = '$2'" | jq -e 'l
 	done
 	[ $n -ge 20 ]
 	runs "$PID"
+}
+
+# in_stream FILE: the agents that are left, and the last state of each host's tasks, by a reading of its own.
+in_stream() {
+	jq -cs '
+		def value: if type == "object" then .value else . end;
+		def agents: map({((.agent_info.id // .id) | value): (.agent_info.hostname // .hostname)}) | add // {};
+		(map(select(.type == "SUBSCRIBED").subscribed.get_state.get_agents.agents // [] | agents) | add // {}) as $hosts
+		| { agents: ($hosts | length), tasks: (reduce (.[] | select(.type | startswith("TASK_"))
+			| if .task_added then .task_added.task | [.agent_id.value, .state]
+			  else .task_updated.status | [.agent_id.value, .state] end) as [$agent, $state] ({}; .[$hosts[$agent]] = $state)) }' "$1"
+}
+
+follows() {
+	indexed 'service = "mesos/tasks" or service = "mesos/agents/registered"' | jq -e --argjson want "$1" '
+		(map(select(.service == "mesos/tasks") | {(.host): .state}) | add // {}) as $got
+		| any(.[]; .service == "mesos/agents/registered" and .metric == $want.agents) and
+		  ($want.tasks | to_entries | all($got[.key] == .value))' >/dev/null 2>&1
+}
+
+@test "every captured stream is followed to its end" {
+	watch_master
+	sed -i 's/subscribe = false/subscribe = true/; s/interval = 0.2;/interval = 30;/' "$T/m.cfg"
+	stops "$PID"
+	n=0
+	for f in "$CAPTURES"/v1/stream-*.jsonl; do
+		LC_ALL=C awk '{ printf "%d\n%s", length($0), $0 }' "$f" >"$T/stream"
+		order 'master/0/mode?path=/api/v1' "file $T/stream"
+		start m --modules "$BUILD/modules" --config "$T/m.cfg"
+		until_true 10 listens "$PORT"
+		want=$(in_stream "$f")
+		until_true 5 follows "$want" || { echo "$f: $want"; indexed 'service =~ "mesos/task%"'; return 1; }
+		endpoint stream critical	# it has ended
+		runs "$PID"
+		stops "$PID"
+		n=$((n + 1))
+	done
+	[ $n -ge 4 ]
 }
 
 @test "what is no state of a master is an error, and the process lives" {

@@ -30,7 +30,7 @@ front() {
 				listen 127.0.0.1:$TLS ssl;
 				ssl_certificate $CERTS/$1.crt; ssl_certificate_key $CERTS/$1.key;
 				ssl_client_certificate $CERTS/ca.crt; ssl_verify_client on;
-				location / { proxy_pass http://$(awk -v what="$2" '$1 == what { print $3; exit }' "$T/ports"); }
+				location / { proxy_buffering off; proxy_http_version 1.1; proxy_pass http://$(awk -v what="$2" '$1 == what { print $3; exit }' "$T/ports"); }
 			}
 		}
 	END

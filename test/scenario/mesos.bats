@@ -18,7 +18,7 @@ watch_mesos() {
 		role = "master"; state-dir = "$T/$1"; leader = "mesos";
 		http = { host = "127.0.0.1"; port = $port; };
 		modules = ( "mesos-master" );
-		mesos-master = { url = "$(address master "$2")"; host = "$1"; interval = ${INTERVAL:-0.5}; leader-interval = ${LEADER_INTERVAL:-0.25}; $3 };
+		mesos-master = { url = "$(address master "$2")"; host = "$1"; interval = ${INTERVAL:-0.5}; leader-interval = ${LEADER_INTERVAL:-0.25}; subscribe = ${SUBSCRIBE:-false}; $3 };
 		streams = ( "index" );
 	END
 	printf -v "U_$1" '%s' "http://127.0.0.1:$port"
@@ -204,6 +204,96 @@ well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 	until_true 8 is m0 mesos/leader '.host == "m9" and .metric == 1'
 	until_true 8 is m0 mesos/agents/registered '.host == "m9" and .metric == 3'
 	stops "$PID"
+}
+
+requests_v1() { get "$C/sim/requests" | jq ".masters[$1].paths[\"/api/v1 SUBSCRIBE\"].count // 0"; }
+# last NAME HOST: the state that the last event of a task on that host has.
+last_task() { indexed "$1" "service = 'mesos/tasks' and host = '$2'" | jq -er '.[0].state' 2>/dev/null; }
+task_is() { [ "$(last_task "$1" "$2")" = "$3" ]; }
+agent_is() { indexed "$1" "service = 'mesos/agent' and host = '$2'" | jq -e ".[0].state == \"$3\"" >/dev/null 2>&1; }
+launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; }
+
+@test "a stream tells each change of tasks and agents, and no state is asked for" {
+	simulate --masters 1 --agents 5 --tasks 40 --heartbeat 0.5
+	SUBSCRIBE=true watch_mesos m0 0
+	until_true 5 is m0 mesos/agents/registered '.metric == 5'
+	run last_task m0 agent003.example.com
+	[ "$status" != 0 ]	# what was there is no news
+	id=$(launch agent003.example.com)
+	until_true 2 task_is m0 agent003.example.com TASK_STAGING
+	order "task/$id/TASK_RUNNING"
+	until_true 2 task_is m0 agent003.example.com TASK_RUNNING
+	order "task/$id/TASK_FAILED"
+	until_true 2 task_is m0 agent003.example.com TASK_FAILED
+	indexed m0 "service = 'mesos/tasks' and host = 'agent003.example.com'" |
+		jq -e --arg id "$id" '.[0] | .task == $id and .source != null and .framework != null and .agent != null'
+	order agent/newcomer.example.com/add
+	until_true 2 agent_is m0 newcomer.example.com added
+	until_true 2 is m0 mesos/agents/registered '.metric == 6'
+	order agent/agent002.example.com/deactivate
+	until_true 8 agent_is m0 agent002.example.com deactivated	# every tenth interval
+	order agent/agent002.example.com/reactivate
+	until_true 8 agent_is m0 agent002.example.com active
+	order agent/agent001.example.com/remove
+	until_true 2 agent_is m0 agent001.example.com removed
+	state=$(get "$(address master 0)/state")	# this one is ours
+	name=$(jq -r '.frameworks[0].name' <<<"$state")
+	want=$(jq --arg n "$name" '[.frameworks[] | select(.name == $n) | .used_resources.cpus] | add' <<<"$state")
+	until_true 3 is m0 "mesos/frameworks/$name/cpu" "(.metric - $want | fabs) < 1e-6"
+	[ "$(requests /state)" = 1 ]
+	[ "$(requests_v1 0)" = 1 ]
+	is m0 mesos/requests-per-minute '.metric > 5'
+	is m0 mesos/longest-request '.metric > 0'
+}
+
+@test "streams that stall, break off or lie: what happened meanwhile is told when they are back" {
+	simulate --masters 1 --agents 3 --tasks 10 --heartbeat 0.3
+	SUBSCRIBE=true watch_mesos m0 0 'timeout = 1;'
+	pid=$PID
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	until_true 5 well m0 stream
+	while IFS='|' read -r mode words; do
+		before=$(requests_v1 0)
+		order 'master/0/mode?path=/api/v1' "$mode"
+		id=$(launch agent001.example.com)
+		order "task/$id/TASK_LOST"
+		[ "$mode" = hang ] || order leader/none	# which ends the stream
+		[ "$mode" = hang ] || order leader/0
+		until_true 12 critical m0 stream "$words" || { echo "$mode"; return 1; }
+		order 'master/0/mode?path=/api/v1' ok
+		until_true 3 leads m0
+		[ "$mode" = 503 ] && break
+		until_true 20 well m0 stream || { echo "after $mode"; return 1; }
+		[ "$(requests_v1 0)" -gt "$before" ]
+		[ "$mode" != hang ] || until_true 5 task_is m0 agent001.example.com TASK_LOST
+		runs "$pid"
+	done <<-END
+		hang|heartbeats
+		slow 3000|nothing came
+		truncate|/api/v1
+		close|/api/v1
+		503|answers 503
+	END
+	until_true 8 well m0 state	# refused: polled
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	stops "$pid"
+}
+
+@test "the stream goes where the leader goes" {
+	simulate --masters 2 --agents 4 --tasks 10 --heartbeat 1
+	SUBSCRIBE=true watch_mesos m0 0
+	SUBSCRIBE=true watch_mesos m1 1
+	until_true 5 leads m0
+	until_true 5 well m0 stream
+	for n in 1 0 1; do
+		order "leader/$n"
+		until_true 2 leads "m$n"
+		until_true 5 well "m$n" stream
+		id=$(launch agent001.example.com)
+		order "task/$id/TASK_KILLED"
+		until_true 3 task_is "m$n" agent001.example.com TASK_KILLED
+		is "m$n" mesos/agents/registered '.metric == 4'
+	done
 }
 
 @test "mistakes in its settings are refused where they stand" {
