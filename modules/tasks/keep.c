@@ -28,7 +28,7 @@ static int work(void *arg)
 
 	t->rc = rc;
 	if (rc == 0 && !sat_dry_run())
-		t->rc = db_write(&t->db, t->writing, sat_wall());
+		t->rc = db_write(&t->db, t->writing, t->now);
 	if (t->db.h == NULL)
 		rc = t->rc;
 	for (struct ask *a = t->asking; a != NULL && rc == 0; a = a->next)
@@ -241,6 +241,7 @@ static void turn(struct tasks *t)
 	t->db.removed = 0;
 	t->db.damaged = false;
 	t->last = t->stopping;
+	t->now = sat_wall();
 	t->running = true;
 	rc = sat_work(t->self, &job);
 	if (rc == 0)

@@ -89,6 +89,7 @@ struct tasks {
 	int64_t backoff;
 	struct sat_log_limit full;
 	bool last;				/* the job is to close the file */
+	int64_t now;				/* wall, when it began: the clock is the loop's */
 	int rc;					/* of its writing */
 };
 
