@@ -75,12 +75,17 @@ bool claim_used(void)
 
 int64_t claim_silence(void)
 {
-	return claim.store != NULL ? claim.quiet * BEAT_MS * SAT_MS : 0;
+	return claim.store != NULL ? (int64_t)claim.quiet * BEAT_MS * SAT_MS : 0;
 }
 
 bool claim_synced(void)
 {
 	return claim.store != NULL && claim.synced;
+}
+
+bool claim_resigned(void)
+{
+	return claim.beat.there && claim.beat.resigned;
 }
 
 bool claim_came_before(int64_t when)

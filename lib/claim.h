@@ -35,6 +35,7 @@ bool claim_came_before(int64_t when);
 int64_t claim_silence(void);
 #define CLAIM_QUIET	(5 * SAT_SECOND)	/* longer than a lease and a take-over last */
 bool claim_synced(void);		/* the store is read right now */
+bool claim_resigned(void);		/* who held it last gave it up, and nobody has taken over since */
 /* Who holds it, or held it last, as far as is known: his sat_host(); NULL: nobody has. */
 const char *claim_holder(void);
 

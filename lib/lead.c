@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <uv.h>
 
@@ -195,6 +196,15 @@ static const char *holder(void)
 	return name != NULL && *name == '\0' ? "somebody" : name;
 }
 
+/* What stands in the way, where the store is there. */
+static const char *hindrance(void)
+{
+	if (named())
+		return "; the store does not take what this one writes";
+	return told() ? "; a Mesos master has to lead, and a satellite to run beside it" :
+	       "; nothing is heard of the local Mesos master: one has to lead, and a satellite to run beside it";
+}
+
 static void say_nobody(char *words, size_t size)
 {
 	int n = snprintf(words, size, "nobody acts: ");
@@ -203,11 +213,16 @@ static void say_nobody(char *words, size_t size)
 	if (!claim_synced())
 		snprintf(words + n, size - (size_t)n, "the store that masters share is out of reach");
 	else if (holder() == NULL)
-		snprintf(words + n, size - (size_t)n, "nobody has since the store is in use");
+		snprintf(words + n, size - (size_t)n, "nobody has since the store is in use%s", hindrance());
 	else
-		snprintf(words + n, size - (size_t)n, "%.200s did last, and was not heard of for %lld s%s", holder(),
-			 seconds, lead.mode == LEAD_MESOS ?
-			 "; a satellite has to run beside the Mesos master that leads" : "");
+		snprintf(words + n, size - (size_t)n, "%.200s did last, and %s %lld s%s%s", holder(), claim_resigned() ?
+			 "gave it up" : "was not heard of for", seconds, claim_resigned() ? " ago" : "", hindrance());
+}
+
+/* The last who acted does not any more, and it is too early to complain of that. */
+static bool is_between(void)
+{
+	return claim_resigned() || strcmp(holder(), sat_host()) == 0;
 }
 
 enum lead_seen lead_seen(char *words, size_t size)
@@ -224,6 +239,8 @@ enum lead_seen lead_seen(char *words, size_t size)
 	}
 	if (holder() == NULL)
 		snprintf(words, size, "nobody acts yet");
+	else if (is_between())
+		snprintf(words, size, "nobody acts right now: %.200s did last", holder());
 	else
 		snprintf(words, size, "%.200s acts (epoch %" PRIu64 ")", holder(), claim_epoch());
 	return LEAD_ANOTHER;

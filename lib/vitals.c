@@ -21,6 +21,7 @@
 static int64_t every, before;	/* the interval; when it was told last, of CLOCK_BOOTTIME */
 static struct sat_alarm beat, leader_look;
 static enum lead_seen leader_seen = LEAD_ANOTHER;
+static uint64_t leader_words;	/* a hash; 0: nobody acts, which is said with for how long */
 static uint64_t begun;
 
 /* ---- Events ------------------------------------------------------------- */
@@ -150,17 +151,19 @@ static void tell_leader(void)
 		tell(&ev);
 }
 
-/* Nobody acts, or somebody does again: that is not for the next interval to say. */
+/* Nobody acts, or another does: that is not for the next interval to say. */
 static void look_for_leader(struct sat_alarm *a)
 {
 	char words[512];
 	enum lead_seen seen = lead_seen(words, sizeof(words));
+	uint64_t now = seen != LEAD_NOBODY ? sat_hash(0, words) : 0;
 
 	if ((seen == LEAD_NOBODY) != (leader_seen == LEAD_NOBODY))
 		log_line(seen == LEAD_NOBODY ? LOG_WARNING : LOG_NOTICE, NULL, "leader: %s", words);
-	if (seen != leader_seen && every > 0)
+	if ((seen != leader_seen || now != leader_words) && every > 0)
 		tell_leader();
 	leader_seen = seen;
+	leader_words = now;
 	sat_alarm_set(&self_host, a, sat_clock() + SAT_SECOND);
 }
 

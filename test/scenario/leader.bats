@@ -166,7 +166,7 @@ critical_leader() {
 	until_true 10 leader_is a 'acts \(epoch'
 	until_true 10 leader_is b 'a acts \(epoch'
 	lose killed a
-	until_true 15 leader_is b 'nobody acts: a did last, .* has to run beside the Mesos master that leads'
+	until_true 15 leader_is b 'nobody acts: a did last, .*; a Mesos master has to lead, and a satellite to run beside it'
 	until_true 15 critical_leader c
 	heard c 'leader: nobody acts: a did last'
 	[ -z "$(acting)" ]

@@ -774,14 +774,52 @@ static void who_acts_is_said(void **unused)
 	sat_mesos_leads(&store, false);
 	told(LEAD_ANOTHER, "there acts (epoch 41)");
 	pass(5000);
+	told(LEAD_NOBODY, "nobody acts: there did last, and was not heard of for 5 s; nothing is heard of the local "
+	     "Mesos master: one has to lead, and a satellite to run beside it");
+	sat_mesos_leads(&store, false);
 	told(LEAD_NOBODY, "nobody acts: there did last, and was not heard of for 5 s; "
-	     "a satellite has to run beside the Mesos master that leads");
+	     "a Mesos master has to lead, and a satellite to run beside it");
 	fake.cb->lost(fake.arg, -ENOTCONN);
 	told(LEAD_NOBODY, "nobody acts: the store that masters share is out of reach");
 	sync_it();
 	sat_mesos_leads(&store, true);
 	assert_int_equal(serve(), 0);
 	told(LEAD_SELF, "acts (epoch 42)");
+}
+
+static void who_gave_up_does_not_act(void **unused)
+{
+	(void)unused;
+	use(LEAD_MESOS);
+	set(EPOCH, others, sizeof(others) - 1);
+	set(BEAT, "", 0);
+	sync_it();
+	sat_mesos_leads(&store, false);
+	told(LEAD_ANOTHER, "nobody acts right now: there did last");
+	pass(6000);
+	sat_mesos_leads(&store, false);
+	told(LEAD_NOBODY, "nobody acts: there did last, and gave it up 6 s ago; "
+	     "a Mesos master has to lead, and a satellite to run beside it");
+	/* Nor do we, once we are told so. */
+	sat_mesos_leads(&store, true);
+	assert_int_equal(serve(), 0);
+	told(LEAD_SELF, "acts (epoch 42)");
+	pass(2500);
+	sat_mesos_leads(&store, false);
+	told(LEAD_ANOTHER, "nobody acts right now: here did last");
+}
+
+static void what_the_store_does_not_take_is_said(void **unused)
+{
+	(void)unused;
+	use(LEAD_MESOS);
+	set(EPOCH, others, sizeof(others) - 1);
+	set(BEAT, "x", 1);
+	sync_it();
+	pass(5000);
+	sat_mesos_leads(&store, true);
+	told(LEAD_NOBODY, "nobody acts: there did last, and was not heard of for 5 s; "
+	     "the store does not take what this one writes");
 }
 
 static void a_nameless_holder_is_somebody(void **unused)
@@ -863,6 +901,8 @@ int main(void)
 		TEST(every_failure_is_survived),
 		TEST(a_mirror_that_is_refused_is_asked_for_again),
 		TEST(who_acts_is_said),
+		TEST(who_gave_up_does_not_act),
+		TEST(what_the_store_does_not_take_is_said),
 		TEST(a_nameless_holder_is_somebody),
 		TEST(without_a_store_mesos_is_said),
 		TEST(alerts_of_the_dead_are_sent),
