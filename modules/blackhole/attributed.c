@@ -20,6 +20,7 @@
 #define EXCESS		0.25	/* of its tasks, over what is expected: very many make any difference significant */
 #define AGAIN		10	/* parts of the window: what is as it was is told so often */
 #define NAMED		3u	/* frameworks that are named in a description */
+#define LEAVE_MAX	1024	/* tasks that leave the window in one go: after a pause there may be very many */
 
 /* ---- Tasks that ended --------------------------------------------------- */
 
@@ -88,6 +89,11 @@ static bool suspect(const struct rule *r, const struct judgement *j, bool alread
 	       j->failed - j->expected >= part * EXCESS * j->tasks && j->deviations >= part * r->deviations;
 }
 
+static const char *name_of(const struct party *framework)
+{
+	return strcmp(framework->name, TALLY_REST) != 0 ? framework->name : "others";
+}
+
 /* "spark 12 of 13, …": those that failed most. */
 static const char *name_frameworks(const struct sat_at *at, const struct party *host)
 {
@@ -106,7 +112,7 @@ static const char *name_frameworks(const struct sat_at *at, const struct party *
 		for (uint32_t i = 0; i < host->n_cells && n < NAMED && text != NULL; i++)
 			if (host->cells[i].failed == most)
 				text = sat_scratchf(at, "%s%s%.100s %u of %u", text, n++ == 0 ? "" : ", ",
-						    host->cells[i].framework->name, most, host->cells[i].tasks);
+						    name_of(host->cells[i].framework), most, host->cells[i].tasks);
 		below = most;
 		if (text == NULL)
 			break;
@@ -169,25 +175,19 @@ static int look_at_host(const struct sat_at *at, const struct rule *r, struct pa
 	return tell_host(at, r, host, &j);
 }
 
-/* Its tasks fail on most hosts: that is no host's fault. */
-static int look_at_framework(const struct sat_at *at, const struct rule *r, struct party *f)
+static int tell_framework(const struct sat_at *at, const struct rule *r, const struct party *f, double rate)
 {
-	double part = f->critical ? 0.5 : 1, rate = f->tasks > 0 ? f->failed / f->tasks : 0;
-	bool bad = f->tasks >= r->min_tasks && f->hosts > PEER_HOSTS && rate >= part * r->rate;
 	const struct sat_value key = { .kind = SAT_NIL };
 	const struct sat_event *one;
 	struct sat_event *ev;
 	int rc;
 
-	if (bad == f->critical)
-		return 0;
-	f->critical = bad;
-	ev = verdict_event(at, NULL, bad, NULL);
+	ev = verdict_event(at, NULL, f->critical, NULL);
 	if (ev == NULL)
 		return -ENOMEM;
 	ev->service = sat_scratchf(at, "tasks of framework %s fail", f->name);
 	ev->description = sat_scratchf(at, "%.0f %% of the tasks that ended in %g s failed, on %u hosts, where none "
-				       "counts for more than %g", 100 * rate, (double)r->window / SAT_SECOND, f->hosts,
+				       "counts for more than %u", 100 * rate, (double)r->window / SAT_SECOND, f->hosts,
 				       TALLY_SHARE);
 	ev->ttl = (double)r->window / SAT_SECOND;
 	ev->metric.d = rate;
@@ -197,6 +197,21 @@ static int look_at_framework(const struct sat_at *at, const struct rule *r, stru
 	if (rc == 0 && ev->service != NULL)
 		sat_pass_fork(at, 0, &(struct sat_item){ .evs = &one, .n = 1 }, &key, 1);
 	return rc;
+}
+
+/* Its tasks fail on most hosts: that is no host's fault. */
+static int look_at_framework(const struct sat_at *at, const struct rule *r, struct party *f)
+{
+	double part = f->critical ? 0.5 : 1;
+	double rate = f->tasks > 0 ? (double)f->failed / TALLY_PARTS / (double)f->tasks : 0;
+	bool bad = f->tasks >= r->min_tasks && f->hosts > PEER_HOSTS && rate >= part * r->rate;
+
+	if (strcmp(f->name, TALLY_REST) == 0 || (!bad && !f->critical) ||
+	    (bad == f->critical && sat_clock() - f->told < r->window / AGAIN))
+		return 0;
+	f->critical = bad;
+	f->told = sat_clock();
+	return tell_framework(at, r, f, rate);
 }
 
 /* ---- The window moves --------------------------------------------------- */
@@ -219,9 +234,9 @@ static int drop_first(const struct sat_at *at, const struct rule *r, struct tall
 static int move(const struct sat_at *at, const struct rule *r, struct attributed *a)
 {
 	const struct ended *e;
-	int rc = 0;
+	int rc = 0, n = 0;
 
-	while ((e = tally_at(a->tally, 0)) != NULL && e->until <= sat_clock()) {
+	while ((e = tally_at(a->tally, 0)) != NULL && e->until <= sat_clock() && n++ < LEAVE_MAX) {
 		int one = drop_first(at, r, a->tally);
 
 		rc = rc != 0 ? rc : one;
@@ -233,17 +248,32 @@ static int move(const struct sat_at *at, const struct rule *r, struct attributed
 	return rc;
 }
 
+/* Each framework has its own "1"; one may use an id again, on another agent at the soonest. */
+static uint64_t task_of(const struct sat_event *ev)
+{
+	const char *framework = sat_attr(ev, "framework-id"), *agent = sat_attr(ev, "agent");
+	const char *task = sat_attr(ev, "task");
+	uint64_t h;
+
+	if (task == NULL)
+		return 0;
+	if (framework == NULL)
+		framework = sat_attr(ev, "framework");
+	h = tally_hash(0, framework != NULL ? framework : "");
+	return tally_hash(tally_hash(h, agent != NULL ? agent : ""), task);
+}
+
 static int count(const struct sat_at *at, const struct rule *r, struct attributed *a, const struct sat_event *ev,
 		 bool failed)
 {
-	const char *task = sat_attr(ev, "task"), *framework = sat_attr(ev, "framework");
+	const char *framework = sat_attr(ev, "framework");
 	struct party *h, *f;
 	int rc = 0, more;
 
 	if (tally_full(a->tally))
 		rc = drop_first(at, r, a->tally);
-	more = tally_add(a->tally, ev->host, framework != NULL ? framework : "", task != NULL ? tally_hash(task) : 0,
-			 failed, sat_clock() + r->window, &h, &f);
+	more = tally_add(a->tally, ev->host, framework != NULL ? framework : TALLY_REST, task_of(ev), failed,
+			 sat_clock() + r->window, &h, &f);
 	if (more < 0)
 		return more;
 	if (!sat_timer_armed(&a->timer))
@@ -335,8 +365,9 @@ static int load_one(const struct rule *r, struct tally *t, struct sat_reader *in
 	sat_read_text(in, &framework);
 	sat_read_int(in, &task);
 	rc = sat_read_int(in, &flags);
-	if (rc != 0 || host == NULL || framework == NULL || left > r->window)
+	if (rc != 0 || host == NULL || framework == NULL)
 		return -EBADMSG;
+	left = left < 0 ? 0 : left < r->window ? left : r->window;	/* it may be shorter now */
 	rc = tally_add(t, host, framework, (uint64_t)task, flags & 1, sat_clock() + left, &h, &f);
 	if (rc < 0)
 		return rc;

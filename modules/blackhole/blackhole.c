@@ -46,7 +46,8 @@ static int refuse_others(const struct sat_conf *conf, bool attributed)
 
 	for (const char *const *name = of[!attributed]; *name != NULL; name++)
 		if (given(conf, *name))
-			rc = sat_conf_error(conf, *name, "is of the rule \"%s\"", attributed ? "classic" : "attributed");
+			rc = sat_conf_error(conf, *name, "is of the rule \"%s\"",
+					    attributed ? "classic" : "attributed");
 	return rc;
 }
 

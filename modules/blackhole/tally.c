@@ -9,7 +9,8 @@
 
 #include "tally.h"
 
-enum { FIRST_ROOM = 64, NOBODY = UINT32_MAX };
+enum { FIRST_ROOM = 64 };
+#define NOBODY	UINT64_MAX
 
 /* ---- Parties ------------------------------------------------------------ */
 
@@ -95,28 +96,41 @@ struct party *tally_host(const struct tally *t, const char *name)
 
 /* ---- Cells -------------------------------------------------------------- */
 
-static double share(const struct cell *c)
+static uint32_t share(const struct cell *c)
 {
-	return c->tasks > TALLY_SHARE ? TALLY_SHARE / c->tasks : 1;
+	return c->tasks < TALLY_SHARE ? c->tasks : TALLY_SHARE;
 }
 
-/* Its host counts for this much more, or less, of the framework. */
-static void count_share(const struct cell *c, double sign)
+/* Of its share; rounded, but the same each time. */
+static uint64_t failed_parts(const struct cell *c)
 {
-	if (c->tasks == 0)
-		return;
-	c->framework->tasks += sign * share(c) * c->tasks;
-	c->framework->failed += sign * share(c) * c->failed;
-	c->framework->hosts += sign > 0 ? 1 : -1;
-	if (c->framework->hosts == 0)		/* no error of rounding lasts */
-		c->framework->tasks = c->framework->failed = 0;
+	return c->tasks != 0 ? (uint64_t)c->failed * share(c) * TALLY_PARTS / c->tasks : 0;
 }
 
-static struct cell *cell_of(struct party *host, struct party *framework)
+static void leave_out(const struct cell *c)
+{
+	c->framework->tasks -= share(c);
+	c->framework->failed -= failed_parts(c);
+	c->framework->hosts -= c->tasks != 0;
+}
+
+static void put_in(const struct cell *c)
+{
+	c->framework->tasks += share(c);
+	c->framework->failed += failed_parts(c);
+	c->framework->hosts += c->tasks != 0;
+}
+
+static struct cell *cell_of(const struct party *host, const struct party *framework)
 {
 	for (uint32_t i = 0; i < host->n_cells; i++)
 		if (host->cells[i].framework == framework)
 			return &host->cells[i];
+	return NULL;
+}
+
+static struct cell *new_cell(struct party *host, struct party *framework)
+{
 	if (host->n_cells == host->room) {
 		uint32_t room = host->room != 0 ? 2 * host->room : 2;
 		struct cell *more = realloc(host->cells, room * sizeof(*more));
@@ -130,31 +144,51 @@ static struct cell *cell_of(struct party *host, struct party *framework)
 	return &host->cells[host->n_cells++];
 }
 
+/* That of the framework, or of the rest; *f: of which it is.  NULL: no memory. */
+static struct cell *get_cell(struct tally *t, struct party *host, const char *framework, struct party **f)
+{
+	struct cell *c;
+
+	*f = get(&t->frameworks, framework);
+	c = *f != NULL ? cell_of(host, *f) : NULL;
+	if (c == NULL && *f != NULL && host->n_cells >= TALLY_CELLS) {
+		let_go(&t->frameworks, *f);
+		*f = get(&t->frameworks, TALLY_REST);
+		c = *f != NULL ? cell_of(host, *f) : NULL;
+	}
+	if (c == NULL && *f != NULL)
+		c = new_cell(host, *f);
+	if (c == NULL)
+		let_go(&t->frameworks, *f);
+	return c;
+}
+
 static void change(struct party *host, struct cell *c, int by, bool failed)
 {
-	count_share(c, -1);
+	leave_out(c);
 	c->tasks += (uint32_t)by;
 	c->failed += (uint32_t)(failed ? by : 0);
-	count_share(c, 1);
+	put_in(c);
 	if (c->tasks == 0)
 		*c = host->cells[--host->n_cells];
 }
 
 void tally_peers(const struct cell *c, double *tasks, double *failed, uint32_t *hosts)
 {
-	*tasks = c->framework->tasks - share(c) * c->tasks;
-	*failed = c->framework->failed - share(c) * c->failed;
+	*tasks = (double)(c->framework->tasks - share(c));
+	*failed = (double)(c->framework->failed - failed_parts(c)) / TALLY_PARTS;
 	*hosts = c->framework->hosts - 1;
 }
 
 /* ---- The window --------------------------------------------------------- */
 
-uint64_t tally_hash(const char *id)
+/* The NUL counts, so that what follows is another text. */
+uint64_t tally_hash(uint64_t h, const char *id)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *id != '\0'; id++)
+	h ^= UINT64_C(0xcbf29ce484222325);
+	do
 		h = (h ^ (unsigned char)*id) * UINT64_C(0x100000001b3);
+	while (*id++ != '\0');
 	return h != 0 ? h : 1;
 }
 
@@ -190,19 +224,20 @@ bool tally_full(const struct tally *t)
 }
 
 /* Tasks are chained by their serial numbers, the latest first: a chain ends where one has left. */
-static struct ended *by_serial(const struct tally *t, uint32_t serial)
+static struct ended *by_serial(const struct tally *t, uint64_t serial)
 {
-	return serial != NOBODY && serial - t->serial < t->n ? place(t, serial - t->serial) : NULL;
+	return serial - t->serial < t->n ? place(t, serial - t->serial) : NULL;
 }
 
-static uint32_t next_serial(const struct tally *t)
+/* Frameworks choose the ids of tasks: not which of them share a bucket. */
+static uint64_t *bucket_of(const struct tally *t, uint64_t task)
 {
-	return t->serial + (uint32_t)t->n;
+	return &t->tasks[sat_hash(task, "") & (t->size - 1)];
 }
 
-static void chain(struct tally *t, struct ended *e, uint32_t serial)
+static void chain(struct tally *t, struct ended *e, uint64_t serial)
 {
-	uint32_t *bucket = &t->tasks[e->task & (t->size - 1)];
+	uint64_t *bucket = bucket_of(t, e->task);
 
 	e->older = *bucket;
 	*bucket = serial;
@@ -212,7 +247,7 @@ static int more_room(struct tally *t)
 {
 	size_t size = t->size != 0 ? 2 * t->size : FIRST_ROOM;
 	struct ended *ring = malloc(size * sizeof(*ring));
-	uint32_t *tasks = malloc(size * sizeof(*tasks));
+	uint64_t *tasks = malloc(size * sizeof(*tasks));
 
 	if (ring == NULL || tasks == NULL) {
 		free(ring);
@@ -221,7 +256,8 @@ static int more_room(struct tally *t)
 	}
 	for (size_t i = 0; i < t->n; i++)
 		ring[i] = *place(t, i);
-	memset(tasks, 0xff, size * sizeof(*tasks));
+	for (size_t i = 0; i < size; i++)
+		tasks[i] = NOBODY;
 	free(t->ring);
 	free(t->tasks);
 	t->ring = ring;
@@ -230,36 +266,44 @@ static int more_room(struct tally *t)
 	t->first = 0;
 	for (size_t i = 0; i < t->n; i++)
 		if (ring[i].task != 0)
-			chain(t, &ring[i], t->serial + (uint32_t)i);
+			chain(t, &ring[i], t->serial + i);
 	return 0;
 }
 
 static bool counted(const struct tally *t, uint64_t task)
 {
-	const struct ended *e = t->size != 0 && task != 0 ? by_serial(t, t->tasks[task & (t->size - 1)]) : NULL;
+	const struct ended *e = t->size != 0 && task != 0 ? by_serial(t, *bucket_of(t, task)) : NULL;
 
 	while (e != NULL && e->task != task)
 		e = by_serial(t, e->older);
 	return e != NULL;
 }
 
+static const char *cut(const char *name, char to[static TALLY_NAME + 1])
+{
+	size_t len = strnlen(name, TALLY_NAME);
+
+	memcpy(to, name, len);
+	to[len] = '\0';
+	return to;
+}
+
 int tally_add(struct tally *t, const char *host, const char *framework, uint64_t task, bool failed, int64_t until,
 	      struct party **h, struct party **f)
 {
+	char name[TALLY_NAME + 1];
 	struct ended *e;
-	struct cell *c = NULL;
+	struct cell *c;
 
 	if (counted(t, task))
 		return 0;
 	assert(t->n < TALLY_MAX);
 	if (t->n == t->size && more_room(t) != 0)
 		return -ENOMEM;
-	*h = get(&t->hosts, host);
-	*f = *h != NULL ? get(&t->frameworks, framework) : NULL;
-	c = *f != NULL ? cell_of(*h, *f) : NULL;
+	*h = get(&t->hosts, cut(host, name));
+	c = *h != NULL ? get_cell(t, *h, cut(framework, name), f) : NULL;
 	if (c == NULL) {
 		let_go(&t->hosts, *h);
-		let_go(&t->frameworks, *h != NULL ? *f : NULL);
 		return -ENOMEM;
 	}
 	change(*h, c, 1, failed);
@@ -268,7 +312,7 @@ int tally_add(struct tally *t, const char *host, const char *framework, uint64_t
 	e = place(t, t->n);
 	*e = (struct ended){ .until = until, .host = *h, .framework = *f, .task = task, .failed = failed };
 	if (task != 0)
-		chain(t, e, next_serial(t));
+		chain(t, e, t->serial + t->n);
 	t->n++;
 	return 1;
 }

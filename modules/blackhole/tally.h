@@ -7,10 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TALLY_MAX = 1 << 18 };	/* tasks in the window; then the oldest leave it early */
+enum {
+	TALLY_MAX = 1 << 18,	/* tasks in the window; then the oldest leave it early */
+	/* Frameworks that are told apart on a host, each of which costs a look a task; those beyond count
+	 * together, by the name TALLY_REST, as do tasks that name none. */
+	TALLY_CELLS = 1024,
+	TALLY_NAME = 255	/* bytes of a name: what is longer is cut */
+};
+#define TALLY_REST	""
 /* A host counts for no more tasks of a framework than these when others are compared with it,
  * since a black hole has very many. */
-#define TALLY_SHARE	10.0
+#define TALLY_SHARE	10u
+#define TALLY_PARTS	(1u << 20)	/* of a task: whole numbers, so that sums never drift */
 
 struct party {			/* a host, or a framework */
 	struct party *next;	/* of its bucket */
@@ -19,7 +27,7 @@ struct party {			/* a host, or a framework */
 	struct cell *cells;	/* one a framework */
 	uint32_t n_cells, room;
 	/* of a framework: what its hosts count for */
-	double tasks, failed;
+	uint64_t tasks, failed;	/* failed: in parts */
 	uint32_t hosts;
 	/* the caller's */
 	bool critical;
@@ -32,7 +40,7 @@ struct ended {
 	int64_t until;		/* then it leaves the window */
 	struct party *host, *framework;
 	uint64_t task;		/* a hash of its id; 0: it has none */
-	uint32_t older;		/* the next of its bucket, by place; see tally.c */
+	uint64_t older;		/* the next of its bucket, by its serial number; see tally.c */
 	bool failed;
 };
 
@@ -40,14 +48,14 @@ struct parties { struct party **buckets; size_t n_buckets, n; };
 struct tally {
 	struct ended *ring;
 	size_t size, first, n;
-	uint32_t *tasks;	/* by hash: the latest of the bucket */
-	uint32_t serial;	/* of the first; those after it follow */
+	uint64_t *tasks;	/* by hash: the latest of the bucket */
+	uint64_t serial;	/* of the first; those after it follow */
 	struct parties hosts, frameworks;
 };
 
 struct tally *tally_new(void);
 void tally_free(struct tally *t);
-uint64_t tally_hash(const char *id);	/* the same in every process; not 0 */
+uint64_t tally_hash(uint64_t h, const char *id);	/* of h and this; the same in every process; not 0 */
 /* 1: counted, and *host and *framework are its; 0: that task is counted already; -ENOMEM. */
 int tally_add(struct tally *t, const char *host, const char *framework, uint64_t task, bool failed, int64_t until,
 	      struct party **h, struct party **f);

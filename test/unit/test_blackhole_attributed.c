@@ -104,6 +104,13 @@ static void a_bad_framework_makes_no_host_suspect(void **unused)
 	assert_null(strstr(flow_seen, "blackhole detected/critical"));
 	assert_non_null(strstr(flow_seen, FRAMEWORK("broken", "critical")));
 	flow_seen[0] = '\0';
+	/* Before what was told of it expires, it is told again, but not each time. */
+	some("a", "broken", 5, 0);
+	assert_null(strstr(flow_seen, "tasks of"));
+	pass(30);
+	some("a", "broken", 1, 0);
+	assert_non_null(strstr(flow_seen, FRAMEWORK("broken", "critical")));
+	flow_seen[0] = '\0';
 	/* Once its tasks end well, that is told, too. */
 	for (int i = 0; i < 400; i++)
 		some(hosts[i % 5], "broken", 0, 1);
@@ -152,6 +159,73 @@ static void a_task_counts_once(void **unused)
 		engine_input(&ev);
 	}
 	flow_was(HOST("nameless", "critical"));
+}
+
+static void the_same_id(const char *framework_id, const char *agent)
+{
+	struct sat_attr attrs[] = {
+		{ "agent", agent }, { "framework", "f" }, { "framework-id", framework_id }, { "task", "1" },
+	};
+	struct event ev = flow_event("bad", "mesos/tasks", "TASK_FAILED", 60);
+
+	ev.pub.attrs = attrs;
+	ev.pub.n_attrs = 4;
+	engine_input(&ev);
+}
+
+static void ids_are_a_framework_s_own(void **unused)
+{
+	char id[16];
+
+	(void)unused;
+	others("f");
+	for (int i = 0; i < 9; i++) {
+		snprintf(id, sizeof(id), "f-%d", i);
+		the_same_id(id, "A1");
+		the_same_id(id, "A1");
+	}
+	flow_was("");
+	the_same_id("f-1", "A2");
+	flow_was(HOST("bad", "critical"));
+}
+
+static void frameworks_beyond_number_count_together(void **unused)
+{
+	static const char *const hosts[] = { "a", "b", "c", "bad" };
+	const struct sat_event *ev;
+	char name[16];
+
+	(void)unused;
+	flow_swap("streams = ( { blackhole = \"attributed\"; min-tasks = 10; do = ( \"index\", { tap = \"t\"; } ); } );");
+	for (int i = 0; i < 4 * 1024; i++) {
+		snprintf(name, sizeof(name), "f%d", i / 4);
+		some(hosts[i % 4], name, 0, 1);
+	}
+	others("late");
+	for (int i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "late-%d", i);
+		some("bad", name, 1, 0);
+	}
+	flow_was(HOST("bad", "critical"));
+	ev = sat_index_get("bad", "task blackhole detected");
+	assert_non_null(strstr(ev->description, "on other hosts (others 10 of 10)"));
+	/* As many leave it in one go as there are. */
+	pass(301);
+	assert_non_null(strstr(flow_seen, HOST("bad", "ok")));
+	assert_int_equal(timer_count(), 0);
+}
+
+static void a_name_is_cut(void **unused)
+{
+	char name[1000] = { 0 };
+
+	(void)unused;
+	memset(name, 'f', sizeof(name) - 1);
+	others(name);
+	some("bad", name, 5, 0);
+	name[300] = '\0';
+	some("bad", name, 5, 0);
+	flow_was(HOST("bad", "critical"));
 }
 
 static void what_says_nothing_of_a_host_is_not_counted(void **unused)
@@ -284,6 +358,30 @@ static void it_comes_back(void **unused)
 	assert_non_null(strstr(flow_seen, HOST("new", "ok")));
 }
 
+/* Whatever a file says, it is loaded or refused, can be saved again, and is gone after a window. */
+static void what_was_saved_may_be_anything(void **unused)
+{
+	static char record[65536];
+
+	(void)unused;
+	others("f");
+	n_saved = 0;
+	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+	for (size_t i = 0; i < saved_len[0]; i++) {
+		flow_over();
+		flow_begin(5000);
+		now = 5000;
+		flow_swap(STREAMS);
+		memcpy(record, saved[0], saved_len[0]);
+		record[i] = (char)(i % 2 ? 0xff : 0x80);
+		streams_load(engine_streams(), record, saved_len[0]);
+		n_saved = 1;
+		assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+		pass(301);
+		assert_int_equal(timer_count(), 0);
+	}
+}
+
 static void every_failing_call_is_survived(void **unused)
 {
 	int nth = 0, fired;
@@ -316,12 +414,16 @@ int main(void)
 		TEST(two_bad_hosts_are_both_found),
 		TEST(without_others_nobody_can_tell),
 		TEST(a_task_counts_once),
+		TEST(ids_are_a_framework_s_own),
+		TEST(frameworks_beyond_number_count_together),
+		TEST(a_name_is_cut),
 		TEST(what_says_nothing_of_a_host_is_not_counted),
 		TEST(it_ends_with_the_window),
 		TEST(few_frameworks_are_asked_for),
 		TEST(many_tasks_do_not_make_a_small_difference_large),
 		TEST(more_than_it_holds_leaves_early),
 		TEST(it_comes_back),
+		TEST(what_was_saved_may_be_anything),
 		TEST(every_failing_call_is_survived),
 	};
 
