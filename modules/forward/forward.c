@@ -15,6 +15,7 @@ struct forward {		/* the instance */
 	struct sat_self *self;
 	struct settings how;
 	struct sat_tls *tls;
+	char *folder;		/* how.spool */
 	struct sender *shared;
 	struct node *nodes;	/* that have masters of their own */
 };
@@ -48,6 +49,27 @@ static void read_settings(struct settings *how, const struct sat_conf *conf)
 		how->tls = NULL;	/* an operator's own choice: it has none */
 }
 
+static int read_spool(struct forward *all, const struct sat_conf *conf)
+{
+	const struct sat_conf *spool = sat_conf_get(conf, "spool");
+	struct sat_value v = spool != NULL ? sat_conf_value(spool) : (struct sat_value){ .kind = SAT_BOOL };
+	struct sat_buf b = { 0 };
+
+	all->how.spool_max = (size_t)sat_conf_integer(conf, "spool-max");
+	if (v.kind == SAT_BOOL && !v.b)
+		return 0;
+	if (v.kind == SAT_TEXT && *v.text == '/')
+		sat_buf_printf(&b, "%s", v.text);
+	else if (v.kind == SAT_BOOL)
+		sat_buf_printf(&b, "%s/spool/%s", sat_state_dir(), sat_name(all->self));
+	else
+		return sat_conf_error(conf, "spool", "is true, false, or a folder's path from / on");
+	if (b.full)
+		return -ENOMEM;
+	all->how.spool = all->folder = b.p;
+	return 0;
+}
+
 static void undefine(void *def)
 {
 	struct node *n = def, **p = &n->all->nodes;
@@ -74,6 +96,7 @@ static int define(struct sat_node *place, void *module, const struct sat_conf *c
 	n->sender = all->shared;
 	if (sat_conf_has(conf, "forward")) {
 		read_settings(&how, conf);
+		how.spool = NULL;
 		n->own = sender_new(all->self, &how, sat_conf_strings(conf, "forward", NULL), conf, "forward", &rc);
 		n->sender = n->own;
 		n->next = all->nodes;
@@ -141,6 +164,7 @@ static void destroy(void *state)
 
 	sender_free(all->shared);
 	sat_tls_free(all->tls);
+	free(all->folder);
 	free(all);
 }
 
@@ -154,6 +178,8 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	all->self = self;
 	read_settings(&all->how, conf);
 	rc = use_tls(all, sat_conf_get(conf, "tls"));
+	more = read_spool(all, conf);
+	rc = rc != 0 ? rc : more;
 	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
 				 &more);
 	rc = rc != 0 ? rc : more;
@@ -214,7 +240,11 @@ static const struct sat_option *const tls_options[] = {
 static const struct sat_option *const options[] = {
 	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1", .help = "host:port of each; [::1]:5555"),
 	SAT_OPTION("tls", SAT_GROUP, .inner = tls_options, .help = "send over TLS, to port 5554 by default"),
-	HOW("10000", "100", "0.1", "5", "30", "false", "false"), NULL
+	HOW("10000", "100", "0.1", "5", "30", "false", "false"),
+	SAT_OPTION("spool", SAT_ANY, .help = "keep events for a master that is away on disk: true, or a folder"),
+	SAT_OPTION("spool-max", SAT_INTEGER, .fallback = "67108864", .min = 1 << 20, .max = 1e12,
+		   .help = "bytes on disk for each master; then the oldest go"),
+	NULL
 };
 
 static const struct sat_option *const op_options[] = {
@@ -237,6 +267,8 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_EXPIRED] = SAT_COUNTER("expired", .help = "events whose ttl passed while they waited"),
 	[COUNT_UNANSWERED] = SAT_COUNTER("unanswered", .help = "events sent as datagrams: no more is known of them"),
 	[COUNT_RECONNECTS] = SAT_COUNTER("reconnects", .help = "connections tried after the first"),
+	[COUNT_RESTORED] = SAT_COUNTER("restored", .help = "events that were on disk at start"),
+	[COUNT_SPOOL_ERRORS] = SAT_COUNTER("spool-errors", .help = "times that the disk failed"),
 	NULL
 };
 

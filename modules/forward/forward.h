@@ -29,6 +29,7 @@ void parcel_unref(struct parcel *p);
 struct entry {
 	struct parcel *parcel;		/* ours; NULL: its ttl passed before it was sent */
 	int64_t until;			/* steady; INT64_MAX: good for ever */
+	uint64_t place;			/* in the spool, behind it; 0: in memory alone */
 };
 struct queue {
 	struct entry *ring;
@@ -37,13 +38,18 @@ struct queue {
 	size_t max, bytes, max_bytes;
 	struct sat_self *self;		/* whose share of memory-max it is; NULL: nobody's */
 	size_t reserved;		/* of bytes, those beyond QUEUE_OWN */
+	uint64_t passed;		/* of the spool: the place of the last that has gone */
 	size_t under_way;		/* of n */
 	size_t batches[DEPTH];		/* how many of these each message carries */
 	unsigned n_batches;
 };
 struct most { size_t events, bytes; };	/* of a message; it has one event at least, whatever its size */
 /* Takes p.  How many old ones, or the new one, had to go. */
-size_t queue_put(struct queue *q, struct parcel *p, int64_t until);
+size_t queue_put_placed(struct queue *q, struct parcel *p, int64_t until, uint64_t place);
+static inline size_t queue_put(struct queue *q, struct parcel *p, int64_t until)
+{
+	return queue_put_placed(q, p, until, 0);
+}
 /* The next message: events put under way, which stay the queue's; *expired: how many were
  * too old by `now`.  0: none, and no message. */
 size_t queue_take(struct queue *q, struct parcel **out, const struct most *most, int64_t now, size_t *expired);
@@ -51,10 +57,19 @@ void queue_untake(struct queue *q);	/* the last message was not sent */
 size_t queue_ack(struct queue *q);	/* the first was answered: how many events it had */
 void queue_lost(struct queue *q);	/* none will be answered: all wait again */
 static inline size_t queue_waiting(const struct queue *q) { return q->n - q->under_way; }
+/* From the front of one to the end of another, up to so many.  How many had to go. */
+size_t queue_move(struct queue *from, struct queue *to, const struct most *most);
+/* Of those that wait, the last that are in memory alone.  How many had to go. */
+size_t queue_split(struct queue *q, struct queue *to);
+/* Of all, the first that are in memory alone: they have no place, or in a segment before this. */
+size_t queue_in_memory(const struct queue *q, uint32_t segment);
+const struct entry *queue_at(const struct queue *q, size_t i);
 void queue_free(struct queue *q);
 
 /* sender.c: a set of masters, and how to send. */
 struct settings {
+	const char *spool;		/* folder; NULL: none */
+	size_t spool_max;		/* bytes for a master */
 	size_t queue, batch;
 	int64_t flush, connect_timeout, ack_timeout;
 	bool late;
@@ -100,6 +115,6 @@ void peer_figures(const struct peer *p, struct sat_figures *out);
 const char *address_split(const char *text, char *host, size_t size, int *port);
 
 enum { COUNT_TAKEN, COUNT_QUEUED, COUNT_SENT, COUNT_ACKNOWLEDGED, COUNT_REFUSED, COUNT_DROPPED, COUNT_EXPIRED,
-	COUNT_UNANSWERED, COUNT_RECONNECTS };
+	COUNT_UNANSWERED, COUNT_RECONNECTS, COUNT_RESTORED, COUNT_SPOOL_ERRORS };
 
 #endif

@@ -39,10 +39,17 @@ static void back_off(struct peer *p)
 
 /* ---- The end of a connection -------------------------------------------- */
 
+size_t peer_waiting(const struct peer *p)
+{
+	return p->kept + p->queue.held + (p->spool != NULL ? spool_held(p->spool) : 0);
+}
+
 void peer_count(struct peer *p)
 {
-	sat_count(p->sender->self, COUNT_QUEUED, (int64_t)p->queue.held - (int64_t)p->counted);
-	p->counted = p->queue.held;
+	size_t n = peer_waiting(p);
+
+	sat_count(p->sender->self, COUNT_QUEUED, (int64_t)n - (int64_t)p->counted);
+	p->counted = n;
 }
 
 void peer_drop(struct peer *p, size_t n)
@@ -51,18 +58,32 @@ void peer_drop(struct peer *p, size_t n)
 	p->dropped += (int64_t)n;
 }
 
-static void stopped(struct peer *p)
+void peer_end(struct peer *p, size_t kept)
 {
 	struct sender *s = p->sender;
+	size_t lost = peer_waiting(p) - kept;
 
-	if (p->queue.held > 0) {
-		sat_log(s->self, LOG_WARNING, "%s: %zu events not delivered", p->name, p->queue.held);
-		peer_drop(p, p->queue.held);
+	if (kept > 0)
+		sat_log(s->self, LOG_NOTICE, "%s: %zu events are kept on disk", p->name, kept);
+	if (lost > 0) {
+		sat_log(s->self, LOG_WARNING, "%s: %zu events not delivered", p->name, lost);
+		peer_drop(p, lost);
 	}
-	p->state = STOPPED;
 	queue_free(&p->queue);
+	spool_free(p->spool);
+	p->spool = NULL;
+	p->kept = kept;
 	peer_count(p);
 	sender_peer_stopped(s);
+}
+
+static void stopped(struct peer *p)
+{
+	p->state = STOPPED;
+	if (p->spool != NULL)
+		spool_stop(p->spool);
+	else
+		peer_end(p, 0);
 }
 
 static void go_on(struct peer *p)
@@ -130,9 +151,13 @@ void peer_leave(struct peer *p, enum after after)
 void peer_lose(struct peer *p, const char *why)
 {
 	if (!p->away)
-		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, p->queue.held);
+		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, peer_waiting(p));
 	p->away = true;
 	p->answers = false;
+	p->state = CLOSING;
+	queue_lost(&p->queue);
+	if (p->spool != NULL && p->queue.held > 0)
+		spool_begin(p->spool);
 	peer_leave(p, RETRY);
 }
 
@@ -141,7 +166,7 @@ void peer_took(struct peer *p)
 {
 	if (!p->answers)
 		sat_log(p->sender->self, LOG_NOTICE, "%s: %s; %zu wait", p->name,
-			p->sender->how.udp ? "gets datagrams, and says nothing" : "takes events", p->queue.held);
+			p->sender->how.udp ? "gets datagrams, and says nothing" : "takes events", peer_waiting(p));
 	p->answers = true;
 	p->away = p->full = false;
 	p->backoff = SOONEST;
@@ -193,7 +218,10 @@ void peer_put(struct peer *p, struct parcel *parcel, int64_t until)
 		peer_drop(p, 1);
 		return;
 	}
-	gone = queue_put(&p->queue, parcel, until);
+	if (p->spool != NULL && spool_wants(p->spool, parcel))
+		gone = spool_put(p->spool, parcel, until);
+	else
+		gone = queue_put(&p->queue, parcel, until);
 	if (gone > 0) {
 		peer_drop(p, gone);
 		if (!p->full)
@@ -235,7 +263,11 @@ struct peer *peer_new(struct sender *s, const char *name, const char **why)
 	p->queue.max_bytes = QUEUE_BYTES;
 	p->queue.self = s->self;
 	p->backoff = SOONEST;
-	return p;
+	p->spool = s->how.spool != NULL ? spool_new(p) : NULL;
+	if (s->how.spool == NULL || p->spool != NULL)
+		return p;
+	free(p);
+	return NULL;
 }
 
 const char *peer_name(const struct peer *p)
@@ -243,9 +275,18 @@ const char *peer_name(const struct peer *p)
 	return p->name;
 }
 
+void peer_connect(struct peer *p)
+{
+	if (p->state == IDLE && !p->draining)
+		connect_start(p);
+}
+
 void peer_start(struct peer *p)
 {
-	connect_start(p);
+	if (p->spool != NULL)
+		spool_start(p->spool);
+	else
+		connect_start(p);
 }
 
 void peer_drain(struct peer *p)
@@ -258,7 +299,7 @@ void peer_drain(struct peer *p)
 		send_due(p);
 	} else {
 		p->last_try = p->state != CLOSING;
-		if (p->state == WAITING)
+		if (p->state == WAITING || p->state == IDLE)
 			connect_start(p);
 	}
 }
@@ -274,6 +315,8 @@ void peer_free(struct peer *p)
 	if (p == NULL)
 		return;
 	queue_free(&p->queue);
+	spool_free(p->spool);
+	p->spool = NULL;
 	peer_count(p);
 	datagram_close(p);
 	sat_tls_close(p->tls, NULL);
@@ -287,7 +330,9 @@ void peer_figures(const struct peer *p, struct sat_figures *out)
 
 	sat_figure(out, "satellite_forward_master_up", true, "whether it takes events", &label, 1, p->answers);
 	sat_figure(out, "satellite_forward_master_queued", true, "events that wait for it", &label, 1,
-		   (double)p->queue.held);
+		   (double)peer_waiting(p));
+	sat_figure(out, "satellite_forward_master_spooled", true, "of them, those on the disk", &label, 1,
+		   p->spool != NULL ? (double)spool_on_disk(p->spool) : 0);
 	sat_figure(out, "satellite_forward_master_acknowledged", false, "events that it took", &label, 1,
 		   (double)p->acknowledged);
 	sat_figure(out, "satellite_forward_master_dropped", false, "events it never got", &label, 1,

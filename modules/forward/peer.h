@@ -7,6 +7,7 @@
  * send.c      messages out of the queue
  * answer.c    what it says to them
  * datagram.c  all of that over UDP
+ * spool.c     what waits goes to the disk, and comes back
  */
 #ifndef PEER_H
 #define PEER_H
@@ -38,7 +39,9 @@ struct peer {
 	char host[256], name[272];
 	int port;
 	struct queue queue;
-	size_t counted;			/* of queue.held, in the instance's gauge */
+	struct spool *spool;		/* NULL: none */
+	size_t counted;			/* of what waits, in the instance's gauge */
+	size_t kept;			/* on the disk, when all is over */
 	enum state state;
 	enum after after;
 	struct lookup *lookup;
@@ -67,6 +70,9 @@ void peer_count(struct peer *p);		/* the queue, after any change of it */
 void peer_drop(struct peer *p, size_t n);	/* so many events are lost */
 void peer_leave(struct peer *p, enum after after);	/* end the connection, if there is one */
 void peer_lose(struct peer *p, const char *why);	/* the same, and try again later */
+size_t peer_waiting(const struct peer *p);	/* in memory and on the disk */
+void peer_connect(struct peer *p);		/* the spool is there, or will not be */
+void peer_end(struct peer *p, size_t kept);	/* the last of it: so many are on the disk */
 void peer_took(struct peer *p);			/* it took what was sent: all is well */
 
 /* connect.c */
@@ -89,5 +95,18 @@ void datagram_open(struct peer *p);		/* to the next of its addresses */
 void datagram_shaken(struct peer *p);		/* the time to hear that nobody listens is over */
 bool datagram_send(struct peer *p);		/* false: no more for now */
 void datagram_close(struct peer *p);		/* fine if it is closed */
+
+/* spool.c: events in order, in the peer's queue, then on the disk, then here. */
+struct spool *spool_new(struct peer *p);	/* NULL: no memory */
+void spool_start(struct spool *s);		/* peer_connect() follows */
+/* Whether events are to be put here: the master is away, or too slow for its queue. */
+bool spool_wants(struct spool *s, const struct parcel *next);
+size_t spool_put(struct spool *s, struct parcel *parcel, int64_t until);	/* as queue_put() */
+void spool_begin(struct spool *s);		/* it is away: what waits goes to the disk */
+void spool_turn(struct spool *s);		/* see what is to be done */
+size_t spool_held(const struct spool *s);	/* events, beside those of the queue */
+size_t spool_on_disk(const struct spool *s);	/* of them */
+void spool_stop(struct spool *s);		/* all to the disk; peer_end() follows */
+void spool_free(struct spool *s);
 
 #endif

@@ -96,8 +96,11 @@ static bool empty(struct queue *q, struct entry *e)
 /* Take the first entry out; true if it held an event. */
 static bool pop(struct queue *q)
 {
-	bool held = empty(q, at(q, 0));
+	struct entry *e = at(q, 0);
+	bool held = empty(q, e);
 
+	if (e->place != 0)
+		q->passed = e->place;
 	q->first++;
 	q->n--;
 	return held;
@@ -117,7 +120,7 @@ static bool pop_oldest(struct queue *q)
 	return pop(q);
 }
 
-size_t queue_put(struct queue *q, struct parcel *p, int64_t until)
+size_t queue_put_placed(struct queue *q, struct parcel *p, int64_t until, uint64_t place)
 {
 	size_t bytes = p->len + BESIDE, gone = 0;
 
@@ -135,7 +138,7 @@ size_t queue_put(struct queue *q, struct parcel *p, int64_t until)
 			goto refuse;
 		gone += pop_oldest(q);
 	}
-	*at(q, q->n++) = (struct entry){ .parcel = p, .until = until };
+	*at(q, q->n++) = (struct entry){ .parcel = p, .until = until, .place = place };
 	q->held++;
 	return gone;
 refuse:
@@ -196,6 +199,54 @@ void queue_lost(struct queue *q)
 {
 	q->under_way = 0;
 	q->n_batches = 0;
+}
+
+size_t queue_move(struct queue *from, struct queue *to, const struct most *most)
+{
+	size_t bytes = 0, gone = 0;
+
+	for (size_t n = 0; from->n > 0 && n < most->events && bytes < most->bytes; n++) {
+		struct entry *e = at(from, 0);
+
+		if (e->parcel != NULL) {
+			bytes += e->parcel->len;
+			gone += queue_put_placed(to, parcel_ref(e->parcel), e->until, e->place);
+		}
+		pop(from);
+	}
+	return gone;
+}
+
+size_t queue_split(struct queue *q, struct queue *to)
+{
+	size_t first = q->n, gone = 0;
+
+	while (first > q->under_way && at(q, first - 1)->place == 0)
+		first--;
+	for (size_t i = first; i < q->n; i++) {
+		struct entry *e = at(q, i);
+
+		if (e->parcel == NULL)
+			continue;
+		gone += queue_put(to, parcel_ref(e->parcel), e->until);
+		empty(q, e);
+	}
+	q->n = first;
+	return gone;
+}
+
+size_t queue_in_memory(const struct queue *q, uint32_t segment)
+{
+	size_t n = 0;
+
+	while (n < q->n && at(q, n)->place >> 32 < (segment > 0 ? segment : 1))
+		n++;
+	return n;
+}
+
+const struct entry *queue_at(const struct queue *q, size_t i)
+{
+	return at(q, i);
 }
 
 void queue_free(struct queue *q)

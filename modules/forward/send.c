@@ -133,6 +133,8 @@ void send_due(struct peer *p)
 			break;
 	if (queue_waiting(&p->queue) == 0)
 		p->due = false;
+	if (p->spool != NULL)
+		spool_turn(p->spool);
 	peer_count(p);
 	if (p->state == UP && p->draining && p->queue.n == 0)
 		peer_leave(p, STOP);

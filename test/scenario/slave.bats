@@ -238,7 +238,7 @@ figure_is() { [ "$(figure "$1")" = "$2" ]; }
 	until_true 10 status_has '^  warning  mesos/slave/a = [01]: so so \([01] s ago, took [0-9.]+ ms\)'
 	until_true 10 status_has '^  ok       mesos/slave/n = 17: 17 '
 	until_true 10 status_has '^  runs     mesos/slave/slow \(not reported yet, '
-	until_true 10 status_has "^  master 127.0.0.1:$PORT1 +up=1 queued=[0-9]+ acknowledged=[1-9][0-9]* dropped=0"
+	until_true 10 status_has "^  master 127.0.0.1:$PORT1 +up=1 queued=[0-9]+ spooled=0 acknowledged=[1-9][0-9]* dropped=0"
 	until_true 10 status_has "^  master 127.0.0.1:$PORT2 +up=0 queued=[1-9][0-9]* "
 	stops $SLAVE
 }
