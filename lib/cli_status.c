@@ -76,7 +76,7 @@ static void print_labelled(const struct json *object, const struct json *v, cons
 			return;
 	value = strchr(labels, '=');
 	snprintf(head, sizeof(head), "%.*s", (int)(strlen(labels) - 2), labels + 1);
-	if (value != NULL && strchr(labels, ',') == NULL)
+	if (value != NULL && (size_t)(value - labels) < sizeof(head) && strchr(labels, ',') == NULL)
 		head[value - labels - 1] = ' ';
 	printf("  %-34s", head);
 	for (const struct json *w = v; w != NULL; w = w->next)

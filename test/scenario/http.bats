@@ -262,6 +262,12 @@ says() {
 	says 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a": [' status
 	[ "$status" = 1 ]
 	[ "$output" = "satellite: $URL: the answer makes no sense" ]
+	# A label's name that is longer than any.
+	long=$(printf '%9000s' '' | tr ' ' a)
+	body='{"version": "1", "instances": [{"name": "x", "module": "x", "figures": {"f{'$long'=b}": 7, "{": 8}}]}'
+	says "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${#body}\r\n\r\n$body" status
+	[ "$status" = 0 ]
+	[[ $output == *"aaa f=7"* ]]
 }
 
 @test "what answers and is no satellite is told from one, and nothing of it is printed" {
