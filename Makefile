@@ -5,6 +5,7 @@
 # make test       set up a fresh Debian 12, build, run every test (SAN=asan|tsan: sanitized)
 # make fuzz       throw bytes at whatever reads them, FUZZ_SECONDS=600 each (clang)
 # make soak       an hour of events, 10,000 a second: memory stays flat (some ten minutes)
+# make swarm      a thousand slaves, N=1000, and a master that comes and goes, SECONDS=600
 # make bench      measure; make install DESTDIR=… PREFIX=…; make clean
 
 PREFIX     ?= /usr/local
@@ -141,6 +142,9 @@ bench: all $(BENCHES)
 soak: all $(BENCHES)
 	@O=$(O) test/soak.sh
 
+swarm: all
+	@test/swarm.py $(O)/satellite $(or $(N),1000) $(or $(SECONDS),600)
+
 # Objects of their own, since libFuzzer wants them instrumented.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -178,7 +182,7 @@ clean:
 	$(RM) -r build build-*
 
 FORCE:
-.PHONY: all setup test check demo bench soak fuzz install clean FORCE
+.PHONY: all setup test check demo bench soak swarm fuzz install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifeq ($(V),)
