@@ -42,6 +42,12 @@ void mesos_say_figure(void *arg, const char *key, const struct sat_value *v)
 void mesos_say_leader(struct mesos *m, bool heard)
 {
 	const char *text = m->leads == 1 ? "the Mesos master here leads" : "the Mesos master here does not lead";
+	char other[1200];
+
+	if (m->leads != 1 && m->elected == 1 && m->n_masters > 1) {
+		snprintf(other, sizeof(other), "the Mesos master here does not lead: %s does", m->url);
+		text = other;
+	}
 
 	mesos_say(m, "mesos/leader", &(struct sat_value){ .kind = SAT_INT, .i = m->leads == 1 },
 		  heard ? "ok" : "unknown", heard ? text : "the Mesos master here does not answer");

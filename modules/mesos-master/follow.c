@@ -251,7 +251,7 @@ void follow_figures(struct mesos *m)
 	struct follow *f = of(m);
 	int64_t now = sat_clock();
 
-	if (!f->live || m->leads != 1 || f->agents.call != NULL || now < f->next_agents)
+	if (!f->live || !mesos_observes(m) || f->agents.call != NULL || now < f->next_agents)
 		return;
 	if (counts_fit(m) && now < f->next_agents + RARELY * m->interval) {
 		f->misfits = 0;
@@ -273,7 +273,7 @@ void follow_figures(struct mesos *m)
 
 static bool is_wanted(const struct mesos *m)
 {
-	return m->subscribe && !m->stopping && (m->leads == 1 || sat_acting()) && m->snapshot.known &&
+	return m->subscribe && !m->stopping && mesos_observes(m) && m->snapshot.known &&
 	       m->snapshot.trouble >= 0;
 }
 
@@ -350,6 +350,7 @@ void follow_forget(struct mesos *m)
 
 	if (f->source.call != NULL && !f->silent && !f->unwanted)
 		hang_up(f, true);
+	source_drop(&f->agents);
 	f->refused = false;
 	f->silences = 0;
 	f->down_since = f->next = 0;

@@ -164,7 +164,7 @@ static void status_failed(struct mesos *m, const struct sat_answer *a)
 
 void maintain_turn(struct mesos *m, int64_t now)
 {
-	if (m->leads != 1 || m->stopping || m->maintenance.call != NULL || now < m->next_maintenance ||
+	if (!mesos_observes(m) || m->stopping || m->maintenance.call != NULL || now < m->next_maintenance ||
 	    !m->has_model)
 		return;
 	m->next_maintenance = now + m->interval;

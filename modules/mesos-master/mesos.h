@@ -30,6 +30,8 @@ struct source {
 	size_t max;			/* of a body that is kept */
 	const char *body;		/* to POST; NULL: GET */
 	bool endless;			/* a stream */
+	const char *base;		/* URL of the master; NULL: of the one that is observed */
+	bool dropped;			/* nobody wants to know how it ends */
 	unsigned gauge;			/* of the last success */
 	int (*data)(struct mesos *m, const void *p, size_t n);	/* of a 200; NULL: the body is kept */
 	void (*done)(struct mesos *m, const struct sat_answer *answer);	/* of a 200 */
@@ -70,7 +72,11 @@ struct follow {
 
 struct mesos {
 	struct sat_self *self;
-	char *url, *user, *password, *token, *ca, *cert, *key, *host;
+	const char *url;		/* of the master that is observed: one of these */
+	char **masters;
+	size_t n_masters;
+	char *local;			/* URL of this host's; NULL: by its name */
+	char *user, *password, *token, *ca, *cert, *key, *host;
 	bool subscribe;
 	int64_t interval, leader_interval;
 	double ttl;
@@ -79,6 +85,10 @@ struct mesos {
 
 	struct sat_alarm beat;
 	struct source snapshot, state, maintenance;
+	struct source *probes;		/* of all masters, where there are several */
+	size_t n_probes;
+	int64_t next_probe;
+	const struct source *answered;	/* whose done() or failed() runs */
 	struct follow follow;
 	int64_t next_poll, next_report, next_state;
 	bool stopping;
@@ -146,7 +156,19 @@ int mesos_publish_agents(struct mesos *m);
 void mesos_say(struct mesos *m, const char *service, const struct sat_value *v, const char *state,
 	       const char *description);
 
+void source_drop(struct source *s);			/* cancel it, and say nothing of it */
+
+/* leader.c: which of several masters is observed. */
+int leader_init(struct mesos *m);
+void leader_turn(struct mesos *m, int64_t now);
+bool leader_is_sought(const struct mesos *m);
+bool leader_is_local(const struct mesos *m, const char *url);
+bool leader_idle(const struct mesos *m);
+void leader_stop(struct mesos *m);
+
 /* poll.c */
+bool mesos_observes(const struct mesos *m);		/* and tells: this host's leads, or we act */
+void mesos_begin_anew(struct mesos *m);			/* another master is observed */
 void mesos_took_model(struct mesos *m);		/* a whole state is in it */
 void mesos_stopped_yet(struct mesos *m);
 

@@ -69,15 +69,16 @@ static bool is_believed(const struct mesos *m, int64_t now)
 
 static void settle_leader(struct mesos *m, int64_t now)
 {
-	bool believed = is_believed(m, now), leads = m->elected == 1 && believed;
+	bool believed = is_believed(m, now), leads = m->elected == 1 && believed && leader_is_local(m, m->url);
 
 	if (believed || m->leads == 1)
 		sat_mesos_leads(m->self, leads);
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
 		return;
 	if (m->leads >= 0 || leads)
-		sat_log(m->self, LOG_NOTICE, "%s: %s", m->url, leads ? "leads" : believed ? "no longer leads"
-			: "does not answer, and so does not count as leading");
+		sat_log(m->self, LOG_NOTICE, "%s: %s", m->url, leads ? "leads" :
+			!believed ? "does not answer, and so does not count as leading" :
+			m->elected == 1 ? "leads, and not the Mesos master here" : "no longer leads");
 	m->leads = leads;
 	sat_gauge(m->self, GAUGE_LEADS, leads);
 	forget_model(m);	/* it was of another time */
@@ -93,6 +94,23 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 	settle_leader(m, sat_clock());
 }
 
+bool mesos_observes(const struct mesos *m)
+{
+	return m->leads == 1 || sat_acting();
+}
+
+/* What is known is of another, who may lead another cluster; this one leads, by its own word. */
+void mesos_begin_anew(struct mesos *m)
+{
+	m->snapshot.known = m->state.known = m->maintenance.known = false;
+	m->follow.source.known = m->follow.agents.known = false;
+	figures_drop(m);
+	forget_model(m);
+	m->next_state = m->next_poll = m->next_maintenance = sat_clock();
+	hear_elected(m, 1, most(BELIEF, 3 * m->leader_interval));
+	mesos_say_leader(m, true);
+}
+
 /* ---- The state ---------------------------------------------------------- */
 
 static bool wants_state(const struct mesos *m)
@@ -105,7 +123,7 @@ static bool wants_state(const struct mesos *m)
 		return false;
 	if (m->no_word)
 		return true;
-	if (m->leads != 1 && !sat_acting() && m->listed)
+	if (!mesos_observes(m) && m->listed)
 		return false;
 	return !m->has_model || !m->figures.watched || m->model_print != m->figures.print;
 }
@@ -164,7 +182,7 @@ void mesos_took_model(struct mesos *m)
 {
 	gauge_model(m);
 	list_agents(m);
-	if (m->leads == 1 || sat_acting())
+	if (mesos_observes(m))
 		mesos_say_model(m);
 }
 
@@ -222,7 +240,7 @@ static void state_done(struct mesos *m, const struct sat_answer *a)
 void mesos_stopped_yet(struct mesos *m)
 {
 	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL && m->maintenance.call == NULL &&
-	    m->follow.source.call == NULL && m->follow.agents.call == NULL)
+	    m->follow.source.call == NULL && m->follow.agents.call == NULL && leader_idle(m))
 		sat_stopped(m->self);
 }
 
@@ -267,7 +285,7 @@ static void report(struct mesos *m, const struct sat_answer *a)
 	mesos_say(m, "mesos/bytes-per-minute", &per_minute, "ok", NULL);
 	mesos_say(m, "mesos/requests-per-minute", &requests, "ok", NULL);
 	mesos_say(m, "mesos/longest-request", &longest, "ok", NULL);
-	if (m->has_model && (m->leads == 1 || sat_acting()) && !wants_state(m))
+	if (m->has_model && mesos_observes(m) && !wants_state(m))
 		mesos_say_model(m);
 }
 
@@ -286,6 +304,7 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	m->no_word = m->figures.elected < 0;
 	if (!m->no_word)
 		hear_elected(m, m->figures.elected, most(BELIEF, 3 * m->leader_interval));
+	leader_turn(m, sat_clock());
 	if (m->report)
 		report(m, a);
 	follow_figures(m);
@@ -301,8 +320,9 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 	}
 	figures_drop(m);
 	source_failed(&m->snapshot, a);
-	if (a->rc == -ECONNREFUSED && m->elected != 0)	/* nobody is there to lead */
+	if (a->rc == -ECONNREFUSED && !m->snapshot.dropped && m->elected != 0)	/* nobody is there to lead */
 		hear_elected(m, 0, 0);
+	leader_turn(m, sat_clock());
 	if (a->rc == 0) {
 		m->no_word = true;
 		m->figures = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
@@ -334,6 +354,7 @@ static void beat(struct sat_alarm *alarm)
 	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));
 	mesos_turn_bytes(m, now);
 	settle_leader(m, now);
+	leader_turn(m, now);
 	follow_turn(m, now);
 	maintain_turn(m, now);
 	keep_told(m);
@@ -398,5 +419,6 @@ void poll_stop(struct mesos *m)
 	if (m->maintenance.call != NULL)
 		sat_fetch_cancel(m->maintenance.call);
 	follow_stop(m);
+	leader_stop(m);
 	mesos_stopped_yet(m);
 }

@@ -9,6 +9,8 @@
 #include "mesos.h"
 #include "legal.h"
 
+#define SILENCE_MAX	(3600 * SAT_SECOND)
+
 int64_t source_boot(void)
 {
 	struct timespec ts;
@@ -17,7 +19,10 @@ int64_t source_boot(void)
 	return (int64_t)ts.tv_sec * SAT_SECOND + ts.tv_nsec / 1000;
 }
 
-#define SILENCE_MAX	(3600 * SAT_SECOND)
+static const char *base_of(const struct source *s)
+{
+	return s->base != NULL ? s->base : s->m->url;
+}
 
 static void collect(struct source *s, const void *p, size_t n)
 {
@@ -88,7 +93,7 @@ void source_trouble(struct source *s, int code, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	n = snprintf(s->why, sizeof(s->why), "%s%s%s%s: ", s->m->url, s->paths[s->path],
+	n = snprintf(s->why, sizeof(s->why), "%s%s%s%s: ", base_of(s), s->paths[s->path],
 		     s->via[0] != '\0' ? ", sent on to " : "", s->via);
 	va_start(ap, fmt);
 	if (n > 0 && (size_t)n < sizeof(s->why))
@@ -100,7 +105,7 @@ void source_trouble(struct source *s, int code, const char *fmt, ...)
 
 void source_well(struct source *s)
 {
-	snprintf(s->why, sizeof(s->why), "%s%s: answers", s->m->url, s->paths[s->path]);
+	snprintf(s->why, sizeof(s->why), "%s%s: answers", base_of(s), s->paths[s->path]);
 	sat_gauge(s->m->self, s->gauge, sat_wall() / SAT_SECOND);
 	news(s, 0);
 }
@@ -151,7 +156,7 @@ static bool ask(struct source *s);
 static void note_via(struct source *s, const char *url)
 {
 	s->via[0] = '\0';
-	if (url != NULL && strncmp(url, s->m->url, strlen(s->m->url)) != 0)
+	if (url != NULL && strncmp(url, base_of(s), strlen(base_of(s))) != 0)
 		snprintf(s->via, sizeof(s->via), "%.*s", (int)strcspn(url, "?#@"), url);
 }
 
@@ -159,9 +164,11 @@ static void done(void *arg, const struct sat_answer *a)
 {
 	struct source *s = arg;
 	struct mesos *m = s->m;
+	const struct sat_answer gone = { .size = sizeof(gone), .rc = -ECANCELED };
 	const struct sat_answer late = { .size = sizeof(late), .rc = -ETIMEDOUT };
 
 	s->call = NULL;
+	m->answered = s;
 	s->took = (double)(sat_clock() - s->asked) / SAT_SECOND;
 	m->bytes[m->bucket] += a->received - s->counted;
 	sat_count(m->self, COUNT_BYTES, (int64_t)(a->received - s->counted));
@@ -171,6 +178,8 @@ static void done(void *arg, const struct sat_answer *a)
 	/* It lay here while this process was stopped: of what is now it says nothing. */
 	if (a->rc == 0 && !s->endless && source_boot() - s->asked_boot > s->timeout + SAT_SECOND)
 		a = &late;
+	if (s->dropped)
+		a = &gone;
 	if (a->rc == 0 && a->status == 200 && !m->stopping) {
 		s->done(m, a);
 		return;
@@ -197,7 +206,7 @@ static bool ask(struct source *s)
 		.timeout = s->timeout, .max = s->max, .data = s->data != NULL ? data : NULL, .done = done,
 	};
 
-	snprintf(url, sizeof(url), "%s%s", m->url, s->paths[s->path]);
+	snprintf(url, sizeof(url), "%s%s", base_of(s), s->paths[s->path]);
 	if (s->body != NULL)
 		headers[n++] = "Content-Type: application/json";
 	if (m->token != NULL) {		/* the client keeps it from another host */
@@ -208,6 +217,7 @@ static bool ask(struct source *s)
 		what.timeout = SILENCE_MAX;
 	s->n_words = 0;
 	s->counted = 0;
+	s->dropped = false;
 	s->asked = sat_clock();
 	s->asked_boot = source_boot();
 	s->call = sat_fetch(m->self, &what, s);
@@ -223,9 +233,19 @@ bool source_ask(struct source *s)
 	return ask(s);
 }
 
+void source_drop(struct source *s)
+{
+	if (s->call == NULL)
+		return;
+	s->dropped = true;
+	sat_fetch_cancel(s->call);
+}
+
 /* What failed() is for, where the answer says it all. */
 void source_failed(struct source *s, const struct sat_answer *a)
 {
+	if (s->dropped)
+		return;
 	if (a->rc != 0)
 		unreached(s, a);
 	else

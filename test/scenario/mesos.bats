@@ -296,6 +296,32 @@ launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; 
 	done
 }
 
+@test "of several masters the one that leads is observed, within 2 s of a change" {
+	simulate --masters 3 --agents 4 --tasks 10 --heartbeat 1
+	SUBSCRIBE=true INTERVAL=60 LEADER_INTERVAL=1 watch_mesos m1 1 "masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
+	sed -i 's/leader = "mesos"/leader = "always"/' "$T/m1.cfg"
+	stops "$PID"
+	start m1 --modules "$BUILD/modules" --config "$T/m1.cfg"
+	until_true 5 is m1 mesos/agents/registered '.metric == 4'
+	for n in 1 2 0 1; do
+		order "leader/$n"
+		if [ "$n" = 1 ]; then until_true 2 leads m1; else until_true 2 is m1 mesos/leader ".description | contains(\"$(address master "$n") does\")"; fi
+		until_true 5 is m1 mesos/endpoint/stream ".state == \"ok\" and (.description | contains(\"$(address master "$n")\"))"
+		id=$(launch agent001.example.com)
+		order "task/$id/TASK_KILLED"
+		until_true 3 task_is m1 agent001.example.com TASK_KILLED
+		is m1 mesos/agents/registered '.metric == 4'
+	done
+	order master/1/mode hang	# a leader that says nothing any more
+	order leader/0
+	until_true 3 is m1 mesos/leader ".description | contains(\"$(address master 0) does\")"
+	order master/1/mode ok
+	sed -i 's|masters = ( "http|masters = ( "zk|' "$T/m1.cfg"
+	run "$SATELLITE" --modules "$BUILD/modules" --check --config "$T/m1.cfg"
+	[ "$status" = 1 ]
+	[[ "$output" == *"list the masters themselves"* ]]
+}
+
 @test "mistakes in its settings are refused where they stand" {
 	cat >"$T/bad.cfg" <<-END
 		role = "master";

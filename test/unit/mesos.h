@@ -171,6 +171,7 @@ static inline void move(double seconds)
 }
 
 static const struct stream_finder finder = { find_op, NULL };
+static size_t n_masters = 1;	/* http://m:5050, http://n:5050, … */
 static struct conf *settings;
 static struct instance instance;
 static _Atomic int64_t counters[24];
@@ -195,13 +196,20 @@ static int begin(void **unused)
 		.name = (char *)"mesos-master", .module = &sat_module_mesos_master, .state = mesos,
 		.counters = counters, .n_counters = 24, .instance = &instance } };
 	mesos->self = &instance.self;
-	mesos->url = strdup("http://m:5050");
+	mesos->n_masters = n_masters;
+	mesos->masters = calloc(n_masters, sizeof(*mesos->masters));
+	for (size_t i = 0; i < n_masters; i++) {
+		mesos->masters[i] = strdup("http://m:5050");
+		mesos->masters[i][7] = (char)('m' + i);
+	}
+	mesos->url = mesos->masters[0];
 	mesos->host = strdup("m1");
 	mesos->interval = 60 * SAT_SECOND;
 	mesos->leader_interval = SAT_SECOND;
 	mesos->ttl = 180;
 	mesos->max_state = 100000;
 	poll_init(mesos, 20 * SAT_SECOND);
+	assert_int_equal(leader_init(mesos), 0);
 	sat_subscribe(&self_host, "mesos/agents", hear);
 	assert_int_equal(poll_start(mesos), 0);
 	move(0.1);

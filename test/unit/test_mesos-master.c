@@ -515,26 +515,34 @@ static void polling_survives_every_failure(void **unused)
 /* Here nobody has the "http-client" that it needs in the end. */
 static void creating_survives_every_failure(void **unused)
 {
-	struct conf *file = conf_text("mesos-master = { url = \"https://m:5050/\";"
-				      " user = \"u\"; password = \"p\"; ca = \"/ca\";"
-				      " cert = \"/cert\"; key = \"/key\"; };",
-				      "test");
-	const struct sat_conf *group = conf_find(conf_root(file), "mesos-master");
-	struct sat_self self = { .name = (char *)"mesos-master", .conf = group };
-	void *state = NULL;
-	int nth = 0, rc;
+	static const struct { const char *text; int allocations; } all[] = {
+		{ "mesos-master = { url = \"https://m:5050/\"; user = \"u\"; password = \"p\"; ca = \"/ca\";"
+		  " cert = \"/cert\"; key = \"/key\"; };", 8 },	/* itself, a list, six texts */
+		{ "mesos-master = { masters = ( \"http://m:5050\", \"http://n:5050\" ); url = \"http://n:5050\";"
+		  " token = \"t\"; };", 6 },
+		{ "mesos-master = { };", 3 },
+	};
+	size_t i;
 
 	(void)unused;
-	assert_int_equal(instance_judge(&sat_module_mesos_master, group), 0);
-	do {
-		fault_arm(++nth);
-		rc = sat_module_mesos_master.create(&self, group, &state);
-		assert_int_equal(rc, fault_fired() ? -ENOMEM : -EINVAL);
-		assert_null(state);
-	} while (fault_fired());
-	fault_arm(0);
-	assert_int_equal(nth, 8);	/* itself and six texts, then none */
-	conf_unref(file);
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct conf *file = conf_text(all[i].text, "test");
+		const struct sat_conf *group = conf_find(conf_root(file), "mesos-master");
+		struct sat_self self = { .name = (char *)"mesos-master", .conf = group };
+		void *state = NULL;
+		int nth = 0, rc;
+
+		assert_int_equal(instance_judge(&sat_module_mesos_master, group), 0);
+		do {
+			fault_arm(++nth);
+			rc = sat_module_mesos_master.create(&self, group, &state);
+			assert_int_equal(rc, fault_fired() ? -ENOMEM : -EINVAL);
+			assert_null(state);
+		} while (fault_fired());
+		fault_arm(0);
+		assert_int_equal(nth, all[i].allocations + 1);
+		conf_unref(file);
+	}
 }
 
 int main(void)
