@@ -98,6 +98,9 @@ $(O)/test/bench/%: $(O)/test/bench/%.o
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs libuv) -lm -pthread $(LDLIBS)
 
 $(O)/test/bench/zkset: LDLIBS += -lzookeeper_mt
+# It reads a state as the module does.
+$(O)/test/bench/state: $(O)/test/bench/state.o $(LIB) $(call module_objs,mesos-master,builtin/)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(HOST_LIBS) -lcjson $(LDLIBS)
 
 $(O)/test/%.o: ALL_CFLAGS += -Itest -DSAT_BUILTIN
 $(O)/builtin/%.o: ALL_CFLAGS += -DSAT_BUILTIN
@@ -137,6 +140,7 @@ bench: all $(BENCHES)
 	@O=$(O) test/bench/whitelist.sh
 	@O=$(O) test/bench/slave.sh
 	@O=$(O) test/bench/metrics.sh
+	@O=$(O) test/bench/mesos.sh
 	@test/bench/blackhole.py $(O)/satellite
 
 soak: all $(BENCHES)

@@ -230,6 +230,7 @@ struct framework *cluster_add_framework(struct cluster *c, const char *name)
 	f = &c->frameworks[c->n_frameworks];
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	f->index = (uint16_t)c->n_frameworks++;
+	f->max_done = c->max_done;
 	f->multi_role = f->index % 4 == 3;
 	f->registered = true;
 	f->registered_time = now_seconds();
@@ -366,12 +367,12 @@ struct task *task_at(const struct cluster *c, size_t i)
 static void keep_done(struct framework *f, const struct task *t)
 {
 	if (!f->done)
-		f->done = sim_calloc(MAX_COMPLETED, sizeof(*t));
-	if (f->n_done < MAX_COMPLETED) {
-		f->done[(f->done_at + f->n_done++) % MAX_COMPLETED] = *t;
+		f->done = sim_calloc(f->max_done, sizeof(*t));
+	if (f->n_done < f->max_done) {
+		f->done[(f->done_at + f->n_done++) % f->max_done] = *t;
 	} else {
 		f->done[f->done_at] = *t;
-		f->done_at = (f->done_at + 1) % MAX_COMPLETED;
+		f->done_at = (f->done_at + 1) % f->max_done;
 	}
 }
 
@@ -413,7 +414,7 @@ void task_change(struct cluster *c, struct task *t, enum task_state state, enum 
 
 const struct task *framework_done(const struct framework *f, size_t i)
 {
-	return i < f->n_done ? &f->done[(f->done_at + i) % MAX_COMPLETED] :
+	return i < f->n_done ? &f->done[(f->done_at + i) % f->max_done] :
 		NULL;
 }
 
@@ -447,8 +448,7 @@ static struct snapshot *snapshot_take(const struct cluster *c)
 
 		f->tasks = copy(f->tasks, f->n_tasks, sizeof(*f->tasks));
 		if (f->done)
-			f->done = copy(f->done, MAX_COMPLETED,
-				       sizeof(*f->done));
+			f->done = copy(f->done, f->max_done, sizeof(*f->done));
 	}
 	return s;
 }

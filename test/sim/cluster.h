@@ -28,7 +28,6 @@ enum {
 	FIRST_PORT = 31000,
 	PORTS = 1024,
 	MAX_FRAMEWORKS = 64,
-	MAX_COMPLETED = 1000,	/* of each framework, as Mesos keeps them */
 };
 
 struct task {
@@ -62,7 +61,7 @@ struct framework {
 	struct task *tasks;
 	size_t n_tasks, room;
 	struct task *done;			/* a ring, oldest at done_at */
-	size_t n_done, done_at;
+	size_t n_done, done_at, max_done;
 };
 
 struct counters {
@@ -83,6 +82,7 @@ struct cluster {
 	uint32_t next_agent_id, agent_cpus;
 	double failed_share, killed_share, lost_share;
 	double heartbeat;		/* seconds between two */
+	size_t max_done;		/* ended tasks kept of each framework */
 	struct agent *agents;
 	size_t n_agents;
 	struct framework *frameworks;

@@ -15,7 +15,7 @@ enum {
 };
 
 struct options {
-	size_t masters, agents, tasks, completed, frameworks, agent_ports;
+	size_t masters, agents, tasks, completed, max_completed, frameworks, agent_ports;
 	int port, control, agent_port, agents_port, leader;
 	const char *version, *hostname, *hosts, *credentials, *ports_file;
 	const char *whitelist[MAX_LISTS], *blackhole[MAX_LISTS];
@@ -38,6 +38,7 @@ static const char usage_text[] =
 "  --agents-port P                     all agents, at /agent/NAME/…\n"
 "  --agent-cpus N (64)\n"
 "  --frameworks N (5)  --tasks N (0)  --completed N (0)\n"
+"  --max-completed N (1000)            that are kept of each framework\n"
 "  --churn R (0)                       task changes a second\n"
 "  --failed F (0.1) --killed F (0.04) --lost F (0.01)   shares of the ends\n"
 "  --blackhole HOST                    its tasks fail at once; repeatable\n"
@@ -51,7 +52,7 @@ static const char usage_text[] =
 enum {
 	O_MASTERS = 256, O_PORT, O_LEADER, O_MASTER_HOST, O_VERSION, O_AGENTS,
 	O_HOSTNAME, O_HOSTS, O_AGENT_PORTS, O_AGENT_PORT, O_AGENTS_PORT,
-	O_CPUS, O_FRAMEWORKS, O_TASKS, O_COMPLETED, O_CHURN, O_FAILED,
+	O_CPUS, O_FRAMEWORKS, O_TASKS, O_COMPLETED, O_MAX_COMPLETED, O_CHURN, O_FAILED,
 	O_KILLED, O_LOST, O_BLACKHOLE, O_WHITELIST, O_INTERVAL, O_HEARTBEAT,
 	O_CREDENTIALS, O_CONTROL, O_PORTS_FILE, O_SEED, O_HELP,
 };
@@ -67,7 +68,9 @@ static const struct option known[] = {
 	{ "agents-port", 1, NULL, O_AGENTS_PORT },
 	{ "agent-cpus", 1, NULL, O_CPUS },
 	{ "frameworks", 1, NULL, O_FRAMEWORKS }, { "tasks", 1, NULL, O_TASKS },
-	{ "completed", 1, NULL, O_COMPLETED }, { "churn", 1, NULL, O_CHURN },
+	{ "completed", 1, NULL, O_COMPLETED },
+	{ "max-completed", 1, NULL, O_MAX_COMPLETED },
+	{ "churn", 1, NULL, O_CHURN },
 	{ "failed", 1, NULL, O_FAILED }, { "killed", 1, NULL, O_KILLED },
 	{ "lost", 1, NULL, O_LOST }, { "blackhole", 1, NULL, O_BLACKHOLE },
 	{ "whitelist", 1, NULL, O_WHITELIST },
@@ -102,6 +105,7 @@ static void take_size_option(struct options *o, int c, const char *arg)
 	case O_AGENTS: o->agents = (size_t)number(arg, 1e6); break;
 	case O_TASKS: o->tasks = (size_t)number(arg, 1e7); break;
 	case O_COMPLETED: o->completed = (size_t)number(arg, 1e7); break;
+	case O_MAX_COMPLETED: o->max_completed = (size_t)number(arg, 1e6); break;
 	case O_FRAMEWORKS: o->frameworks = (size_t)number(arg, 64); break;
 	case O_AGENT_PORTS: o->agent_ports = (size_t)number(arg, 1e4); break;
 	case O_PORT: o->port = (int)number(arg, 65535); break;
@@ -160,14 +164,14 @@ static void take_options(struct options *o, int argc, char **argv)
 		.hostname = "agent%03d.example.com",
 		.master_host = "127.0.0.1", .interval = 5, .heartbeat = 15,
 		.failed = 0.1, .killed = 0.04, .lost = 0.01, .seed = 1,
-		.cpus = 64 };
+		.cpus = 64, .max_completed = 1000 };
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
 		take_option(o, c, optarg);
 	if (optind < argc)
 		bad("not an option", argv[optind]);
-	if (o->masters == 0 || o->frameworks == 0 ||
+	if (o->masters == 0 || o->frameworks == 0 || o->max_completed == 0 ||
 	    o->leader >= (int)o->masters)
-		bad("too few", "masters or frameworks");
+		bad("too few", "masters, frameworks or completed tasks");
 }
 
 /* ---- Set-up ------------------------------------------------------------- */
@@ -280,6 +284,7 @@ static void set_up_cluster(struct sim *sim, const struct options *o)
 	c->killed_share = o->killed;
 	c->lost_share = o->lost;
 	c->heartbeat = o->heartbeat;
+	c->max_done = o->max_completed;
 	answers_prepare(c->version);
 	calls_prepare(c->version);
 	cluster_init(c, o->frameworks);
