@@ -447,7 +447,8 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").  "mesos/health" (retained): one
  * event, whose state is "ok" while the Mesos master answers.  "mesos/tasks": each event
- * of that service, with the time that Mesos has for it, before it goes through the streams.
+ * of that service, with the time that Mesos has for it, before it goes through the streams;
+ * also, tagged "past", the tasks that had ended before the first state, of which no event goes.
  *
  * Between the whitelist and its actuators, which are modules "actuator-NAME" that it names
  * in its setting: "whitelist/hosts" (retained): the inventory, as events' host and state,

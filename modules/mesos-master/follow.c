@@ -42,8 +42,8 @@ static int taken(struct mesos *m)
 		snprintf(f->why, sizeof(f->why), "the first record is none of a SUBSCRIBED");
 		return -EPROTO;
 	}
-	model_end(&m->model, MODEL_ALL, !m->has_base);
-	f->live = m->has_model = m->has_base = true;
+	mesos_end_model(m);
+	f->live = true;
 	f->down_since = 0;
 	f->silences = 0;
 	if (f->reader.top.heartbeat > 0 && f->reader.top.heartbeat < 3600)

@@ -70,6 +70,12 @@ struct follow {
 	char why[160];
 };
 
+/* The ended tasks of the first state, which are told in turn. */
+struct past {
+	struct sat_alarm alarm;
+	uint32_t next, size;		/* slots of the model's table */
+};
+
 struct mesos {
 	struct sat_self *self;
 	const char *url;		/* of the master that is observed: one of these */
@@ -90,6 +96,7 @@ struct mesos {
 	int64_t next_probe;
 	const struct source *answered;	/* whose done() or failed() runs */
 	struct follow follow;
+	struct past past;
 	int64_t next_poll, next_report, next_state;
 	bool stopping;
 	bool report;			/* the next snapshot goes out as events */
@@ -169,7 +176,8 @@ void leader_stop(struct mesos *m);
 /* poll.c */
 bool mesos_observes(const struct mesos *m);		/* and tells: this host's leads, or we act */
 void mesos_begin_anew(struct mesos *m);			/* another master is observed */
-void mesos_took_model(struct mesos *m);		/* a whole state is in it */
+void mesos_end_model(struct mesos *m);		/* a whole state is in it, */
+void mesos_took_model(struct mesos *m);		/* and that is to be told */
 void mesos_stopped_yet(struct mesos *m);
 
 /* follow.c: the v1 SUBSCRIBE stream of a Mesos master, where it has one. */
@@ -189,5 +197,10 @@ void maintain_free(struct mesos *m);
 /* tell.c: for the model. */
 int tell_task(void *m, const struct model_task *t);
 int tell_agent(void *m, const struct model_agent *a, enum model_stand now);
+void tell_past(struct mesos *m, const struct model_task *t);	/* to who keeps records alone */
+
+/* past.c: the tasks that had ended before the first state. */
+void past_begin(struct mesos *m);
+void past_stop(struct mesos *m);
 
 #endif

@@ -192,11 +192,18 @@ static void go_slower(struct mesos *m)
 	m->next_state = most(m->next_state, sat_clock() + (int64_t)(SLOWER * m->state.took * SAT_SECOND));
 }
 
-static void take_model(struct mesos *m)
+void mesos_end_model(struct mesos *m)
 {
 	model_end(&m->model, MODEL_ALL, !m->has_base);
-	reader_free(&m->reader);
+	if (!m->has_base)
+		past_begin(m);
 	m->has_model = m->has_base = true;
+}
+
+static void take_model(struct mesos *m)
+{
+	mesos_end_model(m);
+	reader_free(&m->reader);
 	m->model_print = m->asked_print;
 	go_slower(m);
 	mesos_took_model(m);
@@ -412,6 +419,7 @@ void poll_stop(struct mesos *m)
 {
 	m->stopping = true;
 	sat_alarm_stop(&m->beat);
+	past_stop(m);
 	if (m->snapshot.call != NULL)
 		sat_fetch_cancel(m->snapshot.call);
 	if (m->state.call != NULL)

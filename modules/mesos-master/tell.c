@@ -37,49 +37,74 @@ static bool is_recent(int64_t time)
 	return time > sat_wall() - OLD && time <= sat_wall();
 }
 
+/* One of a task, and what its texts are in. */
+struct task_event {
+	struct sat_event ev;
+	struct attrs attrs;
+	char exit[64];
+};
+
+static void make_event(const struct mesos *m, const struct model_task *t, struct task_event *e)
+{
+	const struct model_agent *agent = model_agent(&m->model, t->agent);
+	const struct model_framework *f = model_framework(&m->model, t->framework);
+	struct attrs *a = &e->attrs;
+
+	e->ev = (struct sat_event){
+		.size = sizeof(e->ev), .has = SAT_HAS_TTL, .service = "mesos/tasks", .ttl = m->ttl,
+		.state = model_word(&m->model, t->state),
+		.description = t->message[0] != '\0' ? t->message : NULL,
+		.host = agent != NULL ? agent->host : t->agent[0] != '\0' ? t->agent : "unknown",
+	};
+	find_exit(t->message, e->exit, sizeof(e->exit));
+	a->n = 0;
+	attr(a, "agent", t->agent);
+	attr(a, "exit", e->exit);
+	attr(a, "framework", f != NULL && f->name[0] != '\0' ? f->name : t->framework);
+	attr(a, "framework-id", t->framework);
+	attr(a, "name", t->name);
+	attr(a, "reason", model_word(&m->model, t->reason));
+	attr(a, "source", model_word(&m->model, t->source));
+	attr(a, "task", t->id);
+	e->ev.attrs = a->all;
+	e->ev.n_attrs = a->n;
+}
+
 /* For who keeps records: with the time it has, however long ago. */
 static void publish_task(struct mesos *m, const struct sat_event *ev, int64_t time)
 {
 	struct sat_event one = *ev;
 	const struct sat_event *const evs[] = { &one };
 
-	one.has |= SAT_HAS_TIME;
-	one.time = time > 0 ? time : sat_wall();
+	one.has |= time != 0 ? SAT_HAS_TIME : 0;
+	one.time = time;
 	sat_publish(m->self, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
 }
 
 int tell_task(void *arg, const struct model_task *t)
 {
 	struct mesos *m = arg;
-	const struct model_agent *agent = model_agent(&m->model, t->agent);
-	const struct model_framework *f = model_framework(&m->model, t->framework);
-	const char *name = f != NULL && f->name[0] != '\0' ? f->name : t->framework;
-	struct attrs a = { .n = 0 };
-	struct sat_event ev = {
-		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = "mesos/tasks", .ttl = m->ttl,
-		.state = model_word(&m->model, t->state),
-		.description = t->message[0] != '\0' ? t->message : NULL,
-		.host = agent != NULL ? agent->host : t->agent[0] != '\0' ? t->agent : "unknown",
-	};
-	char ended[64];
+	struct task_event e;
 
-	find_exit(t->message, ended, sizeof(ended));
-	attr(&a, "agent", t->agent);
-	attr(&a, "exit", ended);
-	attr(&a, "framework", name);
-	attr(&a, "framework-id", t->framework);
-	attr(&a, "name", t->name);
-	attr(&a, "reason", model_word(&m->model, t->reason));
-	attr(&a, "source", model_word(&m->model, t->source));
-	attr(&a, "task", t->id);
-	ev.attrs = a.all;
-	ev.n_attrs = a.n;
-	publish_task(m, &ev, t->time);
+	make_event(m, t, &e);
+	publish_task(m, &e.ev, t->time > 0 ? t->time : sat_wall());
 	if (is_recent(t->time)) {
-		ev.has |= SAT_HAS_TIME;
-		ev.time = t->time;
+		e.ev.has |= SAT_HAS_TIME;
+		e.ev.time = t->time;
 	}
-	return sat_emit_event(m->self, &ev);
+	return sat_emit_event(m->self, &e.ev);
+}
+
+/* Where Mesos has no time of it, there is none. */
+void tell_past(struct mesos *m, const struct model_task *t)
+{
+	struct task_event e;
+
+	make_event(m, t, &e);
+	e.ev.has |= SAT_HAS_TAGS;
+	e.ev.tags = (const char *const[]){ "past" };
+	e.ev.n_tags = 1;
+	publish_task(m, &e.ev, t->time > 0 ? t->time : 0);
 }
 
 int tell_agent(void *arg, const struct model_agent *agent, enum model_stand now)

@@ -92,7 +92,8 @@ static int open_once(struct db *d)
 	if (rc == 0)
 		rc = prepare(d, &d->update, "UPDATE tasks SET framework = ?3, host = ?4, agent = ?5, name = ?6,"
 			     " state = ?7, reason = ?8, source = ?9, exit = ?10, message = ?11, time = ?12"
-			     " WHERE id = ?1 AND framework_id = ?2 AND time <= ?12");
+			     " WHERE id = ?1 AND framework_id = ?2 AND (time < ?12 OR (time = ?12 AND"
+			     " (state, reason, message) IS NOT (?7, ?8, ?11)))");
 	if (rc == 0)
 		rc = prepare(d, &d->insert, "INSERT OR IGNORE INTO tasks (" COLUMNS ")"
 			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
@@ -148,16 +149,17 @@ static int step(struct db *d, sqlite3_stmt *stmt, const struct record *r)
 	return rc;
 }
 
-/* An older state than the one that is kept changes nothing. */
+/* An older state than the one that is kept changes nothing, nor does the same once more. */
 static int put(struct db *d, const struct record *r)
 {
-	int rc = step(d, d->update, r);
+	int64_t changes = sqlite3_total_changes(d->h);
+	int rc = r->fills ? 0 : step(d, d->update, r);
 
-	if (rc != 0 || sqlite3_changes(d->h) > 0)
-		return rc;
-	rc = step(d, d->insert, r);
-	if (rc == 0)
-		d->tasks += sqlite3_changes(d->h);
+	if (rc == 0 && sqlite3_total_changes(d->h) == changes) {
+		rc = step(d, d->insert, r);
+		d->tasks += sqlite3_total_changes(d->h) - changes;
+	}
+	d->kept += sqlite3_total_changes(d->h) - changes;
 	return rc;
 }
 
@@ -218,7 +220,7 @@ int db_write(struct db *d, const struct record *list, int64_t now)
 	if (rc == 0)
 		return 0;
 	d->tasks = tasks;
-	d->removed = 0;
+	d->kept = d->removed = 0;
 	sqlite3_exec(d->h, "ROLLBACK", NULL, NULL, NULL);
 	if (rc == -EBADMSG && !sat_dry_run()) {
 		db_close(d);

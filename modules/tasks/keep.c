@@ -133,7 +133,7 @@ static void ill(struct tasks *t, const char *why)
 
 static void written(struct tasks *t)
 {
-	sat_count(t->self, COUNT_KEPT, length(t->writing));
+	sat_count(t->self, COUNT_KEPT, t->db.kept);
 	sat_count(t->self, COUNT_REMOVED, t->db.removed);
 	sat_gauge(t->self, COUNT_TASKS, t->db.tasks);
 	sat_gauge(t->self, COUNT_BYTES, t->db.bytes);
@@ -238,7 +238,7 @@ static void turn(struct tasks *t)
 	t->waiting_end = &t->waiting;
 	t->asking = t->asks;
 	t->asks = NULL;
-	t->db.removed = 0;
+	t->db.kept = t->db.removed = 0;
 	t->db.damaged = false;
 	t->last = t->stopping;
 	t->now = sat_wall();

@@ -66,6 +66,7 @@ int record_new(const struct sat_event *ev, struct record **to)
 	if (r == NULL)
 		return -ENOMEM;
 	r->time = ev->has & SAT_HAS_TIME ? ev->time : sat_wall();
+	r->fills = !(ev->has & SAT_HAS_TIME) && sat_tagged(ev, "past");
 	r->size = size;
 	p = r->text;
 	for (int i = 0; i < FIELDS; i++) {

@@ -23,6 +23,7 @@ struct record {
 	struct record *next;
 	int64_t time;
 	size_t size;			/* of all of it */
+	bool fills;			/* nobody knows when it ended: where there is one, that stays */
 	const char *f[FIELDS];		/* "": not known */
 	char text[];
 };
@@ -64,7 +65,8 @@ struct db {
 	struct sqlite3 *h;
 	struct sqlite3_stmt *update, *insert;
 	int64_t tasks, bytes;		/* that it has */
-	int64_t removed;		/* in this job, by age or size */
+	int64_t kept;			/* in this job, */
+	int64_t removed;		/* and gone by age or size */
 	bool damaged;			/* it was, and was put aside in this job */
 	char error[256];
 };

@@ -171,3 +171,29 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$(sat task "$id" --json | jq -r '.host' | grep -c example.com)" = 1 ]
 	stops "$MASTER"
 }
+
+@test "tasks that had ended before any master came are known, and no stream hears of them" {
+	simulate --masters 1 --agents 3 --tasks 30 --completed 1000
+	cat >"$T/master.cfg" <<-END
+		role = "master"; state-dir = "$T/state"; modules = ( "mesos-master", "tasks" ); http = { port = $HTTP; };
+		mesos-master = { url = "$(address master 0)"; interval = 1; };
+		streams = ( { where = "service = 'mesos/tasks'"; do = ( "index" ); } );
+	END
+	run_it first
+	all() { [ "$(tasks_json limit=9999 | jq '.tasks | length')" = 1000 ]; }
+	until_true 20 all
+	local id
+	id=$(get "$(address master 0)/state" | jq -r '[.frameworks[].completed_tasks[]][7].id')
+	run sat task "$id"
+	[ "$status" = 0 ]
+	[[ $output == *'state         TASK_'*'ended         20'* ]]
+	[ "$(sat query true | jq length)" = 0 ]
+	[ "$(counter kept)" = 1000 ]
+	stops "$MASTER"
+	# What is there is not written again.
+	python3 -c "import sqlite3; d = sqlite3.connect('$T/state/tasks.db'); d.execute('DELETE FROM tasks WHERE id = ?', ('$id',)); d.commit()"
+	run_it second
+	until_true 20 all
+	[ "$(counter kept)" = 1 ]
+	stops "$MASTER"
+}

@@ -203,6 +203,81 @@ static void a_stream_takes_the_place_of_states(void **unused)
 	assert_int_equal(listed, 0);
 }
 
+/* ---- Tasks that had ended before ---------------------------------------- */
+
+static struct { unsigned past, news; char last[16]; } tasks;
+
+static void hear_task(void *state, const char *topic, const struct sat_item *item)
+{
+	(void)state;
+	(void)topic;
+	assert_int_equal(item->n, 1);
+	tasks.past += sat_tagged(item->evs[0], "past");
+	tasks.news += !sat_tagged(item->evs[0], "past");
+	snprintf(tasks.last, sizeof(tasks.last), "%s", item->evs[0]->state);
+}
+
+/* A state with so many tasks that ended, and one that runs. */
+static int push_ended(unsigned n)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	int rc;
+
+	assert_non_null(f);
+	fprintf(f, "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{\"get_tasks\":{\"tasks\":[%s],"
+		"\"completed_tasks\":[", TASK("TASK_RUNNING"));
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "%s{\"name\":\"n\",\"task_id\":{\"value\":\"e%u\"},\"framework_id\":" ID("f") ",\"agent_id\":" ID("s")
+			",\"state\":\"TASK_FAILED\",\"statuses\":[{\"state\":\"TASK_FAILED\",\"timestamp\":%u.5}]}",
+			i > 0 ? "," : "", i, 1600000000 + i);
+	fprintf(f, "]},\"get_agents\":{\"agents\":[%s]}},\"heartbeat_interval_seconds\":5.0}}", AGENT);
+	assert_int_equal(fclose(f), 0);
+	rc = push(text);
+	free(text);
+	return rc;
+}
+
+static void what_ended_before_is_told_in_turn_to_who_keeps_it(void **unused)
+{
+	(void)unused;
+	memset(&tasks, 0, sizeof(tasks));
+	mesos->max_state = 10000000;
+	sat_subscribe(&self_host, "mesos/tasks", hear_task);
+	pass(1, LEADS);
+	assert_int_equal(push_ended(2000), 0);
+	assert_int_equal(tasks.past, 0);
+	move(0.1);
+	assert_in_range(tasks.past, 1, 600);	/* no turn tells all of them */
+	move(2);
+	assert_int_equal(tasks.past, 2000);
+	assert_int_equal(tasks.news, 0);
+	assert_string_equal(tasks.last, "TASK_FAILED");
+	assert_null(of_host("mesos/tasks"));
+	/* A state that heals a gap is none that is the first. */
+	break_off("/api/v1", -ECONNRESET);
+	pass(2, LEADS);
+	assert_int_equal(push_ended(2001), 0);
+	move(2);
+	assert_int_equal(tasks.past, 2000);
+	assert_int_equal(tasks.news, 1);
+}
+
+static void who_stops_tells_no_more_of_what_had_ended(void **unused)
+{
+	(void)unused;
+	memset(&tasks, 0, sizeof(tasks));
+	mesos->max_state = 10000000;
+	sat_subscribe(&self_host, "mesos/tasks", hear_task);
+	pass(1, LEADS);
+	assert_int_equal(push_ended(2000), 0);
+	move(0.1);
+	poll_stop(mesos);
+	move(2);
+	assert_in_range(tasks.past, 1, 600);
+}
+
 static void without_a_stream_states_are_polled(void **unused)
 {
 	unsigned i;
@@ -464,6 +539,8 @@ int main(void)
 		cmocka_unit_test(records_come_whole_or_in_pieces),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		FOLLOWING(a_stream_takes_the_place_of_states),
+		FOLLOWING(what_ended_before_is_told_in_turn_to_who_keeps_it),
+		FOLLOWING(who_stops_tells_no_more_of_what_had_ended),
 		FOLLOWING(without_a_stream_states_are_polled),
 		FOLLOWING(missing_heartbeats_end_a_stream_and_the_next_heals_the_gap),
 		FOLLOWING(half_a_record_is_nothing),

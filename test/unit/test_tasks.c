@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "../../modules/tasks/tasks.h"
+
 #define CFG(more) "role = \"master\"; modules = ( \"tasks\" ); tasks = { " more " };" \
 	" streams = ( { where = \"service = 'mesos/tasks'\"; do = ( \"keep-task\" ); } );"
 
@@ -41,15 +43,26 @@ static int ask(const char *path, const char *query)
 	return status;
 }
 
-static void ended(const char *task, const char *state, int64_t time)
+/* time 0: the event has none. */
+static void published(const char *task, const char *state, int64_t time, bool past)
 {
 	const struct sat_attr attrs[] = { { "framework", "f" }, { "framework-id", "f-1" }, { "task", task } };
-	const struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_TIME, .host = "h", .service = "mesos/tasks",
+	const struct sat_event ev = { .size = sizeof(ev), .has = time != 0 ? SAT_HAS_TIME : 0, .host = "h", .service = "mesos/tasks",
 		.state = state, .description = "a \"message\"", .time = time, .attrs = attrs,
-		.n_attrs = task != NULL ? 3 : 2 };
+		.n_attrs = task != NULL ? 3 : 2, .tags = (const char *const[]){ "past" }, .n_tags = past };
 	const struct sat_event *const evs[] = { &ev };
 
 	sat_publish(&self_host, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
+}
+
+static void ended(const char *task, const char *state, int64_t time)
+{
+	published(task, state, time, false);
+}
+
+static int64_t counted(unsigned which)
+{
+	return sat_counted(&setup_find(life_setup(), "tasks")->self, which);
 }
 
 static void forget(void)
@@ -81,6 +94,35 @@ static void what_is_published_is_kept(void **unused)
 	assert_int_equal(ask("/state.json", NULL), 400);
 	assert_int_equal(ask("/tasks", "since=2days&limit=1"), 200);
 	assert_non_null(strstr(answer, "\"more\":false}"));
+	host_down();
+	forget();
+}
+
+/* What had ended before we came: what is there already stays as it is, and costs nothing. */
+static void the_past_is_kept_once(void **unused)
+{
+	int64_t now;
+
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("")));
+	now = sat_wall();
+	published("a", "TASK_FAILED", now - SAT_SECOND, true);
+	published("b", "TASK_KILLED", 0, true);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_int_equal(ask("/state.json", "task=b"), 200);
+	assert_int_equal(counted(COUNT_KEPT), 2);
+	published("a", "TASK_FAILED", now - SAT_SECOND, true);
+	published("b", "TASK_KILLED", 0, true);
+	published("b", "TASK_FAILED", 0, true);
+	assert_int_equal(ask("/state.json", "task=b"), 200);
+	assert_non_null(strstr(answer, "\"state\":\"TASK_KILLED\""));
+	assert_int_equal(counted(COUNT_KEPT), 2);
+	/* It ended once more while nobody looked. */
+	published("a", "TASK_LOST", now, true);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_non_null(strstr(answer, "\"state\":\"TASK_LOST\""));
+	assert_int_equal(counted(COUNT_KEPT), 3);
 	host_down();
 	forget();
 }
@@ -179,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_published_is_kept),
+		cmocka_unit_test(the_past_is_kept_once),
 		cmocka_unit_test(no_more_wait_than_may),
 		cmocka_unit_test(size_is_bounded),
 		cmocka_unit_test(each_allocation_fails_once),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * past - the tasks that had ended before the first state of a Mesos master: for who keeps records.
+ *
+ * They are no news, so no stream hears of them.  A few at a time: there may be 100,000,
+ * and who keeps them has a queue.  Where the table grows meanwhile, which moves them
+ * all, it begins anew: who hears of one twice keeps it once.
+ */
+#include "mesos.h"
+
+enum { SLOTS_AT_ONCE = 16384, TASKS_AT_ONCE = 250 };
+#define PAUSE	(50 * SAT_MS)
+
+static unsigned tell_slot(struct mesos *m, struct table_link *l)
+{
+	unsigned n = 0;
+
+	for (; l != NULL; l = l->next) {
+		const struct model_task *t = SAT_OWNER(l, struct model_task, link);
+
+		if (!model_ended(&m->model, t))
+			continue;
+		tell_past(m, t);
+		n++;
+	}
+	return n;
+}
+
+static void go_on(struct sat_alarm *alarm)
+{
+	struct past *p = SAT_OWNER(alarm, struct past, alarm);
+	struct mesos *m = SAT_OWNER(p, struct mesos, past);
+	const struct table *t = &m->model.tasks;
+	uint32_t slots = 0;
+	unsigned n = 0;
+
+	if (p->size != t->size)
+		p->next = 0;
+	p->size = t->size;
+	for (; p->next < t->size && slots < SLOTS_AT_ONCE && n < TASKS_AT_ONCE; slots++)
+		n += tell_slot(m, t->slots[p->next++]);
+	if (p->next < t->size)
+		sat_alarm_set(m->self, alarm, sat_clock() + PAUSE);
+}
+
+void past_begin(struct mesos *m)
+{
+	m->past = (struct past){ .alarm = m->past.alarm };
+	m->past.alarm.fire = go_on;
+	sat_alarm_set(m->self, &m->past.alarm, sat_clock() + PAUSE);
+}
+
+void past_stop(struct mesos *m)
+{
+	sat_alarm_stop(&m->past.alarm);
+}
