@@ -37,11 +37,11 @@ static void tell(const struct telling *t, const char *name, bool gauge, const ch
 
 static const struct unit {
 	const char *word, *name;
-	double scale;
+	double in_one;		/* of name, so many */
 	bool other;		/* what others read is not that word */
 	bool since;		/* a time */
 } units[] = {
-	{ "microseconds ", "seconds", 1e-6, true, false }, { "nanoseconds ", "seconds", 1e-9, true, false },
+	{ "microseconds ", "seconds", 1e6, true, false }, { "nanoseconds ", "seconds", 1e9, true, false },
 	{ "seconds ", "seconds", 1, false, false }, { "bytes ", "bytes", 1, false, false },
 	{ "time of ", "timestamp_seconds", 1, false, true },
 };
@@ -86,7 +86,7 @@ static void tell_counter(const struct telling *t, const char *module, const stru
 	snprintf(help, sizeof(help), "%s%s", u != NULL && u->other ? "seconds " : "",
 		 c->help == NULL ? c->name : u != NULL && u->other ? c->help + strlen(u->word) : c->help);
 	t->figure(t->arg, name, c->gauge, help, &label, label_of(t->self, &label),
-		  (double)value * (u != NULL ? u->scale : 1));
+		  (double)value / (u != NULL ? u->in_one : 1));
 }
 
 static void pass_figure(void *arg, const char *name, bool gauge, const char *help,

@@ -54,8 +54,8 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_STREAMS] = SAT_COUNTER("streams", .help = "times the stream of changes was begun"),
 	[GAUGE_REQUESTS_PER_MINUTE] = SAT_COUNTER("requests-per-minute", .gauge = true,
 		.help = "requests in the last minute"),
-	[GAUGE_LONGEST] = SAT_COUNTER("longest-request-ms", .gauge = true,
-		.help = "the longest answer of the last minute, in milliseconds"),
+	[GAUGE_LONGEST] = SAT_COUNTER("longest-request", .gauge = true,
+		.help = "microseconds that the longest answer of the last minute took"),
 	NULL,
 };
 

@@ -260,7 +260,7 @@ void mesos_turn_bytes(struct mesos *m, int64_t now)
 		return;
 	sat_gauge(m->self, GAUGE_BYTES_PER_MINUTE, (int64_t)mesos_bytes_per_minute(m));
 	sat_gauge(m->self, GAUGE_REQUESTS_PER_MINUTE, mesos_requests_per_minute(m));
-	sat_gauge(m->self, GAUGE_LONGEST, (int64_t)(mesos_longest(m) * 1000));
+	sat_gauge(m->self, GAUGE_LONGEST, (int64_t)(mesos_longest(m) * SAT_SECOND));
 	m->bucket = (m->bucket + 1) % BUCKETS;
 	m->bytes[m->bucket] = 0;
 	m->requests[m->bucket] = 0;

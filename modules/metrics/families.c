@@ -14,6 +14,7 @@
 struct family {
 	struct family *next, *chain;	/* as they came; of the same slot */
 	enum family_type type;
+	bool odd;			/* a value that OpenMetrics has in no counter */
 	const char *help;		/* a copy, behind the name */
 	struct sat_buf text;
 	uint64_t hash;
@@ -207,15 +208,6 @@ static uint64_t *place(struct families *f, uint64_t hash)
 	return &f->seen[at];
 }
 
-static uint64_t hash_series(const struct family *m, const struct sat_attr *labels, uint32_t n)
-{
-	uint64_t hash = m->hash;
-
-	for (uint32_t i = 0; i < n; i++)
-		hash = sat_hash(sat_hash(hash, labels[i].key), labels[i].value);
-	return hash != 0 ? hash : 1;
-}
-
 static bool label_before(const struct sat_attr *labels, uint32_t i)
 {
 	for (uint32_t k = 0; k < i; k++) {
@@ -229,9 +221,12 @@ static bool label_before(const struct sat_attr *labels, uint32_t i)
 	return false;
 }
 
-static void write_sample(struct family *m, const struct sat_attr *labels, uint32_t n, double value)
+/* A hash of it as it is written: what is cut or replaced may make two the same. */
+static uint64_t write_series(struct family *m, const struct sat_attr *labels, uint32_t n)
 {
 	struct sat_buf *b = &m->text;
+	size_t before = b->len;
+	uint64_t hash = 0;
 	char next = '{';
 
 	put_name(b, m->name, true);
@@ -245,9 +240,20 @@ static void write_sample(struct family *m, const struct sat_attr *labels, uint32
 		put_value(b, labels[i].value != NULL ? labels[i].value : "");
 		sat_buf_add(b, "\"", 1);
 	}
-	sat_buf_add(b, next == ',' ? "} " : " ", next == ',' ? 2 : 1);
-	put_number(b, value);
-	sat_buf_add(b, "\n", 1);
+	sat_buf_add(b, "}", next == ',');
+	sat_buf_add(b, "", 1);
+	if (!b->full)
+		hash = sat_hash(0, b->p + before);
+	b->len--;
+	return hash != 0 ? hash : 1;
+}
+
+static void write_value(struct family *m, double value)
+{
+	sat_buf_add(&m->text, " ", 1);
+	put_number(&m->text, value);
+	sat_buf_add(&m->text, "\n", 1);
+	m->odd |= !(value >= 0);
 }
 
 void families_add(struct families *f, const char *name, enum family_type type, const char *help,
@@ -263,18 +269,15 @@ void families_add(struct families *f, const char *name, enum family_type type, c
 		f->left_out++;
 		return;
 	}
-	n = n < LABELS_MAX ? n : LABELS_MAX;
-	hash = hash_series(m, labels, n);
-	slot = place(f, hash);
-	if (slot == NULL) {
-		f->doubled++;
-		return;
-	}
 	before = m->text.len;
-	write_sample(m, labels, n, value);
-	if (m->text.full) {		/* half a line is worse than none */
+	hash = write_series(m, labels, n < LABELS_MAX ? n : LABELS_MAX);
+	slot = m->text.full ? NULL : place(f, hash);
+	if (slot != NULL)
+		write_value(m, value);
+	if (slot == NULL || m->text.full) {	/* half a line is worse than none */
+		f->left_out += m->text.full;
+		f->doubled += !m->text.full;
 		m->text.len = before;
-		f->left_out++;
 		return;
 	}
 	*slot = hash;
@@ -284,12 +287,12 @@ void families_add(struct families *f, const char *name, enum family_type type, c
 
 /* ---- Writing ------------------------------------------------------------ */
 
-/* OpenMetrics has no counter whose name does not end so. */
-static bool ends_in_total(const struct family *m)
+/* OpenMetrics has no counter whose name does not end so, or that is below zero. */
+static bool is_counter(const struct family *m)
 {
 	size_t n = strlen(m->name);
 
-	return n > 6 && strcmp(m->name + n - 6, "_total") == 0;
+	return m->type == FAMILY_COUNTER && !m->odd && n > 6 && strcmp(m->name + n - 6, "_total") == 0;
 }
 
 static const char *type_of(const struct family *m, enum families_form form)
@@ -299,7 +302,7 @@ static const char *type_of(const struct family *m, enum families_form form)
 
 	if (form == FORM_TEXT)
 		return text[m->type];
-	return open[m->type == FAMILY_COUNTER && !ends_in_total(m) ? FAMILY_UNKNOWN : m->type];
+	return open[m->type == FAMILY_COUNTER && !is_counter(m) ? FAMILY_UNKNOWN : m->type];
 }
 
 static void put_head(const struct family *m, enum families_form form, const char *what, struct sat_buf *out)
@@ -310,7 +313,7 @@ static void put_head(const struct family *m, enum families_form form, const char
 	from = out->len;
 	put_name(out, m->name, true);
 	n = out->len - from;
-	if (form == FORM_OPENMETRICS && m->type == FAMILY_COUNTER && ends_in_total(m) && n > 6)
+	if (form == FORM_OPENMETRICS && is_counter(m) && n > 6)
 		out->len -= 6;
 	sat_buf_add(out, " ", 1);
 }

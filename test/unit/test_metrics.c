@@ -56,18 +56,21 @@ static void families_are_written_in_both_forms(void **unused)
 	families_add(f, "inherited", FAMILY_COUNTER, "c", NULL, 0, -2);
 	families_add(f, "two", FAMILY_GAUGE, "g", b, 1, INFINITY);
 	families_add(f, "9 three", FAMILY_UNKNOWN, "u", NULL, 0, NAN);
+	families_add(f, "below_total", FAMILY_COUNTER, "n", NULL, 0, -1);	/* which mesos_exporter has */
 	check_text(f, FORM_TEXT,
 		   "# HELP one_total a \"b\"\\\\\\n\n# TYPE one_total counter\none_total 12345678901234\n"
 		   "# HELP two g\n# TYPE two gauge\ntwo{a_b=\"x\\\"y\\\\z\\n\"} 0.1\n"
 		   "two{_1=\"\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\"} +Inf\n"
 		   "# HELP inherited c\n# TYPE inherited counter\ninherited -2\n"
-		   "# HELP _9_three u\n# TYPE _9_three untyped\n_9_three NaN\n");
+		   "# HELP _9_three u\n# TYPE _9_three untyped\n_9_three NaN\n"
+		   "# HELP below_total n\n# TYPE below_total counter\nbelow_total -1\n");
 	check_text(f, FORM_OPENMETRICS,
 		   "# HELP one a \\\"b\\\"\\\\\\n\n# TYPE one counter\none_total 12345678901234\n"
 		   "# HELP two g\n# TYPE two gauge\ntwo{a_b=\"x\\\"y\\\\z\\n\"} 0.1\n"
 		   "two{_1=\"\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\"} +Inf\n"
 		   "# HELP inherited c\n# TYPE inherited unknown\ninherited -2\n"
-		   "# HELP _9_three u\n# TYPE _9_three unknown\n_9_three NaN\n# EOF\n");
+		   "# HELP _9_three u\n# TYPE _9_three unknown\n_9_three NaN\n"
+		   "# HELP below_total n\n# TYPE below_total unknown\nbelow_total -1\n# EOF\n");
 	families_free(f);
 }
 
@@ -86,6 +89,25 @@ static void series_are_there_once_and_not_too_many(void **unused)
 	assert_int_equal(families_series(f), 2000);
 	assert_int_equal(families_doubled(f), 1999);	/* the last one's double was one too many */
 	assert_int_equal(families_left_out(f), 2001);
+	families_free(f);
+}
+
+/* Two that are the same once they are written would make a reader refuse the whole answer. */
+static void what_is_written_is_there_once(void **unused)
+{
+	struct families *f = families_new(100);
+	char longest[2][1100];
+	const struct sat_attr odd[] = { { "l", "\xff" }, { "l", "\xfe" }, { "l", longest[0] }, { "l", longest[1] } };
+
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		memset(longest[i], 'x', sizeof(longest[i]));
+		snprintf(longest[i] + 1090, 10, "%d", i);
+	}
+	for (int i = 0; i < 4; i++)
+		families_add(f, "s", FAMILY_GAUGE, "h", &odd[i], 1, i);
+	assert_int_equal(families_series(f), 2);
+	assert_int_equal(families_doubled(f), 2);
 	families_free(f);
 }
 
@@ -144,8 +166,9 @@ static void keys_go_under_the_names_of_mesos_exporter(void **unused)
 		   "satellite_mesos_snapshot{from=\"master\",key=\"system/load_1min\"} 0.5\n"
 		   "# HELP satellite_mesos_slave_removals agents that a Mesos master removed\n"
 		   "# TYPE satellite_mesos_slave_removals counter\nsatellite_mesos_slave_removals_total 5\n"
-		   "# HELP mesos_master_slave_removal_events steps of removing agents; died: removals without completed shutdowns\n"
-		   "# TYPE mesos_master_slave_removal_events counter\n"
+		   "# HELP mesos_master_slave_removal_events_total steps of removing agents; "
+		   "died: removals without completed shutdowns\n"
+		   "# TYPE mesos_master_slave_removal_events_total unknown\n"
 		   "mesos_master_slave_removal_events_total{event=\"completed\"} 6\n"
 		   "mesos_master_slave_removal_events_total{event=\"died\"} -1\n# EOF\n");
 	families_free(f);
@@ -264,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_client_is_answered_as_it_likes),
 		cmocka_unit_test(families_are_written_in_both_forms),
 		cmocka_unit_test(series_are_there_once_and_not_too_many),
+		cmocka_unit_test(what_is_written_is_there_once),
 		cmocka_unit_test(keys_go_under_the_names_of_mesos_exporter),
 		cmocka_unit_test(it_answers_and_counts),
 		cmocka_unit_test(every_failure_is_survived),
