@@ -28,10 +28,11 @@ static uint32_t hash_of(const char *text)
 
 static struct text *find(const struct intern *in, const char *text, uint32_t hash)
 {
-	struct table_link *l = table_find(&in->table, hash);
+	uint32_t at;
+	struct table_link *l = table_find(&in->table, hash, &at);
 
 	while (l != NULL && strcmp(((struct text *)l)->text, text) != 0)
-		l = table_same(l);
+		l = table_same(&in->table, hash, &at);
 	return (struct text *)l;
 }
 
@@ -71,6 +72,11 @@ const char *intern_find(const struct intern *in, const char *text)
 		return intern_none;
 	t = find(in, text, hash_of(text));
 	return t != NULL ? t->text : NULL;
+}
+
+void intern_expect(const struct intern *in, const char *text)
+{
+	table_expect(&in->table, hash_of(text));
 }
 
 void intern_drop(struct intern *in, const char *text)

@@ -7,6 +7,39 @@
 
 #include "legal.h"
 
+/* Up to 2^53 a double tells neighbouring integers apart. */
+#define EXACT 9007199254740992
+
+/*
+ * Most numbers are plain: "16", "0.25", "1795358342.123457".  Digits that make an exact
+ * double over a power of ten that is one: their quotient is the double nearest to what
+ * was written, as strtod() would find it in five times the time.
+ */
+static bool plain(const char *text, size_t len, struct sat_value *v)
+{
+	static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+	size_t i, point = len;
+	int64_t n = 0;
+	double d;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '.' && point == len && i > 0 && i + 1 < len)
+			point = i + 1;
+		else if (text[i] >= '0' && text[i] <= '9' && n < EXACT / 10)
+			n = n * 10 + (text[i] - '0');
+		else
+			return false;
+	}
+	if (len - point >= sizeof(powers) / sizeof(*powers))
+		return false;
+	d = (double)n / powers[len - point];
+	if (d == (double)(int64_t)d)
+		*v = (struct sat_value){ .kind = SAT_INT, .i = (int64_t)d };
+	else
+		*v = (struct sat_value){ .kind = SAT_DOUBLE, .d = d };
+	return true;
+}
+
 bool legal_number(const char *text, size_t len, struct sat_value *v)
 {
 	char copy[64], *end;
@@ -14,6 +47,8 @@ bool legal_number(const char *text, size_t len, struct sat_value *v)
 
 	if (len == 0 || len >= sizeof(copy))
 		return false;
+	if (plain(text, len, v))
+		return true;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
 	errno = 0;
@@ -23,8 +58,7 @@ bool legal_number(const char *text, size_t len, struct sat_value *v)
 	d = strtod(copy, &end);
 	if (*end != '\0' || !isfinite(d))
 		return false;
-	/* Up to 2^53 a double tells neighbouring integers apart. */
-	if (d == floor(d) && fabs(d) <= 9007199254740992.0)
+	if (d == floor(d) && fabs(d) <= EXACT)
 		*v = (struct sat_value){ .kind = SAT_INT, .i = (int64_t)d };
 	else
 		*v = (struct sat_value){ .kind = SAT_DOUBLE, .d = d };

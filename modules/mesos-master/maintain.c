@@ -45,13 +45,14 @@ static int keep(struct mesos *m, const char *host, bool down)
 {
 	const char *text = intern(&m->texts, host);
 	struct table_link *l;
+	uint32_t at;
 	struct machine *one;
 
 	if (text == NULL)
 		return -ENOMEM;
-	l = table_find(&m->machines, intern_hash(text));
+	l = table_find(&m->machines, intern_hash(text), &at);
 	while (l != NULL && ((struct machine *)l)->host != text)
-		l = table_same(l);
+		l = table_same(&m->machines, intern_hash(text), &at);
 	one = (struct machine *)l;
 	if (one != NULL || m->machines.n >= MACHINES_MAX) {
 		intern_drop(&m->texts, text);

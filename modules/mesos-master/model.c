@@ -24,10 +24,12 @@ static uint8_t flags_of(const char *word)
 }
 
 /* The number of a word; 0 where it is "", or there are too many. */
-uint8_t model_word_of(struct model *m, const char *text)
+uint8_t model_word_of(struct model *m, const char *text, uint8_t guess)
 {
 	unsigned i;
 
+	if (strcmp(m->words[guess], text) == 0)
+		return guess;
 	for (i = 0; i < m->n_words; i++)
 		if (strcmp(m->words[i], text) == 0)
 			return (uint8_t)i;
@@ -101,19 +103,21 @@ bool model_attribute(const char **at, char *key, char *value)
 /* By an id that is kept. */
 struct model_agent *model_agent_of(const struct model *m, const char *id)
 {
-	struct table_link *l = table_find(&m->agents, intern_hash(id));
+	uint32_t hash = intern_hash(id), at;
+	struct table_link *l = table_find(&m->agents, hash, &at);
 
 	while (l != NULL && ((struct model_agent *)l)->id != id)
-		l = table_same(l);
+		l = table_same(&m->agents, hash, &at);
 	return (struct model_agent *)l;
 }
 
 struct model_framework *model_framework_of(const struct model *m, const char *id)
 {
-	struct table_link *l = table_find(&m->frameworks, intern_hash(id));
+	uint32_t hash = intern_hash(id), at;
+	struct table_link *l = table_find(&m->frameworks, hash, &at);
 
 	while (l != NULL && ((struct model_framework *)l)->id != id)
-		l = table_same(l);
+		l = table_same(&m->frameworks, hash, &at);
 	return (struct model_framework *)l;
 }
 
@@ -139,10 +143,15 @@ uint32_t model_task_hash(const char *framework, const char *id)
 struct model_task *model_task(const struct model *m, const char *framework, const char *id)
 {
 	const char *f = intern_find(&m->texts, framework), *i = intern_find(&m->texts, id);
-	struct table_link *l = f != NULL && i != NULL ? table_find(&m->tasks, model_task_hash(f, i)) : NULL;
+	uint32_t hash, at;
+	struct table_link *l;
 
+	if (f == NULL || i == NULL)
+		return NULL;
+	hash = model_task_hash(f, i);
+	l = table_find(&m->tasks, hash, &at);
 	while (l != NULL && (((struct model_task *)l)->id != i || ((struct model_task *)l)->framework != f))
-		l = table_same(l);
+		l = table_same(&m->tasks, hash, &at);
 	return (struct model_task *)l;
 }
 

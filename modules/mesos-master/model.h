@@ -84,6 +84,7 @@ struct model {
 	const char *words[256];		/* TASK_, SOURCE_, REASON_; the first is "" */
 	uint8_t word_flags[256];
 	unsigned n_words;
+	uint8_t last_state, last_source, last_reason;	/* words of the last task */
 	const struct model_calls *calls;
 	void *arg;
 	uint32_t turn;			/* what the last state had bears it */

@@ -7,8 +7,8 @@
 
 enum { WORD_ENDS = 1, WORD_LOST = 2 };	/* flags of a task's state: it has ended; nobody knows, and it uses nothing */
 
-/* The number of a word; 0 where it is "", or there are too many. */
-uint8_t model_word_of(struct model *m, const char *text);
+/* The number of a word, most often the one that is guessed; 0 where it is "", or there are too many. */
+uint8_t model_word_of(struct model *m, const char *text, uint8_t guess);
 /* A text in place of what is there; false: out of memory. */
 bool model_set(struct model *m, const char **at, const char *text, bool *changed);
 /* By an id that is kept. */

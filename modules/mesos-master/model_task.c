@@ -106,8 +106,8 @@ static void set_state(struct model *m, struct model_task *t, const struct model_
 	m->n_ended -= model_ended(m, t);
 	t->state = state;
 	m->n_ended += model_ended(m, t);
-	t->source = model_word_of(m, n->source);
-	t->reason = model_word_of(m, n->reason);
+	t->source = m->last_source = model_word_of(m, n->source, m->last_source);
+	t->reason = m->last_reason = model_word_of(m, n->reason, m->last_reason);
 	t->time = n->time != 0 || t->time == 0 ? n->time : t->time;
 	t->link.mark = m->turn;
 	if ((m->word_flags[state] & WORD_LOST) == 0)
@@ -138,7 +138,7 @@ static int new_task(struct model *m, const struct model_task_news *n, struct mod
 
 int model_put_task(struct model *m, const struct model_task_news *n)
 {
-	uint8_t state = model_word_of(m, n->state);
+	uint8_t state = model_word_of(m, n->state, m->last_state);
 	struct model_task *t;
 	int rc;
 
@@ -148,6 +148,7 @@ int model_put_task(struct model *m, const struct model_task_news *n)
 	}
 	if (state == 0)
 		return -ENOMEM;
+	m->last_state = state;
 	t = model_task(m, n->framework, n->id);
 	if (t == NULL) {
 		if (n->update)

@@ -65,6 +65,13 @@ static void boolean(bool *to, const struct sat_json_value *v)
 
 #define TEXT(to) copy_text(to, sizeof(to), v)
 
+/* An id that is looked up at the end of its task: its statuses come first. */
+static void expected(struct reader *r, char *to, size_t size, const struct sat_json_value *v)
+{
+	copy_text(to, size, v);
+	intern_expect(&r->model->texts, to);
+}
+
 static void top_value(struct reader *r, const char *key, const struct sat_json_value *v)
 {
 	if (reader_is(key, "pid"))
@@ -126,13 +133,13 @@ static void task_value(struct reader *r, const char *key, const struct sat_json_
 	struct model_task_news *t = &r->task;
 
 	if (reader_is(key, "id"))
-		TEXT(t->id);
+		expected(r, t->id, sizeof(t->id), v);
 	else if (reader_is(key, "name"))
 		copy_words(t->name, sizeof(t->name), v);
 	else if (reader_is(key, "framework_id"))
 		TEXT(t->framework);
 	else if (reader_is(key, "slave_id"))
-		TEXT(t->agent);
+		expected(r, t->agent, sizeof(t->agent), v);
 	else if (reader_is(key, "state"))
 		TEXT(t->state);
 }

@@ -2,7 +2,7 @@
 /*
  * state - a Mesos state read into the model, beside a bare yajl pass and cJSON over the same bytes.
  *
- * state FILE: each in a process of its own, which reads the file in pieces as curl hands
+ * state FILE [NAME]: each, or the one, in a process of its own, which reads the file in pieces as curl hands
  * them on (cJSON: whole).  A line each: name, seconds, CPU seconds, MB at most above what it
  * keeps, MB kept, as malloc counts it.  What it keeps is the model, or cJSON's tree.
  */
@@ -179,11 +179,16 @@ static void measure(const char *name, void (*work)(void))
 
 int main(int argc, char **argv)
 {
-	if (argc != 2)
-		fail("usage", "state FILE");
+	static const struct {
+		const char *name;
+		void (*work)(void);
+	} all[] = { { "yajl", with_yajl }, { "model", with_model }, { "cjson", with_cjson } };
+
+	if (argc != 2 && argc != 3)
+		fail("usage", "state FILE [yajl | model | cjson]");
 	file = argv[1];
-	measure("yajl", with_yajl);
-	measure("model", with_model);
-	measure("cjson", with_cjson);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (argc == 2 || strcmp(argv[2], all[i].name) == 0)
+			measure(all[i].name, all[i].work);
 	return 0;
 }
