@@ -17,15 +17,29 @@ struct forward {		/* the instance */
 	struct sat_tls *tls;
 	char *folder;		/* how.spool */
 	struct sender *shared;
-	struct node *nodes;	/* that have masters of their own */
+	struct sender *senders;	/* it, and those of operators with masters of their own */
 };
 
 struct node {			/* one place in the streams */
 	struct forward *all;
 	struct sat_node *place;
 	struct sender *sender, *own;
-	struct node *next;
 };
+
+static void enlist(struct forward *all, struct sender *s)
+{
+	s->next = all->senders;
+	all->senders = s;
+}
+
+static void strike_off(struct forward *all, const struct sender *s)
+{
+	for (struct sender **at = &all->senders; *at != NULL; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			return;
+		}
+}
 
 /* ---- The operator ------------------------------------------------------- */
 
@@ -72,12 +86,9 @@ static int read_spool(struct forward *all, const struct sat_conf *conf)
 
 static void undefine(void *def)
 {
-	struct node *n = def, **p = &n->all->nodes;
+	struct node *n = def;
 
-	while (*p != NULL && *p != n)
-		p = &(*p)->next;
-	if (*p == n)
-		*p = n->next;
+	strike_off(n->all, n->own);
 	sender_free(n->own);
 	free(n);
 }
@@ -99,9 +110,9 @@ static int define(struct sat_node *place, void *module, const struct sat_conf *c
 		how.spool = NULL;
 		n->own = sender_new(all->self, &how, sat_conf_strings(conf, "forward", NULL), conf, "forward", &rc);
 		n->sender = n->own;
-		n->next = all->nodes;
-		all->nodes = n;
 	}
+	if (n->own != NULL)
+		enlist(all, n->own);
 	if (rc == 0)
 		*def = n;
 	else
@@ -183,6 +194,8 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
 				 &more);
 	rc = rc != 0 ? rc : more;
+	if (all->shared != NULL)
+		enlist(all, all->shared);
 	if (rc == 0)
 		*state = all;
 	else
@@ -208,9 +221,7 @@ static void figures(void *state, struct sat_figures *out)
 {
 	const struct forward *all = state;
 
-	sender_figures(all->shared, out);
-	for (const struct node *n = all->nodes; n != NULL; n = n->next)
-		sender_figures(n->own, out);
+	sender_figures(all->senders, out);
 }
 
 /* The operator's own have no defaults: the instance's are theirs. */

@@ -77,6 +77,7 @@ struct settings {
 	struct sat_tls *tls;		/* the instance's; NULL: plain TCP */
 };
 struct sender {
+	struct sender *next;		/* of the instance's */
 	struct sat_self *self;
 	struct settings how;
 	struct peer **peers;
@@ -96,7 +97,9 @@ void sender_put(struct sender *s, const struct sat_event *ev);
 void sender_stop(struct sender *s, void (*stopped)(void *arg), void *arg);
 void sender_peer_stopped(struct sender *s);
 void sender_free(struct sender *s);
-void sender_figures(const struct sender *s, struct sat_figures *out);
+
+/* figures.c: of all that have been started, from this one on. */
+void sender_figures(const struct sender *first, struct sat_figures *out);
 
 /* peer.c: one master; peer.h has what is inside. */
 struct peer *peer_new(struct sender *s, const char *name, const char **why);	/* why NULL: no memory */
@@ -106,7 +109,8 @@ void peer_put(struct peer *p, struct parcel *parcel, int64_t until);	/* takes pa
 void peer_drain(struct peer *p);	/* sender_peer_stopped() follows, maybe from inside */
 void peer_give_up(struct peer *p);	/* the time to drain is over */
 void peer_free(struct peer *p);
-void peer_figures(const struct peer *p, struct sat_figures *out);
+struct master_figures { bool up; double queued, spooled, acknowledged, dropped; };
+void peer_figures(const struct peer *p, struct master_figures *f);	/* added */
 
 /* address.c: "m1", "m1:5555", "[::1]:5555", "::1"; *port stays where there is none.  NULL: fine, else
  * why not. */

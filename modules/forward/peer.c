@@ -324,17 +324,11 @@ void peer_free(struct peer *p)
 	free(p);
 }
 
-void peer_figures(const struct peer *p, struct sat_figures *out)
+void peer_figures(const struct peer *p, struct master_figures *f)
 {
-	const struct sat_attr label = { "master", p->name };
-
-	sat_figure(out, "satellite_forward_master_up", true, "whether it takes events", &label, 1, p->answers);
-	sat_figure(out, "satellite_forward_master_queued", true, "events that wait for it", &label, 1,
-		   (double)peer_waiting(p));
-	sat_figure(out, "satellite_forward_master_spooled", true, "of them, those on the disk", &label, 1,
-		   p->spool != NULL ? (double)spool_on_disk(p->spool) : 0);
-	sat_figure(out, "satellite_forward_master_acknowledged", false, "events that it took", &label, 1,
-		   (double)p->acknowledged);
-	sat_figure(out, "satellite_forward_master_dropped", false, "events it never got", &label, 1,
-		   (double)p->dropped);
+	f->up = f->up && (p->answers || p->sender->stopping);
+	f->queued += (double)peer_waiting(p);
+	f->spooled += p->spool != NULL ? (double)spool_on_disk(p->spool) : 0;
+	f->acknowledged += (double)p->acknowledged;
+	f->dropped += (double)p->dropped;
 }

@@ -148,9 +148,3 @@ void sender_free(struct sender *s)
 	sat_buf_free(&s->text);
 	free(s);
 }
-
-void sender_figures(const struct sender *s, struct sat_figures *out)
-{
-	for (size_t i = 0; i < s->n; i++)
-		peer_figures(s->peers[i], out);
-}
