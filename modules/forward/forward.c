@@ -24,6 +24,7 @@ struct node {			/* one place in the streams */
 	struct forward *all;
 	struct sat_node *place;
 	struct sender *sender, *own;
+	char *folder;		/* own->how.spool, if it is not the instance's */
 };
 
 static void enlist(struct forward *all, struct sender *s)
@@ -63,25 +64,71 @@ static void read_settings(struct settings *how, const struct sat_conf *conf)
 		how->tls = NULL;	/* an operator's own choice: it has none */
 }
 
-static int read_spool(struct forward *all, const struct sat_conf *conf)
+/* Where there is no setting all stays as it is; *folder is what how->spool may be then. */
+static int read_spool(struct sat_self *self, struct settings *how, char **folder, const struct sat_conf *conf)
 {
 	const struct sat_conf *spool = sat_conf_get(conf, "spool");
-	struct sat_value v = spool != NULL ? sat_conf_value(spool) : (struct sat_value){ .kind = SAT_BOOL };
+	struct sat_value v = { .kind = SAT_NIL };
 	struct sat_buf b = { 0 };
 
-	all->how.spool_max = (size_t)sat_conf_integer(conf, "spool-max");
+	if (sat_conf_has(conf, "spool-max"))
+		how->spool_max = (size_t)sat_conf_integer(conf, "spool-max");
+	if (spool == NULL)
+		return 0;
+	v = sat_conf_value(spool);
+	if (v.kind == SAT_BOOL && v.b && how->spool != NULL)
+		return 0;
+	how->spool = NULL;
 	if (v.kind == SAT_BOOL && !v.b)
 		return 0;
 	if (v.kind == SAT_TEXT && *v.text == '/')
 		sat_buf_printf(&b, "%s", v.text);
 	else if (v.kind == SAT_BOOL)
-		sat_buf_printf(&b, "%s/spool/%s", sat_state_dir(), sat_name(all->self));
+		sat_buf_printf(&b, "%s/spool/%s", sat_state_dir(), sat_name(self));
 	else
 		return sat_conf_error(conf, "spool", "is true, false, or a folder's path from / on");
 	if (b.full)
 		return -ENOMEM;
-	all->how.spool = all->folder = b.p;
+	how->spool = *folder = b.p;
 	return 0;
+}
+
+/* The peers of a sender are each to another master. */
+static struct peer *peer_to(const struct sender *s, const char *folder, const char *master)
+{
+	for (size_t i = 0; i < s->n && s->how.spool != NULL && strcmp(s->how.spool, folder) == 0; i++)
+		if (strcmp(peer_name(s->peers[i]), master) == 0)
+			return s->peers[i];
+	return NULL;
+}
+
+/* Each way to a master has a spool of its own: the first is the shared one's, the others are for
+ * whichever of the operators comes first, since all that is in them is for that master. */
+static int keep_one(struct forward *all, struct sender *own, struct peer *p)
+{
+	struct place place = { .n = 1 };
+
+	for (struct sender *s = all->senders; s != NULL; s = s->next) {
+		struct peer *other = peer_to(s, own->how.spool, peer_name(p));
+
+		if (other != NULL && s == all->shared) {
+			place.first = 1;
+		} else if (other != NULL && !s->started) {	/* of the streams that are being defined */
+			peer_make_room(other);
+			place.n++;
+		}
+	}
+	place.at = place.n - 1;
+	return peer_keep(p, place);
+}
+
+static int keep(struct forward *all, struct sender *s)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n && s->how.spool != NULL && rc == 0; i++)
+		rc = keep_one(all, s, s->peers[i]);
+	return rc;
 }
 
 static void undefine(void *def)
@@ -90,13 +137,31 @@ static void undefine(void *def)
 
 	strike_off(n->all, n->own);
 	sender_free(n->own);
+	free(n->folder);
 	free(n);
+}
+
+/* Masters of its own; the settings that it has not are the instance's. */
+static int define_own(struct node *n, const struct sat_conf *conf)
+{
+	struct forward *all = n->all;
+	struct settings how = all->how;
+	int rc, more;
+
+	read_settings(&how, conf);
+	rc = read_spool(all->self, &how, &n->folder, conf);
+	n->own = sender_new(all->self, &how, sat_conf_strings(conf, "forward", NULL), conf, "forward", &more);
+	n->sender = n->own;
+	if (n->own == NULL)
+		return rc != 0 ? rc : more;
+	rc = rc != 0 ? rc : keep(all, n->own);
+	enlist(all, n->own);
+	return rc;
 }
 
 static int define(struct sat_node *place, void *module, const struct sat_conf *conf, void **def)
 {
 	struct forward *all = module;
-	struct settings how = all->how;
 	struct node *n = calloc(1, sizeof(*n));
 	int rc = 0;
 
@@ -105,14 +170,8 @@ static int define(struct sat_node *place, void *module, const struct sat_conf *c
 	n->all = all;
 	n->place = place;
 	n->sender = all->shared;
-	if (sat_conf_has(conf, "forward")) {
-		read_settings(&how, conf);
-		how.spool = NULL;
-		n->own = sender_new(all->self, &how, sat_conf_strings(conf, "forward", NULL), conf, "forward", &rc);
-		n->sender = n->own;
-	}
-	if (n->own != NULL)
-		enlist(all, n->own);
+	if (sat_conf_has(conf, "forward"))
+		rc = define_own(n, conf);
 	if (rc == 0)
 		*def = n;
 	else
@@ -189,13 +248,16 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	all->self = self;
 	read_settings(&all->how, conf);
 	rc = use_tls(all, sat_conf_get(conf, "tls"));
-	more = read_spool(all, conf);
+	more = read_spool(self, &all->how, &all->folder, conf);
 	rc = rc != 0 ? rc : more;
 	all->shared = sender_new(self, &all->how, sat_conf_strings(conf, "masters", NULL), conf, "masters",
 				 &more);
 	rc = rc != 0 ? rc : more;
-	if (all->shared != NULL)
+	if (all->shared != NULL) {
+		more = keep(all, all->shared);
+		rc = rc != 0 ? rc : more;
 		enlist(all, all->shared);
+	}
 	if (rc == 0)
 		*state = all;
 	else
@@ -225,7 +287,7 @@ static void figures(void *state, struct sat_figures *out)
 }
 
 /* The operator's own have no defaults: the instance's are theirs. */
-#define HOW(q, b, f, c, a, l, u) \
+#define HOW(q, b, f, c, a, l, u, s) \
 	SAT_OPTION("queue", SAT_INTEGER, .fallback = (q), .min = 1, .max = 10e6, \
 		   .help = "events kept for a master that is away; then the oldest go"), \
 	SAT_OPTION("batch", SAT_INTEGER, .fallback = (b), .min = 1, .max = 1000, \
@@ -237,7 +299,10 @@ static void figures(void *state, struct sat_figures *out)
 	SAT_OPTION("ack-timeout", SAT_SECONDS, .fallback = (a), .min = 0.01, .max = 3600, \
 		   .help = "a master that answers no sooner is left and tried again"), \
 	SAT_OPTION("late", SAT_BOOLEAN, .fallback = (l), .help = "send events whose ttl passed while they waited"), \
-	SAT_OPTION("udp", SAT_BOOLEAN, .fallback = (u), .help = "datagrams, of which nobody says whether they came")
+	SAT_OPTION("udp", SAT_BOOLEAN, .fallback = (u), .help = "datagrams, of which nobody says whether they came"), \
+	SAT_OPTION("spool", SAT_ANY, .help = "keep events for a master that is away on disk: true, or a folder"), \
+	SAT_OPTION("spool-max", SAT_INTEGER, .fallback = (s), .min = 1 << 20, .max = 1e12, \
+		   .help = "bytes on disk for each master; then the oldest go")
 
 static const struct sat_option *const tls_options[] = {
 	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the masters' certificates; default: the system's"),
@@ -251,16 +316,12 @@ static const struct sat_option *const tls_options[] = {
 static const struct sat_option *const options[] = {
 	SAT_OPTION("masters", SAT_STRINGS, .fallback = "127.0.0.1", .help = "host:port of each; [::1]:5555"),
 	SAT_OPTION("tls", SAT_GROUP, .inner = tls_options, .help = "send over TLS, to port 5554 by default"),
-	HOW("10000", "100", "0.1", "5", "30", "false", "false"),
-	SAT_OPTION("spool", SAT_ANY, .help = "keep events for a master that is away on disk: true, or a folder"),
-	SAT_OPTION("spool-max", SAT_INTEGER, .fallback = "67108864", .min = 1 << 20, .max = 1e12,
-		   .help = "bytes on disk for each master; then the oldest go"),
-	NULL
+	HOW("10000", "100", "0.1", "5", "30", "false", "false", "67108864"), NULL
 };
 
 static const struct sat_option *const op_options[] = {
 	SAT_OPTION("forward", SAT_STRINGS, .help = "host:port of each; default: the masters of the module's group"),
-	HOW(NULL, NULL, NULL, NULL, NULL, NULL, NULL), NULL
+	HOW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), NULL
 };
 
 static const struct sat_op op = {

@@ -104,6 +104,10 @@ void sender_figures(const struct sender *first, struct sat_figures *out);
 /* peer.c: one master; peer.h has what is inside. */
 struct peer *peer_new(struct sender *s, const char *name, const char **why);	/* why NULL: no memory */
 const char *peer_name(const struct peer *p);	/* host:port */
+/* Which of a master's folders is a spool's: one of n, from the first on, at first this. */
+struct place { unsigned first, n, at; };
+int peer_keep(struct peer *p, struct place place);	/* with a spool, before it is started */
+void peer_make_room(struct peer *p);			/* of its spool: for one more */
 void peer_start(struct peer *p);
 void peer_put(struct peer *p, struct parcel *parcel, int64_t until);	/* takes parcel; NULL: it is lost */
 void peer_drain(struct peer *p);	/* sender_peer_stopped() follows, maybe from inside */

@@ -5,6 +5,7 @@
  * A message stays in the queue until it is answered, and is sent again on the
  * next connection if this one breaks first: at least once.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,11 +264,18 @@ struct peer *peer_new(struct sender *s, const char *name, const char **why)
 	p->queue.max_bytes = QUEUE_BYTES;
 	p->queue.self = s->self;
 	p->backoff = SOONEST;
-	p->spool = s->how.spool != NULL ? spool_new(p) : NULL;
-	if (s->how.spool == NULL || p->spool != NULL)
-		return p;
-	free(p);
-	return NULL;
+	return p;
+}
+
+int peer_keep(struct peer *p, struct place place)
+{
+	p->spool = spool_new(p, place);
+	return p->spool != NULL ? 0 : -ENOMEM;
+}
+
+void peer_make_room(struct peer *p)
+{
+	spool_make_room(p->spool);
 }
 
 const char *peer_name(const struct peer *p)

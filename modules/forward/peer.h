@@ -97,7 +97,8 @@ bool datagram_send(struct peer *p);		/* false: no more for now */
 void datagram_close(struct peer *p);		/* fine if it is closed */
 
 /* spool.c: events in order, in the peer's queue, then on the disk, then here. */
-struct spool *spool_new(struct peer *p);	/* NULL: no memory */
+struct spool *spool_new(struct peer *p, struct place place);	/* NULL: no memory */
+void spool_make_room(struct spool *s);
 void spool_start(struct spool *s);		/* peer_connect() follows */
 /* Whether events are to be put here: the master is away, or too slow for its queue. */
 bool spool_wants(struct spool *s, const struct parcel *next);

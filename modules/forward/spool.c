@@ -26,6 +26,7 @@
 struct spool {
 	struct peer *peer;
 	struct disk *disk;
+	struct place place;
 	struct queue tail, batch;	/* batch: what the job writes */
 	struct job *job;
 	struct sat_alarm tick;
@@ -39,6 +40,36 @@ struct spool {
 	bool overdue;			/* the job is, and may end, or never */
 	struct sat_log_limit failed, full;
 };
+
+/* ---- Which folder ------------------------------------------------------- */
+
+static struct disk *disk_at(const struct spool *s)
+{
+	const struct settings *how = &s->peer->sender->how;
+	unsigned nth = s->place.first + s->place.at;
+	struct sat_buf folder = { 0 };
+	struct disk *d;
+
+	sat_buf_printf(&folder, "%s/%s", how->spool, s->peer->name);
+	if (nth > 0)
+		sat_buf_printf(&folder, ".%u", nth + 1);
+	d = folder.full ? NULL : disk_new(folder.p, how->spool_max);
+	sat_buf_free(&folder);
+	return d;
+}
+
+/* Another has this one: the next may be free.  Without memory it stays. */
+static void next_place(struct spool *s)
+{
+	struct disk *d;
+
+	s->place.at = (s->place.at + 1) % s->place.n;
+	d = s->place.n > 1 ? disk_at(s) : NULL;
+	if (d == NULL)
+		return;
+	disk_free(s->disk);
+	s->disk = d;
+}
 
 /* ---- What came of it ---------------------------------------------------- */
 
@@ -59,6 +90,8 @@ static void opened(struct spool *s, const struct job *j)
 	size_t gone;
 
 	s->waits = busy && sat_clock() - s->began < PATIENCE;
+	if (busy)
+		next_place(s);
 	if (s->waits) {
 		s->retry = sat_clock() + IN_USE;
 		return;
@@ -399,24 +432,27 @@ void spool_turn(struct spool *s)
 
 /* ---- Its life ----------------------------------------------------------- */
 
-struct spool *spool_new(struct peer *p)
+struct spool *spool_new(struct peer *p, struct place place)
 {
 	const struct settings *how = &p->sender->how;
 	struct spool *s = calloc(1, sizeof(*s));
-	struct sat_buf folder = { 0 };
 
 	if (s == NULL)
 		return NULL;
-	sat_buf_printf(&folder, "%s/%s", how->spool, p->name);
-	s->disk = folder.full ? NULL : disk_new(folder.p, how->spool_max);
-	sat_buf_free(&folder);
 	s->peer = p;
+	s->place = place;
+	s->disk = disk_at(s);
 	s->tick.fire = ticks;
 	s->tail = (struct queue){ .max = how->queue, .max_bytes = QUEUE_BYTES, .self = p->sender->self };
 	if (s->disk != NULL)
 		return s;
 	free(s);
 	return NULL;
+}
+
+void spool_make_room(struct spool *s)
+{
+	s->place.n++;
 }
 
 void spool_start(struct spool *s)

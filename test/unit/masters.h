@@ -231,6 +231,15 @@ static inline int down(void **unused)
 	return 0;
 }
 
+static int keep_events(void)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sender->n && how.spool != NULL && rc == 0; i++)
+		rc = peer_keep(sender->peers[i], (struct place){ .n = 1 });
+	return rc;
+}
+
 static void sender_up(int first, int second)
 {
 	char names[2][32];
@@ -242,6 +251,7 @@ static void sender_up(int first, int second)
 	list[1] = second != 0 ? names[1] : NULL;
 	sender = sender_new(&bed.self, &how, list, NULL, NULL, &rc);
 	assert_non_null(sender);
+	assert_int_equal(keep_events(), 0);
 	sender_start(sender);
 }
 

@@ -634,6 +634,12 @@ static void every_failure_is_survived(void **unused)
 			fired = fault_fired();
 			if (sender == NULL)
 				continue;
+			rc = keep_events();
+			fired = fault_fired();
+			if (rc != 0) {
+				sender_free(sender);
+				continue;
+			}
 			sender_start(sender);
 			bed_run_for(20);
 			put_numbers(0, 3);
