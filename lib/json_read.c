@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yajl/yajl_parse.h>
 
 #include <satellite/module.h>
@@ -230,6 +231,11 @@ int sat_json_feed(struct sat_json *j, const void *p, size_t n)
 {
 	const unsigned char *text = p;
 
+	if (j->calls.lax && j->taken == 0 && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		j->taken += 3;
+		text += 3;
+		n -= 3;
+	}
 	for (size_t slice; n > 0 && j->rc == 0; text += slice, n -= slice) {
 		slice = n < SLICE || j->len != 0 ? n : SLICE;
 		if (j->len != 0 ? j->taken + n > j->len : j->used > USED_MAX)
@@ -271,21 +277,71 @@ static void explain(struct sat_json *j, char *error, size_t size)
 			 words != NULL ? words : j->rc == -E2BIG ? "nested too deep" : strerror(-j->rc));
 }
 
+/* Letters that are no number, but what some programs write for one: NaN, inf, -Infinity. */
+static size_t no_number(const char *s, size_t n)
+{
+	size_t sign = n > 0 && *s == '-', len = sign;
+
+	while (len < n && (s[len] | 32) >= 'a' && (s[len] | 32) <= 'z')
+		len++;
+	if ((len - sign == 3 && (strncasecmp(s + sign, "nan", 3) == 0 || strncasecmp(s + sign, "inf", 3) == 0)) ||
+	    (len - sign == 8 && strncasecmp(s + sign, "infinity", 8) == 0))
+		return len;
+	return 0;
+}
+
+/* The next of them outside of strings, and its length; len: there is none. */
+static size_t find_no_number(const char *s, size_t len, size_t at, size_t *n)
+{
+	bool inside = false;
+
+	for (; at < len; at++) {
+		if (s[at] == '"')
+			inside = !inside;
+		else if (inside && s[at] == '\\')
+			at++;
+		else if (!inside && (s[at] == '-' || (s[at] | 32) == 'n' || (s[at] | 32) == 'i') &&
+			 (*n = no_number(s + at, len - at)) > 0)
+			return at;
+	}
+	return len;
+}
+
+/* A copy with "" in their places, where there are any: one such must not cost all the others. */
+static const void *without_no_numbers(const void *text, size_t len, char **copy)
+{
+	size_t n, at = find_no_number(text, len, 0, &n);
+
+	if (at == len || (*copy = malloc(len)) == NULL)
+		return text;
+	memcpy(*copy, text, len);
+	for (; at < len; at = find_no_number(*copy, len, at, &n)) {
+		memset(*copy + at, ' ', n);
+		memset(*copy + at, '"', 2);
+		at += n;
+	}
+	return *copy;
+}
+
 int sat_json_read(const void *text, size_t len, const struct sat_json_calls *calls, void *arg,
 		  char *error, size_t size)
 {
 	struct sat_json *j = sat_json_new(calls, arg, len);
+	char *copy = NULL;
 	int rc;
 
 	if (j == NULL) {
 		snprintf(error, size, "out of memory");
 		return -ENOMEM;
 	}
+	if (j->calls.lax)
+		text = without_no_numbers(text, len, &copy);
 	rc = sat_json_feed(j, text, len);
 	if (rc == 0)
 		rc = sat_json_end(j);
 	if (rc != 0)
 		explain(j, error, size);
 	sat_json_free(j);
+	free(copy);
 	return rc;
 }

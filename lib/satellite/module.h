@@ -491,7 +491,9 @@ struct sat_json_value {
 enum { SAT_JSON_ENTER, SAT_JSON_SKIP };
 struct sat_json_calls {
 	uint32_t size;
-	bool lax;			/* strings need not be UTF-8; a key with a NUL counts as "" */
+	/* Strings need not be UTF-8; a key with a NUL counts as "", and so does, of a whole text, a
+	 * value that is NaN or infinite; a byte order mark may come first. */
+	bool lax;
 	int (*open)(void *arg, unsigned level, const char *key, bool list);	/* enter or skip it */
 	int (*value)(void *arg, unsigned level, const char *key, const struct sat_json_value *v);
 	int (*close)(void *arg, unsigned level);	/* of what was entered; NULL is fine */

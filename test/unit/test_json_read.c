@@ -68,6 +68,38 @@ static void a_document_reads_the_same_in_any_pieces(void **unused)
 	}
 }
 
+/* Whole; what was heard goes to out. */
+static int read_whole(const char *text, bool lax, char *out)
+{
+	struct sat_json_calls calls = notes;
+	char error[100];
+
+	calls.lax = lax;
+	out[0] = '\0';
+	return sat_json_read(text, strlen(text), &calls, out, error, sizeof(error));
+}
+
+static void a_number_that_is_none_costs_itself_alone(void **unused)
+{
+	static const char text[] = "{\"a\":NaN,\"NaN\\\",nan\":-inf,\"b\":[Infinity,-nan, -1,null],\"c\":1}";
+	static const char *const worse[] = { "{\"a\":nano}", "{\"a\":--inf}", "nan 1", "{NaN:1", "{\"a\":infinit}" };
+	char out[1024];
+
+	(void)unused;
+	assert_int_equal(read_whole(text, true, out), 0);
+	assert_string_equal(out, "0{ 1a=3 1NaN\",nan=3 1b[ 2=3 2=3 2=2-1 2=0 1} 1c=21 0} ");
+	assert_int_equal(read_whole(text, false, out), -EBADMSG);
+	for (size_t i = 0; i < sizeof(worse) / sizeof(*worse); i++)
+		assert_int_equal(read_whole(worse[i], true, out), -EBADMSG);
+	assert_int_equal(read_whole("\xef\xbb\xbf{}", true, out), 0);
+	assert_int_equal(read_whole("\xef\xbb\xbf", true, out), -EBADMSG);
+	assert_int_equal(read_whole("{}\xef\xbb\xbf", true, out), -EBADMSG);
+	fault_arm(2);		/* the copy */
+	assert_int_equal(read_whole(text, true, out), -EBADMSG);
+	assert_true(fault_fired());
+	fault_arm(0);
+}
+
 static void what_is_no_document_is_refused(void **unused)
 {
 	static const char *const texts[] = {
@@ -212,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_reads_the_same_in_any_pieces),
+		cmocka_unit_test(a_number_that_is_none_costs_itself_alone),
 		cmocka_unit_test(what_is_no_document_is_refused),
 		cmocka_unit_test(a_long_string_stays_in_bounds),
 		cmocka_unit_test(a_whole_text_has_no_longest_string),
