@@ -236,7 +236,7 @@ static void state_done(struct mesos *m, const struct sat_answer *a)
 	source_well(&m->state);
 	if (m->no_word)
 		hear_elected(m, rank == READER_LEADS, 2 * m->interval + m->state.timeout);
-	if (rank == READER_LEADS || (rank == READER_UNKNOWN && m->elected == 1)) {
+	if (rank == READER_LEADS || (rank <= READER_ALONE && m->elected == 1)) {
 		take_model(m);
 		return;
 	}

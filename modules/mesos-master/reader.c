@@ -85,7 +85,7 @@ static const struct step *const steps[WHERES] = {
 
 	[RESOURCES] = STEPS(OBJ("", RESOURCE)),
 	[RESOURCE] = STEPS(OBJ("scalar", SCALAR), OBJ("ranges", RANGES), LST("reservations", RESERVED),
-		OBJ("reservation", RESERVED)),
+		OBJ("reservation", RESERVED), OBJ("revocable", REVOCABLE)),
 	[RESERVED] = STEPS(OBJ("", RESERVED)),
 	[RANGES] = STEPS(LST("range", RANGE_LIST)),
 	[RANGE_LIST] = STEPS(OBJ("", RANGE)),
@@ -177,6 +177,8 @@ static int begin(struct reader *r, const struct step *s, unsigned parent, const 
 		begin_task(&r->task);
 		begin_task(&r->status);
 		r->task.update = s->to == TASK_UPDATED;
+		if (parent == TASK_ADDED)	/* Mesos' own example does not say it */
+			strcpy(r->task.state, "TASK_STAGING");
 		break;
 	case STATUS:
 		begin_task(&r->status);
@@ -197,7 +199,13 @@ static int begin(struct reader *r, const struct step *s, unsigned parent, const 
 		r->resource[0] = '\0';
 		r->scalar = 0;
 		r->range = 0;
-		r->reserved = false;
+		r->reserved = r->revocable = false;
+		break;
+	case RANGE:
+		r->begin = r->end = -1;
+		break;
+	case REVOCABLE:
+		r->revocable = true;
 		break;
 	case RESERVED:
 		r->reserved |= parent == RESERVED || reader_is(key, "reservation");
@@ -264,8 +272,17 @@ static int end_task(struct reader *r)
 	return 0;
 }
 
+static void end_range(struct reader *r)
+{
+	if (r->begin >= 0 && r->end >= r->begin)
+		r->range += (uint32_t)(r->end - r->begin + 1);
+}
+
+/* /state counts what may be taken back at any time under names of its own. */
 static void end_resource(struct reader *r)
 {
+	if (r->revocable)
+		return;
 	reader_add(r->sum, r->resource, r->scalar, r->range);
 	if (r->unreserved != NULL && !r->reserved)
 		reader_add(r->unreserved, r->resource, r->scalar, r->range);
@@ -294,6 +311,9 @@ static int close_part(void *arg, unsigned level)
 		return end_task(r);
 	case STATUS:
 		end_status(r);
+		return 0;
+	case RANGE:
+		end_range(r);
 		return 0;
 	case RESOURCE:
 		end_resource(r);
@@ -337,6 +357,8 @@ enum reader_rank reader_rank(const struct reader *r)
 		return READER_LEADS;
 	if (r->top.pid[0] == '\0')
 		return READER_UNKNOWN;
+	if (r->top.leader[0] == '\0')
+		return READER_ALONE;
 	return strcmp(r->top.pid, r->top.leader) == 0 ? READER_LEADS : READER_FOLLOWS;
 }
 

@@ -9,7 +9,8 @@
 
 /* Whether the master that gave this state leads. */
 enum reader_rank {
-	READER_UNKNOWN,		/* it does not say */
+	READER_UNKNOWN,		/* it does not say, */
+	READER_ALONE,		/* or knows of none who leads: unless it does, */
 	READER_FOLLOWS,		/* what it holds is its own empty memory */
 	READER_LEADS,
 };
@@ -35,8 +36,8 @@ struct reader {
 	char resource[32];
 	double scalar;
 	uint32_t range;			/* ports */
-	int64_t begin;
-	bool reserved, has_resources;
+	int64_t begin, end;		/* of one of them; -1: not said */
+	bool reserved, revocable, has_resources;
 	char gone[MODEL_NAME_MAX + 1];	/* the id of an agent that went */
 	char attribute[MODEL_NAME_MAX + 1];
 	char *text_to;			/* of {"value": …} */

@@ -237,8 +237,8 @@ static void range_value(struct reader *r, const char *key, const struct sat_json
 		return;
 	if (reader_is(key, "begin"))
 		r->begin = (int64_t)d;
-	else if (reader_is(key, "end") && (int64_t)d >= r->begin)
-		r->range += (uint32_t)((int64_t)d - r->begin + 1);
+	else if (reader_is(key, "end"))
+		r->end = (int64_t)d;
 }
 
 static void resource_value(struct reader *r, const char *key, const struct sat_json_value *v)

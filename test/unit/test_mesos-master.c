@@ -477,6 +477,10 @@ static void the_figures_outweigh_a_state_that_does_not_say(void **unused)
 	answer("/state", 200, "{\"slaves\":[{\"hostname\":\"a\"}]}");
 	assert_int_equal(listed, 1);
 	assert_float_equal(metric("mesos/agents/registered"), 1, 0);
+	move(60.5);
+	answer("/metrics/snapshot", 200, "{\"master/elected\":1,\"master/slaves_active\":2,\"x\":NaN}");
+	answer("/state", 200, "{\"pid\":\"m@1\",\"slaves\":[{\"hostname\":\"a\"},{\"hostname\":\"b\"}]}");
+	assert_int_equal(listed, 2);
 }
 
 static void it_stops_with_calls_under_way(void **unused)

@@ -167,7 +167,7 @@ static void who_leads_is_told_from_the_fields(void **unused)
 	static const struct { const char *fields; enum reader_rank rank; } all[] = {
 		{ "\"pid\":\"m@1\",\"leader\":\"m@1\",", READER_LEADS },
 		{ "\"pid\":\"m@1\",\"leader\":\"m@2\",", READER_FOLLOWS },
-		{ "\"pid\":\"m@1\",", READER_FOLLOWS },
+		{ "\"pid\":\"m@1\",", READER_ALONE },
 		{ "\"elected_time\":1.5,", READER_LEADS },
 		{ "", READER_UNKNOWN },
 	};
@@ -312,8 +312,9 @@ static void say(const char *text)
 	"{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":4.0},\"role\":\"*\"}," \
 	"{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":2.0},\"role\":\"db\"}," \
 	"{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1.0},\"reservations\":[{\"role\":\"db\"}]}," \
+	"{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":9.0},\"revocable\":{}}," \
 	"{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":1," \
-	"\"end\":10},{\"begin\":20,\"end\":20}]}}]}"
+	"\"end\":10},{\"end\":20,\"begin\":20},{\"begin\":7},{\"end\":6}]}}]}"
 #define V1_FRAMEWORK "{\"framework_info\":{\"name\":\"m\",\"id\":{\"value\":\"f\"},\"roles\":[\"a\",\"b\"]}," \
 	"\"active\":true,\"connected\":true}"
 #define V1_TASK(state) "{\"name\":\"n\",\"task_id\":{\"value\":\"t\"},\"framework_id\":{\"value\":\"f\"}," \
@@ -371,6 +372,9 @@ static void a_stream_is_followed(void **unused)
 	assert_true(reader.gap);
 	say("{\"type\":\"TASK_ADDED\",\"task_added\":{\"task\":" V1_TASK("TASK_STARTING") "}}");
 	assert_int_equal(model.tasks.n, 1);
+	say("{\"type\":\"TASK_ADDED\",\"task_added\":{\"task\":{\"name\":\"dummy-task\",\"task_id\":{\"value\":\"d\"},"
+	    "\"agent_id\":{\"value\":\"s\"}}}}");
+	assert_string_equal(model_word(&model, model_task(&model, "", "d")->state), "TASK_STAGING");
 	say("{\"type\":\"AGENT_REMOVED\",\"agent_removed\":{\"agent_id\":{\"value\":\"s\"}}}");
 	assert_null(model_agent(&model, "s"));
 	say("{\"type\":\"AGENT_ADDED\",\"agent_added\":{\"agent\":" V1_AGENT "}}");
