@@ -20,11 +20,14 @@ static uint8_t *put_varint(uint8_t *p, uint64_t v)
 	return p;
 }
 
+/* A text that is not UTF-8 spoils the whole message for a strict reader: it is made so. */
 static uint8_t *put_bytes(uint8_t *p, unsigned field, const char *s, size_t n)
 {
 	*p++ = (uint8_t)(field << 3 | 2);
 	p = put_varint(p, n);
-	return (uint8_t *)memcpy(p, s, n) + n;
+	memcpy(p, s, n);
+	buf_mend((char *)p, n);
+	return p + n;
 }
 
 static uint8_t *put_text(uint8_t *p, unsigned field, const char *s)

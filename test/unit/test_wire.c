@@ -321,6 +321,30 @@ static void what_is_written_reads_back(void **unused)
 	free(text);
 }
 
+/* A strict reader refuses the whole message for one such text. */
+static void what_is_no_utf8_is_mended_when_written(void **unused)
+{
+	static const char *const tags[] = { "\xc3\xa9", "\xc3" };
+	static const struct sat_attr attrs[] = { { "k\xff", "\x80v" } };
+	const struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_TAGS, .service = "caf\xc3\xa9",
+				      .description = "a\xff\xfe long one, whose end is cut \xe2\x82", .tags = tags, .n_tags = 2,
+				      .attrs = attrs, .n_attrs = 1 };
+	const struct sat_event *evs[] = { &ev }, *back;
+	struct sat_buf b = { 0 };
+
+	(void)unused;
+	sat_buf_message(&b, evs, 1);
+	assert_int_equal(decode(b.p + 4, b.len - 4), 0);
+	sat_buf_free(&b);
+	back = &msg.events[0].pub;
+	assert_string_equal(back->service, ev.service);
+	assert_string_equal(back->description, "a?? long one, whose end is cut ??");
+	assert_string_equal(back->tags[0], tags[0]);
+	assert_string_equal(back->tags[1], "?");
+	assert_string_equal(back->attrs[0].key, "k?");
+	assert_string_equal(back->attrs[0].value, "?v");
+}
+
 static void answers(void **unused)
 {
 	const struct sat_event ev = { .size = sizeof(ev), .host = "h" };
@@ -421,6 +445,7 @@ int main(void)
 		cmocka_unit_test(nuls_inside_become_question_marks),
 		cmocka_unit_test(queries_stand_beside_events),
 		cmocka_unit_test(what_is_written_reads_back),
+		cmocka_unit_test(what_is_no_utf8_is_mended_when_written),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(a_query_is_written_before_events),
 		cmocka_unit_test(every_failure_is_survived),
