@@ -146,6 +146,7 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	c->probe = probe;
 	c->self = all->self;
 	c->turns = &all->turns;
+	c->host = sat_conf_string(conf, "host");
 	rc = judge_command(c, conf);
 	more = judge_parse(c, conf);
 	if (more == 0)

@@ -37,6 +37,7 @@ struct command {		/* one entry of `checks` */
 	struct sat_probe *probe;
 	struct sat_self *self;
 	char **argv, **env;
+	const char *host;	/* of its events; NULL: this one */
 	struct manner manner;
 	enum parse parse;
 	enum perfdata perfdata;

@@ -209,6 +209,32 @@ static void lines_of_json_are_events(void **unused)
 	assert_non_null(strstr(bed.seen[1]->description, "line 3"));
 }
 
+#define PRINTS(lines) "command = ( \"printf\", \"" lines "\" ); parse = \"json\"; "
+
+/* That all went well does not replace what the command itself has to say under this name. */
+static void a_line_may_be_the_check_s_own_event(void **unused)
+{
+	static const char *const entries[] = {
+		PRINTS("{\\\"state\\\": \\\"warning\\\"}\\n{\\\"service\\\": \\\"a\\\"}\\n"),
+		PRINTS("{\\\"state\\\": \\\"warning\\\", \\\"service\\\": \\\"s\\\"}\\n"),
+		PRINTS("{\\\"state\\\": \\\"warning\\\", \\\"host\\\": \\\"there\\\"}\\n") "host = \"there\";",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		assert_string_equal(run(entries[i])->state, "warning");
+		bed_run_for(20);
+		for (int k = 1; k < bed.n; k++)
+			assert_true(bed.seen[k]->state == NULL || strcmp(bed.seen[k]->state, "warning") == 0);
+	}
+	run(PRINTS("{\\\"state\\\": \\\"ok\\\"}\\nnonsense\\n"));
+	bed_wait(2);
+	assert_string_equal(bed.seen[1]->state, "critical");
+	run(PRINTS("{\\\"state\\\": \\\"warning\\\", \\\"host\\\": \\\"there\\\"}\\n"));
+	bed_wait(2);
+	assert_string_equal(bed.seen[1]->description, "1 events");
+}
+
 static void what_cannot_start_is_critical(void **unused)
 {
 	(void)unused;
@@ -460,6 +486,7 @@ int main(void)
 		TEST(numbers_meet_their_thresholds),
 		TEST(numbers_meet_their_ranges),
 		TEST(lines_of_json_are_events),
+		TEST(a_line_may_be_the_check_s_own_event),
 		TEST(what_cannot_start_is_critical),
 		TEST(environment_is_the_configured_one),
 		TEST(no_other_file_reaches_a_child),
