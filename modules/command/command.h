@@ -79,6 +79,10 @@ int manner_read(struct manner *m, const struct sat_conf *entry, const struct sat
 pid_t start_child(const struct command *c, int out, int err, int cgroup, int *failures);
 bool start_failed(int failures, char *why, size_t size);
 
+/* stray.c: what is not in the group of this session's leader, though of its session or its descendants; the latter,
+ * which cannot be found again once their parents have ended, get SIGKILL. */
+void stray_signal(pid_t leader, int signum);
+
 /* cgroup.c: the cgroup of a command.  Made, and its cgroup.procs; -errno: why says more. */
 int cgroup_open(const struct command *c, char *why, size_t size);
 void cgroup_kill(const struct command *c);	/* all that is in it; without one nothing, as below */

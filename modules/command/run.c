@@ -3,8 +3,8 @@
  * run - one child process: started, read, killed with its whole group, reaped.
  *
  * A child leads a session of its own, and what is left of its group at its end
- * is killed: only what has begun a session of its own, as daemons do, lives on,
- * and with a cgroup not even that.  Its end is its exit; a daemon may hold the
+ * is killed: only what has begun a group or a session of its own, as daemons do,
+ * lives on, and with a cgroup not even that.  Where its time is up these end, too.  Its end is its exit; a daemon may hold the
  * pipes open, so these are closed a second later whoever still has them.  It is
  * reaped last: until then its number, by which the group is killed, is no other's.
  */
@@ -108,9 +108,11 @@ static const char *text_of(struct output *o)
 
 /* ---- The end ------------------------------------------------------------ */
 
-/* Before its session has begun it has no group yet. */
+/* Before its session has begun it has no group yet.  To look for strays takes a while: not where all ends well. */
 static void signal_all(struct run *r, int signum)
 {
+	if (r->killed)
+		stray_signal(r->pid, signum);
 	if (kill(-r->pid, signum) != 0)
 		kill(r->pid, signum);
 	if (signum == SIGKILL)

@@ -319,6 +319,17 @@ static void timeout_kills_the_whole_group(void **unused)
 		      "echo $$ $! > $F; exec sleep 1000\"; shell = true; timeout = 0.3;");
 }
 
+/* timeout(1) begins a group of its own, setsid(1) a session. */
+static void timeout_kills_what_has_left_the_group(void **unused)
+{
+	(void)unused;
+	expect_killed("command = \"timeout 1000 sleep 1000 & echo $$ $! > $F; wait\"; shell = true; timeout = 0.3;");
+	expect_killed("command = \"trap '' TERM; timeout 1000 sleep 1000 & echo $$ $! > $F; wait; sleep 1000\"; "
+		      "shell = true; timeout = 0.3;");
+	expect_killed("command = \"setsid sh -c 'trap \\\"\\\" TERM; sleep 1000; sleep 1000' & echo $$ $! > $F; wait\"; "
+		      "shell = true; timeout = 0.3;");
+}
+
 /* What it leaves behind holds the pipes, not the check; and ends with it. */
 static void what_is_left_behind_does_not_hold_a_check(void **unused)
 {
@@ -491,6 +502,7 @@ int main(void)
 		TEST(environment_is_the_configured_one),
 		TEST(no_other_file_reaches_a_child),
 		TEST(timeout_kills_the_whole_group),
+		TEST(timeout_kills_what_has_left_the_group),
 		TEST(what_is_left_behind_does_not_hold_a_check),
 		TEST(only_daemons_outlive_their_command),
 		TEST(niceness_is_the_nearest),
