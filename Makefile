@@ -43,6 +43,7 @@ LIBS_client-curl   := -lcurl
 LIBS_store-sqlite  := -lsqlite3
 LIBS_tasks         := -lsqlite3
 LIBS_store-zookeeper := -lzookeeper_mt
+LIBS_leader-zookeeper := -lzookeeper_mt
 LIBS_tls-openssl   := -lssl -lcrypto
 LIBS_metrics       := -lz
 

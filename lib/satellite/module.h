@@ -446,9 +446,12 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * what expires.  A retained list is given at once to who subscribes later, or anew.
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").  "mesos/health" (retained): one
- * event, whose state is "ok" while the Mesos master answers.  "mesos/tasks": each event
- * of that service, with the time that Mesos has for it, before it goes through the streams;
- * also, tagged "past", the tasks that had ended before the first state, of which no event goes.
+ * event, whose state is "ok" while the Mesos master answers.  "mesos/elected" (retained): one
+ * event, each second, of whom Mesos' masters have elected: its state is "leads" (its host and the
+ * attributes ip and port say where; host or ip may be empty), "nobody", or "unknown".
+ * "mesos/tasks": each event of that service, with the time that Mesos has for it, before it
+ * goes through the streams; also, tagged "past", the tasks that had ended before the first
+ * state, of which no event goes.
  *
  * Between the whitelist and its actuators, which are modules "actuator-NAME" that it names
  * in its setting: "whitelist/hosts" (retained): the inventory, as events' host and state,

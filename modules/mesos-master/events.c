@@ -44,7 +44,7 @@ void mesos_say_leader(struct mesos *m, bool heard)
 	const char *text = m->leads == 1 ? "the Mesos master here leads" : "the Mesos master here does not lead";
 	char other[1200];
 
-	if (m->leads != 1 && m->elected == 1 && m->n_masters > 1) {
+	if (m->leads != 1 && m->elected == 1 && (m->n_masters > 1 || m->named != NULL)) {
 		snprintf(other, sizeof(other), "the Mesos master here does not lead: %s does", m->url);
 		text = other;
 	}

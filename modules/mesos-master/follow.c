@@ -273,8 +273,7 @@ void follow_figures(struct mesos *m)
 
 static bool is_wanted(const struct mesos *m)
 {
-	return m->subscribe && !m->stopping && mesos_observes(m) && m->snapshot.known &&
-	       m->snapshot.trouble >= 0;
+	return m->subscribe && !m->stopping && mesos_observes(m) && mesos_is_ready(m);
 }
 
 static void subscribe(struct mesos *m, int64_t now)

@@ -14,7 +14,7 @@
 
 #define PROBE_MAX	((size_t)8 << 20)
 
-static void take(struct mesos *m, const char *url)
+void leader_take(struct mesos *m, const char *url)
 {
 	if (strcmp(m->url, url) == 0)
 		return;
@@ -35,7 +35,7 @@ static void probe_done(struct mesos *m, const struct sat_answer *a)
 
 	if (snapshot_read(&figures, a->body, a->len, NULL, NULL, why, sizeof(why)) == 0 && figures.elected == 1 &&
 	    leader_is_sought(m))
-		take(m, base);
+		leader_take(m, base);
 }
 
 /* The one that is observed says what is wrong with it; these are many. */
@@ -112,6 +112,8 @@ bool leader_is_local(const struct mesos *m, const char *url)
 	const char *host = strstr(url, "://") + 3, *us = sat_host();
 	size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
 
+	if (m->named != NULL)
+		return named_is_local(m);
 	if (m->local != NULL)
 		return strcmp(m->local, url) == 0;
 	if (m->n_masters < 2)

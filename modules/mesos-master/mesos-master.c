@@ -8,11 +8,9 @@
 #include "mesos.h"
 #include "poll.h"
 
-#define MASTERS_MAX	16
-
 static const struct sat_option *const options[] = {
 	SAT_OPTION("url", SAT_STRING, .help = "the Mesos master beside this process; default: http://localhost:5050"),
-	SAT_OPTION("masters", SAT_STRINGS, .help = "all Mesos masters: the one that leads is observed"),
+	SAT_OPTION("masters", SAT_STRINGS, .help = "all Mesos masters, or zk://…, their ZooKeeper: the one that leads is observed"),
 	SAT_OPTION("host", SAT_STRING, .help = "host of its events; default: this host"),
 	SAT_OPTION("interval", SAT_SECONDS, .fallback = "60", .min = 0.1, .max = 86400,
 		   .help = "between its figures as events; at most one state in this time"),
@@ -69,81 +67,6 @@ static int copy(char **to, const struct sat_conf *conf, const char *name)
 	return *to != NULL ? 0 : -ENOMEM;
 }
 
-static int judge_url(char *url, const struct sat_conf *conf, const char *name)
-{
-	const char *host = strstr(url, "://");
-	size_t n = strlen(url);
-
-	if (strncmp(url, "zk://", 5) == 0)
-		return sat_conf_error(conf, name,
-				      "names a ZooKeeper: list the masters themselves, (\"http://HOST:PORT\", …)");
-	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-		return sat_conf_error(conf, name, "is not http://HOST:PORT or https://HOST:PORT");
-	host += 3;
-	if (memchr(host, '@', strcspn(host, "/")) != NULL)
-		return sat_conf_error(conf, name, "names a user: that is for `user` and `password`");
-	if (strpbrk(url, "?# ") != NULL || n > 1024)
-		return sat_conf_error(conf, name, "is more than scheme, host, port and path");
-	while (n > 0 && url[n - 1] == '/')
-		url[--n] = '\0';
-	if (host[0] == '\0' || host[0] == '/' || host[0] == ':')
-		return sat_conf_error(conf, name, "names no host");
-	return 0;
-}
-
-static int judge_masters(struct mesos *m, const struct sat_conf *conf)
-{
-	bool listed = sat_conf_has(conf, "masters");
-	int rc = 0, one;
-	size_t i;
-
-	for (i = 0; i < m->n_masters; i++) {
-		one = judge_url(m->masters[i], conf, listed ? "masters" : "url");
-		rc = one != 0 ? one : rc;
-	}
-	if (listed && m->local != NULL && judge_url(m->local, conf, "url") != 0)
-		rc = -EINVAL;
-	if (m->n_masters > MASTERS_MAX)
-		rc = sat_conf_error(conf, "masters", "has more than %d", MASTERS_MAX);
-	return rc;
-}
-
-/* Those of `masters`, else the one of `url`. */
-static int copy_masters(struct mesos *m, const struct sat_conf *conf)
-{
-	const char *const *list = sat_conf_strings(conf, "masters", &m->n_masters);
-	const char *url = sat_conf_string(conf, "url");
-	size_t i;
-
-	if (url == NULL)
-		url = "http://localhost:5050";
-	if (list == NULL || m->n_masters == 0) {
-		list = &url;
-		m->n_masters = 1;
-	}
-	m->masters = calloc(m->n_masters, sizeof(*m->masters));
-	if (m->masters == NULL)
-		return -ENOMEM;
-	for (i = 0; i < m->n_masters; i++) {
-		m->masters[i] = strdup(list[i]);
-		if (m->masters[i] == NULL)
-			return -ENOMEM;
-	}
-	m->url = m->masters[0];
-	return m->n_masters > 1 ? copy(&m->local, conf, "url") : 0;
-}
-
-static void free_masters(struct mesos *m)
-{
-	size_t i;
-
-	for (i = 0; m->masters != NULL && i < m->n_masters; i++)
-		free(m->masters[i]);
-	free(m->masters);
-	free(m->local);
-	free(m->probes);
-}
-
 static void destroy(void *state)
 {
 	struct mesos *m = state;
@@ -152,7 +75,7 @@ static void destroy(void *state)
 	reader_free(&m->reader);
 	maintain_free(m);
 	figures_drop(m);
-	free_masters(m);
+	masters_free(m);
 	free(m->user);
 	free(m->password);
 	free(m->token);
@@ -166,7 +89,7 @@ static void destroy(void *state)
 /* Every mistake is reported, not the first alone. */
 static int judge(struct mesos *m, const struct sat_conf *conf)
 {
-	int rc = judge_masters(m, conf);
+	int rc = masters_judge(m, conf);
 	size_t n;
 
 	if ((m->user == NULL) != (m->password == NULL))
@@ -194,14 +117,14 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (m == NULL)
 		return -ENOMEM;
 	m->self = self;
-	rc = copy_masters(m, conf);
-	rc = rc != 0 ? rc : copy(&m->user, conf, "user");
+	rc = copy(&m->user, conf, "user");
 	rc = rc != 0 ? rc : copy(&m->password, conf, "password");
 	rc = rc != 0 ? rc : copy(&m->token, conf, "token");
 	rc = rc != 0 ? rc : copy(&m->ca, conf, "ca");
 	rc = rc != 0 ? rc : copy(&m->cert, conf, "cert");
 	rc = rc != 0 ? rc : copy(&m->key, conf, "key");
 	rc = rc != 0 ? rc : copy(&m->host, conf, "host");
+	rc = rc != 0 ? rc : masters_copy(m, conf);
 	if (rc != 0)
 		goto fail;
 	m->interval = sat_conf_time(conf, "interval");
@@ -226,7 +149,9 @@ fail:
 
 static int start(void *state)
 {
-	return poll_start(state);
+	int rc = named_start(state);
+
+	return rc != 0 ? rc : poll_start(state);
 }
 
 static void stop(void *state)

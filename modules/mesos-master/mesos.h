@@ -78,10 +78,11 @@ struct past {
 
 struct mesos {
 	struct sat_self *self;
-	const char *url;		/* of the master that is observed: one of these */
+	const char *url;		/* of the master that is observed: one of these, or named */
 	char **masters;
 	size_t n_masters;
 	char *local;			/* URL of this host's; NULL: by its name */
+	struct named *named;		/* by Mesos' ZooKeeper; NULL: it is not asked */
 	char *user, *password, *token, *ca, *cert, *key, *host;
 	bool subscribe;
 	int64_t interval, leader_interval;
@@ -167,13 +168,29 @@ void source_drop(struct source *s);			/* cancel it, and say nothing of it */
 
 /* leader.c: which of several masters is observed. */
 int leader_init(struct mesos *m);
+void leader_take(struct mesos *m, const char *url);	/* it leads; borrows url */
 void leader_turn(struct mesos *m, int64_t now);
 bool leader_is_sought(const struct mesos *m);
 bool leader_is_local(const struct mesos *m, const char *url);
 bool leader_idle(const struct mesos *m);
 void leader_stop(struct mesos *m);
 
+/* masters.c: the settings of where they are. */
+int masters_copy(struct mesos *m, const struct sat_conf *conf);
+int masters_judge(struct mesos *m, const struct sat_conf *conf);
+void masters_free(struct mesos *m);
+
+/* named.c: whom Mesos' ZooKeeper names. */
+int named_init(struct mesos *m);			/* where `masters` is zk://… */
+int named_start(struct mesos *m);
+void named_free(struct mesos *m);
+void named_turn(struct mesos *m);			/* a report is due: say how it stands */
+bool named_rules(const struct mesos *m);		/* ZooKeeper says who leads, or that nobody does */
+bool named_is_local(const struct mesos *m);		/* the one that is observed is this host's */
+
 /* poll.c */
+void mesos_hear(struct mesos *m, bool elected);		/* the one that is observed leads, or nobody */
+bool mesos_is_ready(const struct mesos *m);		/* to be asked for its state, or for the stream */
 bool mesos_observes(const struct mesos *m);		/* and tells: this host's leads, or we act */
 void mesos_begin_anew(struct mesos *m);			/* another master is observed */
 void mesos_end_model(struct mesos *m);		/* a whole state is in it, */

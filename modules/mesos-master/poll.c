@@ -94,6 +94,17 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 	settle_leader(m, sat_clock());
 }
 
+void mesos_hear(struct mesos *m, bool elected)
+{
+	hear_elected(m, elected, most(BELIEF, 3 * m->leader_interval));
+}
+
+/* One who has just been elected does not always know yet, and answers as who follows. */
+bool mesos_is_ready(const struct mesos *m)
+{
+	return m->snapshot.known && m->snapshot.trouble >= 0 && !(named_rules(m) && m->figures.elected == 0);
+}
+
 bool mesos_observes(const struct mesos *m)
 {
 	return m->leads == 1 || sat_acting();
@@ -107,7 +118,7 @@ void mesos_begin_anew(struct mesos *m)
 	figures_drop(m);
 	forget_model(m);
 	m->next_state = m->next_poll = m->next_maintenance = sat_clock();
-	hear_elected(m, 1, most(BELIEF, 3 * m->leader_interval));
+	mesos_hear(m, true);
 	mesos_say_leader(m, true);
 }
 
@@ -119,7 +130,7 @@ static bool wants_state(const struct mesos *m)
 	    follow_serves(m, sat_clock()))
 		return false;
 	/* A master that answers, but refuses its figures, may still give its state. */
-	if (!m->snapshot.known || m->snapshot.trouble < 0)
+	if (!mesos_is_ready(m))
 		return false;
 	if (m->no_word)
 		return true;
@@ -234,7 +245,7 @@ static void state_done(struct mesos *m, const struct sat_answer *a)
 		return;
 	}
 	source_well(&m->state);
-	if (m->no_word)
+	if (m->no_word && !named_rules(m))
 		hear_elected(m, rank == READER_LEADS, 2 * m->interval + m->state.timeout);
 	if (rank == READER_LEADS || (rank <= READER_ALONE && m->elected == 1)) {
 		take_model(m);
@@ -309,8 +320,8 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	figures_keep(m, a->body, a->len);
 	source_well(&m->snapshot);
 	m->no_word = m->figures.elected < 0;
-	if (!m->no_word)
-		hear_elected(m, m->figures.elected, most(BELIEF, 3 * m->leader_interval));
+	if (!m->no_word && !named_rules(m))
+		mesos_hear(m, m->figures.elected);
 	leader_turn(m, sat_clock());
 	if (m->report)
 		report(m, a);
@@ -373,6 +384,7 @@ static void beat(struct sat_alarm *alarm)
 		source_say(&m->follow.source);
 		source_say(&m->follow.agents);
 		source_say(&m->maintenance);
+		named_turn(m);
 		if (m->leads >= 0)
 			mesos_say_leader(m, is_believed(m, now));
 	}

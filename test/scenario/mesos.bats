@@ -319,7 +319,7 @@ launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; 
 	sed -i 's|masters = ( "http|masters = ( "zk|' "$T/m1.cfg"
 	run "$SATELLITE" --modules "$BUILD/modules" --check --config "$T/m1.cfg"
 	[ "$status" = 1 ]
-	[[ "$output" == *"list the masters themselves"* ]]
+	[[ "$output" == *"names a ZooKeeper: that stands in"* ]]
 }
 
 @test "mistakes in its settings are refused where they stand" {

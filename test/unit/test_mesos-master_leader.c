@@ -141,6 +141,135 @@ static void nobody_leads(void **unused)
 	assert_string_equal(state_of("mesos/endpoint/snapshot"), "ok");
 }
 
+/* ---- Whom ZooKeeper names ------------------------------------------------- */
+
+/* The one at m is here; who leads is told as leader-zookeeper does. */
+static int begin_named(void **unused)
+{
+	n_masters = 1;
+	begin(unused);
+	mesos->local = strdup("http://m:5050");
+	return named_init(mesos) != 0 || named_start(mesos) != 0;
+}
+
+static void names(const char *state, const char *host, const char *ip, const char *why)
+{
+	struct sat_attr attrs[] = { { "ip", ip }, { "port", "5050" } };
+	struct sat_event ev = { .size = sizeof(ev), .service = "mesos/elected", .state = state, .host = host,
+				.description = why, .attrs = attrs, .n_attrs = 2 };
+	const struct sat_event *evs[] = { &ev };
+
+	assert_int_equal(sat_publish(&self_host, "mesos/elected", &(struct sat_item){ .evs = evs, .n = 1 }, false), 0);
+	engine_run();
+}
+
+/* Each second it says so. */
+static void named_for(int seconds, const char *host, const char *m, const char *n, const char *o)
+{
+	for (; seconds > 0; seconds--) {
+		names(host != NULL ? "leads" : "nobody", host, "", host != NULL ? host : "nobody stands");
+		pass(1, m, n, o);
+	}
+}
+
+static void whom_zookeeper_names_is_observed_at_once(void **unused)
+{
+	(void)unused;
+	named_for(2, "m", LEADS, "", "");
+	assert_true(sat_acting());
+	says("zookeeper", "m");
+	names("leads", "n", "", "n leads");
+	assert_string_equal(mesos->url, "http://n:5050");
+	assert_false(sat_acting());
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_non_null(strstr(event("mesos/leader")->description, "http://n:5050 does"));
+	says("zookeeper", "n leads");
+	/* The old one, which has not noticed, is asked no more; the new one has not either. */
+	named_for(3, "n", LEADS, FOLLOWS, "");
+	assert_string_equal(mesos->url, "http://n:5050");
+	assert_null(asked_of('n', "/state"));
+	named_for(2, "n", LEADS, LEADS, "");
+	assert_false(sat_acting());
+	names("leads", "m", "", "m leads");
+	assert_true(sat_acting());
+	named_for(2, "m", LEADS, "", "");
+	assert_float_equal(metric("mesos/leader"), 1, 0);
+}
+
+static void its_word_outweighs_the_figures(void **unused)
+{
+	(void)unused;
+	named_for(3, "m", FOLLOWS, "", "");
+	assert_true(sat_acting());
+	assert_null(asked_of('m', "/state"));	/* a follower would answer as one */
+	named_for(2, "m", LEADS, "", "");
+	assert_non_null(asked_of('m', "/state"));
+	named_for(20, "m", "", "", "");		/* silent, and yet elected */
+	assert_true(sat_acting());
+	named_for(3, NULL, LEADS, "", "");	/* it thinks so still, and is not */
+	assert_false(sat_acting());
+	assert_string_equal(state_of("mesos/endpoint/zookeeper"), "critical");
+	named_for(3, "m", NULL, "", "");	/* its process has ended, its node not yet */
+	named_for(3, "m", NULL, "", "");
+	assert_false(sat_acting());
+	named_for(2, "m", LEADS, "", "");
+	assert_true(sat_acting());
+}
+
+static void without_its_word_the_figures_count(void **unused)
+{
+	(void)unused;
+	named_for(2, "m", LEADS, "", "");
+	names("unknown", NULL, "", "no server answers");
+	assert_string_equal(state_of("mesos/endpoint/zookeeper"), "critical");
+	pass(5, LEADS, "", "");
+	assert_true(sat_acting());
+	pass(2, FOLLOWS, "", "");
+	assert_false(sat_acting());
+	named_for(2, "m", LEADS, "", "");
+	assert_true(sat_acting());
+	pass(2, FOLLOWS, "", "");	/* it says nothing at all: what it said holds for three seconds */
+	assert_true(sat_acting());
+	pass(3, FOLLOWS, "", "");
+	assert_false(sat_acting());
+}
+
+static void which_one_is_here(void **unused)
+{
+	struct { const char *url, *host, *ip, *taken; bool here; } cases[] = {
+		{ "http://m:5050", "M", "10.9.9.9", "http://10.9.9.9:5050", true },
+		{ "http://10.9.9.9:5050", "", "10.9.9.9", "http://10.9.9.9:5050", true },
+		{ "http://localhost:5050", "x", "127.0.0.1", "http://127.0.0.1:5050", true },
+		{ "http://localhost:5050", "x", "::1", "http://[::1]:5050", true },
+		{ "http://localhost:5051", "x", "127.0.0.1", "http://127.0.0.1:5050", false },
+		{ "http://localhost", "x", "127.0.0.1", "http://127.0.0.1:5050", false },
+		{ "http://m:5050", "x", "10.9.9.9", "http://10.9.9.9:5050", false },
+		{ NULL, "x", "127.0.0.1", "http://127.0.0.1:5050", true },
+		{ NULL, "x", "10.9.9.9", "http://10.9.9.9:5050", false },
+		{ NULL, "x", "", "http://x:5050", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		begin_named(unused);
+		free(mesos->local);
+		mesos->local = cases[i].url != NULL ? strdup(cases[i].url) : NULL;
+		names("leads", "away", "10.8.8.8", "");
+		names("leads", cases[i].host, cases[i].ip, "");
+		assert_string_equal(mesos->url, cases[i].taken);
+		assert_int_equal(leader_is_local(mesos, mesos->url), cases[i].here);
+		end(unused);
+	}
+	begin_named(unused);
+	free(mesos->local);
+	mesos->local = strdup("https://m:5050");
+	named_free(mesos);
+	assert_int_equal(named_init(mesos), 0);
+	names("leads", "m2", "10.9.9.9", "");
+	assert_string_equal(mesos->url, "https://m2:5050");
+	end(unused);
+}
+
+#define NAMED(test) cmocka_unit_test_setup_teardown(test, begin_named, end)
 #define OF_THREE(test) cmocka_unit_test_setup_teardown(test, begin_three, end)
 
 int main(void)
@@ -151,6 +280,10 @@ int main(void)
 		OF_THREE(what_the_old_one_still_says_counts_no_more),
 		OF_THREE(others_are_not_asked_while_it_leads),
 		OF_THREE(nobody_leads),
+		NAMED(whom_zookeeper_names_is_observed_at_once),
+		NAMED(its_word_outweighs_the_figures),
+		NAMED(without_its_word_the_figures_count),
+		cmocka_unit_test(which_one_is_here),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

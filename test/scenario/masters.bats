@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# masters.bats - whom Mesos' own ZooKeeper names is observed: JSON or protobuf, deposed, fallen, and servers that go.
+
+load common
+load simulate
+load zookeeper
+
+setup() {
+	common_setup
+	zk_make 1; zk_start; zk_up
+}
+teardown() {
+	kill -CONT "${ZK_PIDS[@]}" 2>/dev/null || true
+	common_teardown
+}
+
+# stand N [binary]: simulated master N stands for election, behind those that do already.
+stand() {
+	zk "
+	import struct
+	host, port = '$(address master "$1")'[7:].split(':')
+	ip = struct.unpack('<I', bytes(map(int, host.split('.'))))[0]
+	def number(n):
+	    out = b''
+	    while n > 127:
+	        out += bytes([n & 127 | 128]); n >>= 7
+	    return out + bytes([n])
+	def text(field, s):
+	    return bytes([field << 3 | 2]) + number(len(s)) + s.encode()
+	zk.ensure_path('$ZNODE')
+	if '${2:-}' == 'binary':
+	    value = text(1, '2015-id') + b'\x10' + number(ip) + b'\x18' + number(int(port)) + text(4, 'master@%s:%s' % (host, port)) + text(5, 'm$1')
+	    zk.create('$ZNODE/info_', value, sequence=True)
+	else:
+	    value = {'address': {'hostname': 'm$1', 'ip': host, 'port': int(port)}, 'hostname': 'm$1', 'id': 'an-id',
+	        'ip': ip, 'pid': 'master@%s:%s' % (host, port), 'port': int(port), 'version': '1.11.0'}
+	    zk.create('$ZNODE/json.info_', json.dumps(value).encode(), sequence=True)
+	"
+}
+# falls: the lowest node vanishes, and the time is in FELL.
+falls() {
+	FELL=$(zk "
+	n = min(zk.get_children('$ZNODE'), key=lambda n: n.split('_')[-1])
+	zk.delete('$ZNODE/' + n)
+	print(time.time_ns() // 1000000)
+	")
+}
+
+# beside NAME N [SETTINGS]: a satellite master beside simulated master N; its URL goes to U_NAME.
+beside() {
+	local port
+	port=$(free_port)
+	mkdir -p "$T/$1"
+	cat >"$T/$1.cfg" <<-END
+		role = "master"; state-dir = "$T/$1"; leader = "mesos";
+		http = { host = "127.0.0.1"; port = $port; };
+		modules = ( "mesos-master" );
+		mesos-master = { url = "$(address master "$2")"; masters = "${MASTERS:-zk://$ZK$ZNODE}"; host = "$1"; subscribe = false; $3 };
+		streams = ( "index" );
+	END
+	printf -v "U_$1" '%s' "http://127.0.0.1:$port"
+	start "$1" --modules "$BUILD/modules" --config "$T/$1.cfg"
+	until_true 10 listens "$port"
+}
+
+indexed() {
+	local url="U_$1"
+	get -G "${!url}/index" --data-urlencode "query=$2"
+}
+is() { indexed "$1" "service = '$2'" | jq -e "any(.[]; $3)" >/dev/null 2>&1; }
+leads() { is "$1" mesos/leader '.metric == 1 and .state == "ok"'; }
+follows() { is "$1" mesos/leader '.metric == 0 and .state == "ok" and (.description | contains("'"${2:-}"'"))'; }
+zookeeper_says() { is "$1" mesos/endpoint/zookeeper ".state == \"$2\" and (.description | contains(\"$3\"))"; }
+since() { echo $(($(date +%s%N) / 1000000 - FELL)); }
+
+ZNODE=/prod/mesos
+
+# change FORM: of two satellites each beside a master, who observes whom when the lowest node vanishes.
+change() {
+	local took
+	simulate --masters 3 --agents 4 --version "$2"
+	for n in 0 1 2; do stand $n $1; done
+	beside m0 0
+	beside m1 1
+	until_true 10 leads m0
+	until_true 10 follows m1 "$(address master 0) does"
+	until_true 10 is m0 mesos/agents/registered '.metric == 4'
+	order leader/1
+	falls
+	until_true 5 leads m1
+	until_true 5 follows m0 "$(address master 1) does"
+	took=$(since)
+	echo "# $1: the lowest node gone, the next one's satellite leads and the old one's follows after $took ms" >&3
+	[ "$took" -lt 2000 ]
+	heard m1 "acts: the local"
+	heard m0 "does not act any more"
+	# He who comes back stands behind the others.
+	stand 0 $1
+	order leader/2
+	falls
+	until_true 5 follows m1 "$(address master 2) does"
+	took=$(since)
+	echo "# $1: the next after $took ms" >&3
+	[ "$took" -lt 2000 ]
+	until_true 5 follows m0 "$(address master 2) does"
+	is m1 mesos/endpoint/snapshot '.state == "ok"'
+}
+
+@test "the master with the lowest json.info_ leads; once it vanishes the next is observed within 2 s" { change json 1.11; }
+@test "the master with the lowest info_, in protobuf, leads; once it vanishes the next is observed within 2 s" { change binary 0.22; }
+
+@test "its servers away or hanging, the figures of the one observed say whether it leads; back, they are asked again" {
+	simulate --masters 2 --agents 2
+	stand 0; stand 1
+	beside m0 0
+	pid=$PID
+	until_true 10 leads m0
+	until_true 5 zookeeper_says m0 ok 'json.info_0000000000 leads: m0, 127.0.0.1'
+	zk_stop 1
+	until_true 10 zookeeper_says m0 critical 'no server answers'
+	leads m0
+	order leader/1
+	until_true 5 follows m0
+	order leader/0
+	until_true 5 leads m0
+	zk_start; zk_up
+	until_true 20 zookeeper_says m0 ok 'json.info_0000000000 leads'
+	kill -STOP "${ZK_PIDS[1]}"
+	until_true 10 zookeeper_says m0 critical 'no server answers'
+	leads m0
+	kill -CONT "${ZK_PIDS[1]}"
+	until_true 20 zookeeper_says m0 ok 'json.info_0000000000 leads'
+	falls
+	until_true 5 follows m0 "$(address master 1) does"
+	runs "$pid"
+	[ "$(times m0 'acts: the local')" = 2 ]
+}
+
+@test "a node that is garbage, none at all, and no path are events and a line that name them" {
+	simulate --masters 2 --agents 2
+	beside m0 0
+	until_true 10 zookeeper_says m0 critical 'there is no such node'
+	follows m0
+	zk "zk.ensure_path('$ZNODE/log_replicas')"
+	until_true 5 zookeeper_says m0 critical 'no Mesos master stands for election'
+	while IFS='|' read -r name value words; do
+		zk "zk.create('$ZNODE/$name', $value, sequence=True)"
+		until_true 5 zookeeper_says m0 critical "$words"
+		heard m0 "the node ${name}00"
+		until_true 5 leads m0	# its own figures say so
+		falls
+	done <<-'END'
+		json.info_|b''|json.info_
+		json.info_|b'{"hostname":'|is no JSON
+		json.info_|b'[[[[[[[[[[[[[['|is no JSON
+		json.info_|b'{"ip":0,"port":5050}'|is no JSON with a host
+		json.info_|b'{"hostname":"a b/c@d","port":5050}'|is no JSON with a host
+		json.info_|b'{"hostname":"m0","port":70000}'|is no JSON with a host
+		info_|b'\x0a\xff\xff\xff\xff\x0f'|is no MasterInfo
+		info_|b'\xff' * 100000|is no MasterInfo
+	END
+	until_true 5 zookeeper_says m0 critical 'no Mesos master stands for election'
+	until_true 5 follows m0
+	# What is no node of a master is left alone.
+	zk "zk.create('$ZNODE/json.info_', b'x'); zk.create('$ZNODE/info_12x', b'x'); zk.create('$ZNODE/other_0000000000', b'x')"
+	stand 0
+	until_true 5 leads m0
+}
+
+@test "an ensemble that wants a user, and one at an address of IPv6" {
+	simulate --masters 2 --agents 2
+	stand 0; stand 1
+	zk "
+	from kazoo.security import make_digest_acl
+	zk.set_acls('$ZNODE', [make_digest_acl('eye', 's3cret', all=True)])
+	"
+	beside out 0
+	until_true 10 zookeeper_says out critical 'may not be read: it wants another user and password'
+	MASTERS="zk://eye:s3cret@$ZK$ZNODE" beside m0 0
+	until_true 10 zookeeper_says m0 ok 'leads: m0'
+	until_true 5 leads m0
+	run grep -l s3cret "$T/m0.log"
+	[ "$status" != 0 ]
+	run indexed m0 'service =~ "%"'
+	[[ $output != *s3cret* ]]
+	[ -e /proc/net/if_inet6 ] || return 0
+	six=$(free_port)
+	socat "TCP6-LISTEN:$six,bind=[::1],fork,reuseaddr" "TCP:$ZK" 3>&- &
+	PIDS+=("$!")
+	MASTERS="zk://eye:s3cret@[::1]:$six,127.0.0.1:1$ZNODE" beside six 0
+	until_true 20 zookeeper_says six ok "[::1]:$six,127.0.0.1:1$ZNODE: json.info_"
+}
+
+@test "mistakes in it are refused where they stand" {
+	while IFS='|' read -r masters words; do
+		cat >"$T/bad.cfg" <<-END
+			role = "master"; state-dir = "$T"; leader = "mesos";
+			modules = ( "mesos-master" );
+			mesos-master = {
+			  masters = $masters;
+			};
+		END
+		run "$SATELLITE" --check --config "$T/bad.cfg"
+		echo "$masters: $output"
+		[ "$status" != 0 ]
+		[[ $output == *"bad.cfg:4:"*"$words"* ]]
+		[[ $output != *s3cret* ]]
+	done <<-'END'
+		"zk://"|names no server
+		"zk:///mesos"|names no server
+		"zk://a:2181"|needs the path
+		"zk://a:2181/"|needs the path
+		"zk://a,,b/mesos"|HOST:PORT
+		"zk://a,/mesos"|HOST:PORT
+		"zk://s3cret@a/mesos"|USER:PASSWORD
+		"zk://a/mesos//x"|needs the path
+		("zk://a/mesos", "http://b:5050")|names a ZooKeeper
+	END
+}
