@@ -7,7 +7,7 @@
  * send.c      messages out of the queue
  * answer.c    what it says to them
  * datagram.c  all of that over UDP
- * spool.c     what waits goes to the disk, and comes back
+ * spool.c     what waits goes to the disk, and comes back; spool_inside.h has the rest
  */
 #ifndef PEER_H
 #define PEER_H
