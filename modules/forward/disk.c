@@ -350,6 +350,11 @@ void disk_free(struct disk *d)
 	free(d);
 }
 
+const char *disk_folder(const struct disk *d)
+{
+	return d->folder;
+}
+
 const char *disk_what(const struct disk *d)
 {
 	return d->what;

@@ -42,6 +42,7 @@ void disk_close(struct disk *d);
 /* For who shows it, after a call. */
 size_t disk_bytes(const struct disk *d);
 const char *disk_what(const struct disk *d);	/* the file, or folder, that failed */
+const char *disk_folder(const struct disk *d);	/* amid a call, too */
 uint32_t disk_first(const struct disk *d);		/* the number of the first segment; 0: none */
 size_t disk_damaged(const struct disk *d);	/* bytes that were no records, at open */
 

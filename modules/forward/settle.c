@@ -11,8 +11,19 @@ void spool_fail(struct spool *s, int rc, const char *what)
 
 	sat_count(self, COUNT_SPOOL_ERRORS, 1);
 	s->retry = sat_clock() + AGAIN;
-	if (sat_log_allowed(self, &s->failed, 1, 60 * SAT_SECOND))
-		sat_log(self, LOG_ERR, "%s: spool: %s: %s; events wait in memory", s->peer->name, what, strerror(-rc));
+	if (!sat_log_allowed(self, &s->failed, 1, 60 * SAT_SECOND))
+		return;
+	s->failing = true;
+	sat_log(self, LOG_ERR, "%s: spool: %s: %s; events wait in memory", s->peer->name, what,
+		rc == -ETIMEDOUT ? "the disk does not answer" : strerror(-rc));
+}
+
+/* The other side of that, if it was said. */
+static void works_again(struct spool *s)
+{
+	if (s->failing)
+		sat_log(s->peer->sender->self, LOG_NOTICE, "%s: spool: the disk works again", s->peer->name);
+	s->failing = false;
 }
 
 static void opened(struct spool *s, const struct job *j)
@@ -179,6 +190,8 @@ static void settle(struct job *j)
 		spool_end(s, kept);
 		return;
 	}
+	if (j->rc == 0 && s->open)
+		works_again(s);
 	s->active = s->active || s->unread > 0;
 	s->overdue = false;
 	s->oldest = j->oldest;
@@ -207,7 +220,7 @@ void spool_done(void *arg, int rc)
 	}
 	if (s == NULL)
 		return;			/* spool_late() is to come */
-	spool_fail(s, rc, "the disk");
+	spool_fail(s, rc, disk_folder(s->disk));
 	s->overdue = true;
 	if (s->closing) {
 		spool_end(s, 0);

@@ -30,6 +30,7 @@ struct spool {
 	bool waits;			/* for another to let go of the folder */
 	bool closing, last;		/* last: the job that closes it is under way */
 	bool overdue;			/* the job is, and may end, or never */
+	bool failing;			/* it was said */
 	struct sat_log_limit failed, full;
 };
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hangfs FOLDER - mount a file system there that never answers statfs(), as a dead NFS server's, until it is killed.
+"""hangfs FOLDER [names] - mount a file system there that never answers statfs(), as a dead NFS server's, until it is
+killed; with `names` nor what is in it.
 
-Wants root and /dev/fuse.  Says "mounted", then "asked" for each statfs() that it leaves without an answer.
+Wants root and /dev/fuse.  Says "mounted", then "asked" for each call that it leaves without an answer.
 """
 import ctypes
 import errno
@@ -10,7 +11,7 @@ import os
 import struct
 import sys
 
-GETATTR, FORGET, STATFS, INIT, INTERRUPT, BATCH_FORGET = 3, 2, 17, 26, 36, 42
+LOOKUP, GETATTR, FORGET, STATFS, INIT, INTERRUPT, BATCH_FORGET = 1, 3, 2, 17, 26, 36, 42
 NOSUID_NODEV = 2 | 4
 
 
@@ -36,7 +37,7 @@ def init(body):
 ATTRIBUTES = struct.pack("<QII", 60, 0, 0) + struct.pack("<6Q10I", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40755, 2, 0, 0, 0, 4096, 0)
 
 
-def serve(fd):
+def serve(fd, hangs):
     while True:
         request = os.read(fd, 1 << 18)
         opcode, unique = struct.unpack_from("<4xIQ", request)
@@ -45,10 +46,10 @@ def serve(fd):
             print("mounted", flush=True)
         elif opcode == GETATTR:
             answer(fd, unique, body=ATTRIBUTES)
-        elif opcode == STATFS:
+        elif opcode in hangs:
             print("asked", flush=True)
         elif opcode not in (FORGET, BATCH_FORGET, INTERRUPT):
             answer(fd, unique, error=errno.ENOSYS)
 
 
-serve(mount(sys.argv[1]))
+serve(mount(sys.argv[1]), (STATFS, LOOKUP) if len(sys.argv) > 2 else (STATFS,))

@@ -38,7 +38,7 @@ settings() {
 		forward = { masters = "127.0.0.1:$PORT1"; flush = 0.02; $1 };
 		streams = ( $2 );
 		checks = ( { command = "n=\$((\$(cat $T/count) + 1)); echo \$n > $T/count.new; mv $T/count.new $T/count; echo \$n"; shell = true;
-			parse = "number"; service = "count"; interval = 0.1; ttl = 100; } );
+			parse = "number"; service = "count"; interval = 0.1; timeout = 10; ttl = 100; } );
 	END
 }
 

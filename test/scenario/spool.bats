@@ -9,6 +9,7 @@ setup() {
 	HTTP=$(free_port)
 }
 teardown() {
+	! grep -qF " $T/hung " /proc/mounts || umount -l "$T/hung"
 	common_teardown
 	[ ! -d "$T.small" ] || { umount "$T.small"; rmdir "$T.small"; }
 }
@@ -29,9 +30,9 @@ master() {
 slave() {
 	cat >"$T/slave.cfg" <<-END
 		role = "slave"; state-dir = "$T/slave"; host = "h1"; http = { port = $HTTP; };
-		forward = { masters = "127.0.0.1:$PORT"; flush = 0.02; ${1-spool = true;} };
+		forward = { masters = ( "127.0.0.1:$PORT"$OTHER ); flush = 0.02; ${1-spool = true;} };
 		checks = ( { command = "n=\$((\$(cat $T/count) + 1)); echo \$n > $T/count.new; mv $T/count.new $T/count; echo \$n"; shell = true;
-			parse = "number"; service = "count"; interval = 0.1; ttl = 100; } );
+			parse = "number"; service = "count"; interval = 0.1; timeout = 10; ttl = 100; } );
 	END
 	start slave --config "$T/slave.cfg"
 	SLAVE=$PID
@@ -42,7 +43,7 @@ slave() {
 heard_numbers() { jq -r 'select(.service == "mesos/slave/count" and .metric != null) | .metric' "$T/m.out"; }
 counted_to() { [ "$(cat "$T/count")" -ge "$1" ]; }
 counts_on() { until_true 20 counted_to $(($(cat "$T/count") + $1)); }
-heard_to() { [ "$(heard_numbers | tail -n 1)" -ge "$1" ]; }
+heard_to() { [ "$(heard_numbers | tail -n 1 | grep . || echo 0)" -ge "$1" ]; }
 figure() { get "http://127.0.0.1:$HTTP/status" | jq ".instances[] | select(.name == \"forward\").counters[\"$1\"]"; }
 spool_files() { find "$T/slave/spool" -name '*.spool' | wc -l; }
 spool_is() { [ "$(spool_files)" = "$1" ]; }
@@ -152,4 +153,68 @@ spool_is() { [ "$(spool_files)" = "$1" ]; }
 	echo "$output"
 	[ "$status" = 1 ]
 	for line in 3 4; do [[ "$output" == *"bad.cfg:$line:"* ]]; done
+}
+
+@test "a disk that hangs in the kernel keeps nobody from checking, sending and ending" {
+	[ "$(id -u)" = 0 ] && [ -w /dev/fuse ] || skip "wants root and /dev/fuse"
+	mkdir "$T/hung"
+	python3 "$ROOT/test/clients/hangfs.py" "$T/hung" names >"$T/hangfs.out" 2>"$T/hangfs.log" 3>&- &
+	HANGFS=$!
+	PIDS=("$HANGFS" "${PIDS[@]}")	# so that it ends first
+	until_true 5 grep -q mounted "$T/hangfs.out" || skip "cannot mount: $(cat "$T/hangfs.log")"
+	echo 0 >"$T/count"
+	master
+	OTHER=", \"127.0.0.1:$(free_port)\""
+	slave "spool = \"$T/hung/spool\";"
+	until_true 5 grep -q asked "$T/hangfs.out"
+	counts_on 20
+	until_true 20 heard_to 50	# it waits for the disk for ten seconds
+	said slave "127.0.0.1:$PORT: spool: $T/hung/spool/127.0.0.1:$PORT: the disk does not answer; events wait in memory"
+	diff <(seq 50) <(heard_numbers | head -n 50)
+	counts_on 10
+	[ "$(figure dropped)" = 0 ]
+	[ "$(figure spool-errors)" = 2 ]
+	# It ends, as far as the kernel lets it: the next one can begin.
+	kill -TERM $SLAVE
+	heard slave "events not delivered"
+	first=$SLAVE
+	slave "spool = false;"
+	stops $SLAVE
+	kill -KILL "$HANGFS"
+	ends $first
+}
+
+@test "a disk that hangs for a while is used again once it answers" {
+	! sanitized || skip "LD_PRELOAD"
+	cat >"$T/hang.c" <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		int fsync(int fd)
+		{
+			while (access(getenv("GATE"), F_OK) == 0)
+				usleep(10000);
+			return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+		}
+	END
+	cc -shared -fPIC -o "$T/hang.so" "$T/hang.c" -ldl
+	echo 0 >"$T/count"
+	GATE=$T/gate LD_PRELOAD=$T/hang.so slave
+	until_true 10 spool_is 1
+	touch "$T/gate"
+	until_true 15 said slave "spool: $T/slave/spool/forward/127.0.0.1:$PORT: the disk does not answer"
+	# What it holds does not come before it answers; what came since does.
+	master
+	at=$(cat "$T/count")
+	until_true 30 heard_to $((at + 5))
+	rm "$T/gate"
+	heard slave "127.0.0.1:$PORT: spool: the disk works again"
+	until_true 10 eval '[ "$(heard_numbers | sort -nu | head -n 1)" = 1 ]'
+	until_true 10 spool_is 0
+	diff <(seq $((at + 5))) <(heard_numbers | sort -nu | head -n $((at + 5)))
+	stops $MASTER
+	until_true 20 spool_is 1
+	[ "$(figure dropped)" = 0 ]
+	stops $SLAVE
 }
