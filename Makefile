@@ -83,7 +83,8 @@ FLOW := flow change limit window index shape select dual fill numbers cluster bl
 linked = $(if $(shell grep -l unit/flow.h test/unit/test_$(1).c),$(FLOW),$(sort $(call tested,$(1)) \
   $(if $(shell grep -l '<openssl/' test/unit/test_$(1).c),tls-openssl)))
 WRAPPED := malloc calloc realloc aligned_alloc strdup open read write fsync fchmod rename socket bind listen fcntl \
-  accept4 recvmmsg pthread_create uv_poll_init uv_tcp_open uv_write dlsym
+  accept4 recvmmsg pthread_create uv_poll_init uv_tcp_open uv_pipe_open uv_read_start \
+  uv_spawn uv_write dlsym
 WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 define unit_rule
 $(O)/test/unit/test_$(1): $(O)/test/unit/test_$(1).o $(O)/test/unit/fault.o $(O)/test/unit/builtin.o $(LIB) \

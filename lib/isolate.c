@@ -264,10 +264,15 @@ static void ask(struct isolate *p)
 {
 	static char ok[] = { 0, 0, 0, 2, 2 << 3, 1 };
 	uv_buf_t buf = uv_buf_init(ok, sizeof(ok));
+	int rc;
 
 	p->ask.data = p;
-	if (!p->asking && !uv_is_closing((uv_handle_t *)&p->link))
-		p->asking = uv_write(&p->ask, (uv_stream_t *)&p->link, &buf, 1, written) == 0;
+	if (p->asking || uv_is_closing((uv_handle_t *)&p->link))
+		return;
+	rc = uv_write(&p->ask, (uv_stream_t *)&p->link, &buf, 1, written);
+	p->asking = rc == 0;
+	if (rc == UV_EPIPE)	/* it was reset, which its reader was told */
+		isolate_kill(p, "closed its connection, so it was killed");
 }
 
 static void watch(struct isolate *p)

@@ -5,6 +5,7 @@
  * It may send anything: a length beyond the bound or a message that cannot be read
  * ends it.  While many inputs wait it is not read, so that it waits, too.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ enum {
 #define LINES_PER (10 * SAT_SECOND)
 
 static char room[ROOM];
-static struct arena arena;
+/* Of one message.  An event that fits into it needs less, so many small ones do not fit. */
+static struct arena arena = { .max = 24 << 20 };
 
 static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -37,13 +39,21 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 /* ---- Messages ----------------------------------------------------------- */
 
+/* As far as it goes: a figure may be anything. */
+static int64_t add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return !__builtin_add_overflow(a, b, &sum) ? sum : a < 0 ? INT64_MIN : INT64_MAX;
+}
+
 static void take_counter(struct isolate *p, const char *name, int64_t value)
 {
 	struct sat_self *self = &p->instance->self;
 
 	for (unsigned k = 0; k < self->n_counters; k++)
 		if (strcmp(self->module->counters[k]->name, name) == 0)
-			sat_gauge(self, k, p->base[k] + value);
+			sat_gauge(self, k, add(p->base[k], value));
 }
 
 static struct sat_probe *entry_of(const struct isolate *p, const char *number)
@@ -63,10 +73,10 @@ static void take_figure(struct isolate *p, const struct sat_event *ev)
 		take_counter(p, ev->service, ev->metric.i);
 	} else if (strcmp(ev->state, ISOLATE_TOOK) == 0) {
 		entry = entry_of(p, ev->service);
-		if (entry != NULL)
+		if (entry != NULL && ev->metric.i > 0)
 			entry->took = ev->metric.i;
 	} else if (strcmp(ev->state, ISOLATE_DROPPED) == 0 && ev->metric.i > p->dropped) {
-		self_add(SELF_EMIT_DROPPED, ev->metric.i - p->dropped);
+		self_set(SELF_EMIT_DROPPED, add(self_get(SELF_EMIT_DROPPED), ev->metric.i - p->dropped));
 		p->dropped = ev->metric.i;
 	}
 }
@@ -107,19 +117,28 @@ static size_t length_of(const uint8_t *head)
 	return (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 }
 
+static void refuse(struct isolate *p, int rc)
+{
+	if (rc == -ENOMEM)
+		isolate_kill(p, "sent more at once than there is memory for, so it was killed");
+	else
+		isolate_kill(p, "sent what is no message, so it was killed");
+	p->in.len = 0;
+}
+
 static void take_all(struct isolate *p)
 {
 	uint8_t *at = (uint8_t *)p->in.p, *end = at + p->in.len;
 
 	while (end - at >= 4) {
-		size_t len = length_of(at);
+		size_t len = length_of(at), has = (size_t)(end - at) - 4;
+		int rc = len > ISOLATE_MESSAGE ? -EBADMSG : len <= has ? take_message(p, at + 4, len) : 0;
 
-		if (len > ISOLATE_MESSAGE || (len <= (size_t)(end - at) - 4 && take_message(p, at + 4, len) != 0)) {
-			isolate_kill(p, "sent what is no message, so it was killed");
-			p->in.len = 0;
+		if (rc != 0) {
+			refuse(p, rc);
 			return;
 		}
-		if (len > (size_t)(end - at) - 4)
+		if (len > has)
 			break;
 		at += 4 + len;
 	}
@@ -129,13 +148,21 @@ static void take_all(struct isolate *p)
 
 static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
+static void hear(struct isolate *p, uv_pipe_t *pipe, uv_read_cb call)
+{
+	int rc = uv_read_start((uv_stream_t *)pipe, give_room, call);
+
+	if (rc != 0)
+		isolate_kill(p, "cannot be listened to, so it was killed: %s", strerror(-rc));
+}
+
 static void resume(struct sat_alarm *alarm)
 {
 	struct isolate *p = SAT_OWNER(alarm, struct isolate, pause);
 
 	p->paused = false;
 	if (!p->link_over)
-		uv_read_start((uv_stream_t *)&p->link, give_room, came);
+		hear(p, &p->link, came);
 }
 
 static void pause_reading(struct isolate *p)
@@ -213,8 +240,8 @@ void isolate_listen(struct isolate *p)
 {
 	p->in.max = 2 * ISOLATE_MESSAGE;
 	p->line_len = 0;
-	uv_read_start((uv_stream_t *)&p->link, give_room, came);
-	uv_read_start((uv_stream_t *)&p->err, give_room, said);
+	hear(p, &p->link, came);
+	hear(p, &p->err, said);
 }
 
 void isolate_deaf(struct isolate *p)

@@ -78,8 +78,21 @@ WRAP_CALL(int, recvmmsg, (int fd, struct mmsghdr *to, unsigned n, int flags, str
 #define WRAP_UV(name, params, args, error) WRAP(int, name, params, args, calls, 0, error)
 WRAP_UV(uv_poll_init, (uv_loop_t *loop, uv_poll_t *poll, int fd), (loop, poll, fd), UV_ENOSPC)
 WRAP_UV(uv_tcp_open, (uv_tcp_t *tcp, uv_os_sock_t fd), (tcp, fd), UV_EMFILE)
+WRAP_UV(uv_pipe_open, (uv_pipe_t *pipe, uv_file fd), (pipe, fd), UV_EMFILE)
+WRAP_UV(uv_read_start, (uv_stream_t *s, uv_alloc_cb room, uv_read_cb came), (s, room, came), UV_EINVAL)
 WRAP_UV(uv_write, (uv_write_t *req, uv_stream_t *s, const uv_buf_t bufs[], unsigned n, uv_write_cb done),
 	(req, s, bufs, n, done), UV_ENOMEM)
+
+/* Failing, it leaves a handle that wants to be closed: so it fails for real. */
+int __real_uv_spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_options_t *how);
+int __wrap_uv_spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_options_t *how);
+int __wrap_uv_spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_options_t *how)
+{
+	uv_process_options_t gone = *how;
+
+	gone.file = "/nonexistent/program";
+	return __real_uv_spawn(loop, process, strike(&calls, 0) ? &gone : how);
+}
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
