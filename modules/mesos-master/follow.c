@@ -44,6 +44,7 @@ static int taken(struct mesos *m)
 	}
 	mesos_end_model(m);
 	f->live = true;
+	m->wrote = sat_clock() - f->source.asked;
 	f->down_since = 0;
 	f->silences = 0;
 	if (f->reader.top.heartbeat > 0 && f->reader.top.heartbeat < 3600)
@@ -134,6 +135,8 @@ static void over(struct mesos *m)
 		model_abort(&m->model);
 	if (f->live || f->down_since == 0)
 		f->down_since = sat_clock();
+	if (f->live)
+		m->next_poll = sat_clock();	/* perhaps it leads no more */
 	f->live = false;
 }
 

@@ -40,7 +40,7 @@ struct source {
 	struct sat_call *call;		/* under way */
 	uint64_t counted;		/* bytes of it that were */
 	unsigned path, first;		/* in use; where this search for it began */
-	int64_t asked, asked_boot;
+	int64_t asked, asked_boot, heard;	/* heard: when the last of it came; 0: nothing yet */
 	char words[96];			/* the beginning of a refusal */
 	size_t n_words;
 	bool known;			/* there was an answer, or none */
@@ -106,7 +106,10 @@ struct mesos {
 	int64_t elected_until;		/* then it is no longer believed, */
 	int64_t elected_for, elected_boot;	/* nor so long after, whatever stood still */
 	bool no_word;			/* the figures do not say who leads: the state must */
+	int64_t heard;			/* the last answer to what was asked for its figures */
+	int64_t wrote;			/* how long the last state took; 0: there was none */
 	int leads;			/* as told to the host; -1: nothing yet */
+	bool doubted;			/* it leads no more for want of a word alone */
 
 	struct snapshot figures;	/* the last */
 	char *kept;			/* the answer that they are of, while it is good */

@@ -11,9 +11,12 @@
  * followers to read it every time, each would cost the leader the same again,
  * since a follower sends the request on to it.
  *
- * Slowness alone is not held against a leadership at once: ten seconds are what
- * Mesos' ZooKeeper session outlives a silent master by default.  While it writes
- * us a state, which was seen to take 13 s, it is given longer.
+ * Slowness alone is not held against a leadership at once, but a master that
+ * hangs is not believed for long: its session with ZooKeeper, of ten seconds by
+ * default, may end 6.7 s after it began to hang, since it is renewed each third
+ * of it, and then another leads.  So four seconds; up to eight, which is no 2 s
+ * too late, where its answers took long lately; and longer while it writes us a
+ * state, which was seen to take 13 s.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +25,11 @@
 #include "poll.h"
 
 #define BEAT		(500 * SAT_MS)		/* the host wants to hear who leads every second */
-#define BELIEF		(10 * SAT_SECOND)
+#define BELIEF		(4 * SAT_SECOND)	/* in a master that is silent */
+#define BELIEF_SLOW	(8 * SAT_SECOND)	/* in one whose answers took long lately */
 #define BELIEF_WRITING	(30 * SAT_SECOND)
+#define WRITING		3			/* times that the last state took, before a byte of it comes */
+#define SNAPSHOT_TIMEOUT (10 * SAT_SECOND)
 #define SOON		(10 * SAT_SECOND)	/* after an answer that cost little */
 #define SLOWER		10			/* the rest that an answer earns, in times that it took */
 #define SNAPSHOT_MAX	((size_t)8 << 20)
@@ -51,11 +57,47 @@ static void forget_model(struct mesos *m)
 	m->has_model = m->has_base = false;
 }
 
+/* For how long a master is believed that says nothing. */
+static int64_t patience(const struct mesos *m)
+{
+	int64_t slow = (int64_t)(2 * mesos_longest(m) * SAT_SECOND);
+
+	return most(3 * m->leader_interval, most(BELIEF, least(BELIEF_SLOW, slow)));
+}
+
+/* While it writes this; 0: it does not.  What comes of it is a word, too. */
+static int64_t written_until(const struct mesos *m, const struct source *s)
+{
+	if (s->call == NULL)
+		return 0;
+	if (s->heard != 0)
+		return s->heard + patience(m);
+	return s->asked + (m->wrote > 0 ? most(patience(m), least(BELIEF_WRITING, WRITING * m->wrote))
+				      : least(BELIEF_WRITING, s->timeout));
+}
+
+/* A follower has no stream, and a leader that is deposed ends it. */
+static int64_t followed_until(const struct mesos *m)
+{
+	const struct follow *f = &m->follow;
+
+	if (!f->live || !m->no_word)
+		return written_until(m, &f->source);
+	return f->heard + 2 * f->heartbeat + SAT_SECOND;
+}
+
+/* Where its figures do not say who leads, they say that it lives. */
 static int64_t believed_until(const struct mesos *m)
 {
-	if (m->leads != 1 || m->state.call == NULL)
-		return m->elected_until;
-	return most(m->elected_until, m->state.asked + least(BELIEF_WRITING, m->state.timeout));
+	int64_t until = m->elected_until;
+
+	if (m->elected != 1)
+		return until;
+	if (m->no_word)
+		until = least(until, m->heard + patience(m));
+	until = most(until, written_until(m, &m->state));
+	until = most(until, written_until(m, &m->follow.agents));
+	return most(until, followed_until(m));
 }
 
 /* A process that was stopped wakes up with a leader of long ago. */
@@ -70,9 +112,15 @@ static bool is_believed(const struct mesos *m, int64_t now)
 static void settle_leader(struct mesos *m, int64_t now)
 {
 	bool believed = is_believed(m, now), leads = m->elected == 1 && believed && leader_is_local(m, m->url);
+	bool doubt = m->elected == 1 && !believed;	/* nobody says that another does */
 
 	if (believed || m->leads == 1)
 		sat_mesos_leads(m->self, leads);
+	if (m->doubted && !doubt && !leads) {
+		m->doubted = false;
+		forget_model(m);
+		mesos_say_leader(m, true);
+	}
 	if (m->leads == leads || (m->leads < 0 && m->elected < 0))
 		return;
 	if (m->leads >= 0 || leads)
@@ -81,7 +129,9 @@ static void settle_leader(struct mesos *m, int64_t now)
 			m->elected == 1 ? "leads, and not the Mesos master here" : "no longer leads");
 	m->leads = leads;
 	sat_gauge(m->self, GAUGE_LEADS, leads);
-	forget_model(m);	/* it was of another time */
+	if (!doubt && !m->doubted)
+		forget_model(m);	/* it was of another time */
+	m->doubted = doubt;
 	mesos_say_leader(m, believed);
 }
 
@@ -96,7 +146,7 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 
 void mesos_hear(struct mesos *m, bool elected)
 {
-	hear_elected(m, elected, most(BELIEF, 3 * m->leader_interval));
+	hear_elected(m, elected, patience(m));
 }
 
 /* One who has just been elected does not always know yet, and answers as who follows. */
@@ -107,7 +157,7 @@ bool mesos_is_ready(const struct mesos *m)
 
 bool mesos_observes(const struct mesos *m)
 {
-	return m->leads == 1 || sat_acting();
+	return m->leads == 1 || m->doubted || sat_acting();
 }
 
 /* What is known is of another, who may lead another cluster; this one leads, by its own word. */
@@ -215,6 +265,7 @@ static void take_model(struct mesos *m)
 {
 	mesos_end_model(m);
 	reader_free(&m->reader);
+	m->wrote = (int64_t)(m->state.took * SAT_SECOND);
 	m->model_print = m->asked_print;
 	go_slower(m);
 	mesos_took_model(m);
@@ -319,6 +370,7 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	}
 	figures_keep(m, a->body, a->len);
 	source_well(&m->snapshot);
+	m->heard = sat_clock();
 	m->no_word = m->figures.elected < 0;
 	if (!m->no_word && !named_rules(m))
 		mesos_hear(m, m->figures.elected);
@@ -342,6 +394,7 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 		hear_elected(m, 0, 0);
 	leader_turn(m, sat_clock());
 	if (a->rc == 0) {
+		m->heard = sat_clock();
 		m->no_word = true;
 		m->figures = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
 		if (wants_state(m))
@@ -406,7 +459,7 @@ void poll_init(struct mesos *m, int64_t timeout)
 	m->elected = m->leads = -1;
 	model_init(&m->model, &calls, m);
 	m->snapshot = (struct source){
-		.m = m, .name = "snapshot", .paths = snapshot_paths, .timeout = least(timeout, BELIEF),
+		.m = m, .name = "snapshot", .paths = snapshot_paths, .timeout = least(timeout, SNAPSHOT_TIMEOUT),
 		.max = SNAPSHOT_MAX, .gauge = GAUGE_SNAPSHOT_SUCCESS,
 		.done = snapshot_done, .failed = snapshot_failed,
 	};

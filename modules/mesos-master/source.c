@@ -44,8 +44,10 @@ static int data(void *arg, int status, const void *p, size_t n)
 		s->m->bytes[s->m->bucket] += n;
 		sat_count(s->m->self, COUNT_BYTES, (int64_t)n);
 	}
-	if (status == 200)
+	if (status == 200) {
+		s->heard = sat_clock();
 		return s->data(s->m, p, n);
+	}
 	collect(s, p, n);
 	return 0;
 }
@@ -217,6 +219,7 @@ static bool ask(struct source *s)
 		what.timeout = SILENCE_MAX;
 	s->n_words = 0;
 	s->counted = 0;
+	s->heard = 0;
 	s->dropped = false;
 	s->asked = sat_clock();
 	s->asked_boot = source_boot();

@@ -155,6 +155,34 @@ beside_mesos() {
 	[ "$(percent 100 "${times[*]}")" -lt $((2000 * ${PATIENCE:-3})) ]
 }
 
+@test "a Mesos master that hangs costs its satellite the lead within 6 s; the next elected, hanging or not, acts within two" {
+	local began took
+	beside_mesos
+	order master/0/mode hang
+	began=$(date +%s%N)
+	until_true 10 nobody
+	took=$((($(date +%s%N) - began) / 1000000))
+	echo "# hanging: acts no more after $took ms" >&3
+	[ "$took" -lt $((4600 + 1500 * ${PATIENCE:-1})) ]
+	order leader/1
+	began=$(date +%s%N)
+	until_true 5 acts b
+	took=$((($(date +%s%N) - began) / 1000000))
+	echo "# elected: acts after $took ms" >&3
+	[ "$took" -lt $((2000 * ${PATIENCE:-1})) ]
+	# Elected before it counts as lost: the old one acts no more, whatever it believes of its own.
+	order master/1/mode hang
+	order leader/2
+	began=$(date +%s%N)
+	until_true 5 acts c
+	until_true 5 acts_not b
+	took=$((($(date +%s%N) - began) / 1000000))
+	echo "# elected while the old one is believed: alone after $took ms" >&3
+	[ "$took" -lt $((2000 * ${PATIENCE:-1})) ]
+	[ "$(acting)" = c ]
+}
+acts_not() { ! acts "$1"; }
+
 leader_is() { "$SATELLITE" --config "$T/$1.cfg" status | grep -E "^leader +$2"; }
 critical_leader() {
 	get -G "http://127.0.0.1:${PORT[$1]}/index" --data-urlencode "query=service = 'satellite/leader' and host = '$1'" |

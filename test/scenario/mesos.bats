@@ -98,6 +98,38 @@ well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 	until_true 5 said_times m0 "acts: the local" 2
 }
 
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+@test "a leader whose Mesos master hangs acts no more within 6 s, and again with its first word; its stream goes on" {
+	local sim began took
+	simulate --masters 1 --agents 4 --heartbeat 15
+	sim=${PIDS[-1]}
+	SUBSCRIBE=true LEADER_INTERVAL=1 INTERVAL=60 watch_mesos m0 0
+	until_true 5 leads m0
+	heard m0 "acts: the local"
+	until_true 5 is m0 mesos/agents/registered '.metric == 4'
+	before=$(requests '/api/v1 SUBSCRIBE')
+	[ "$before" = 1 ]
+	sleep 2		# its figures are known to come at once
+	kill -STOP "$sim"
+	began=$(now_ms)
+	until_true 10 said_times m0 "does not act any more" 1
+	took=$(($(now_ms) - began))
+	echo "# it hangs: acts no more after $took ms" >&3
+	[ "$took" -gt 2000 ]
+	[ "$took" -lt $((4600 + 1500 * ${PATIENCE:-1})) ]
+	until_true 2 is m0 mesos/leader '.metric == 0 and .state == "unknown"'
+	kill -CONT "$sim"
+	began=$(now_ms)
+	until_true 5 said_times m0 "acts: the local" 2
+	echo "# it answers: acts after $(($(now_ms) - began)) ms" >&3
+	until_true 5 leads m0
+	[ "$(requests '/api/v1 SUBSCRIBE')" = "$before" ]
+	id=$(launch agent001.example.com)
+	order "task/$id/TASK_KILLED"
+	until_true 3 task_is m0 agent001.example.com TASK_KILLED
+}
+
 @test "credentials: asked for in words, used where set, never logged" {
 	simulate --masters 1 --agents 2 --credentials 'eye:s3cret-word'
 	watch_mesos m0 0

@@ -17,7 +17,7 @@ struct _zhandle { watcher_fn fn; void *context; int state; bool open; };
 static struct {
 	struct _zhandle handle;
 	char hosts[256], auth[64];
-	int opened, refuse_open;
+	_Atomic int opened, refuse_open;
 	strings_completion_t names;
 	data_completion_t node;
 	char path[256];

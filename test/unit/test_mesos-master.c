@@ -400,30 +400,96 @@ static void a_bad_state_is_an_event(void **unused)
 	assert_null(event("mesos/agents/registered"));
 }
 
-/* A leader may be silent for ten seconds, longer while it writes a state; it may not refuse a connection. */
-static void a_slow_leader_leads_for_a_while(void **unused)
+/* It says nothing, for so long; then it does. */
+static void hangs(double seconds, bool acts)
 {
-	(void)unused;
-	answer("/metrics/snapshot", 200, LEADS);
-	move(19);
-	assert_true(sat_acting());
-	answer("/state", 200, STATE);
-	answer("/metrics/snapshot", 200, LEADS);
-	move(9);
-	assert_float_equal(metric("mesos/leader"), 1, 0);
-	assert_true(sat_acting());
-	move(2);
-	assert_float_equal(metric("mesos/leader"), 0, 0);
-	assert_string_equal(state_of("mesos/leader"), "unknown");
-	assert_false(sat_acting());
+	if (asked("/metrics/snapshot") == NULL)
+		move(1.1);
+	move(seconds);
+	assert_int_equal(sat_acting(), acts);
+	assert_float_equal(metric("mesos/leader"), acts, 0);
+	assert_string_equal(state_of("mesos/leader"), acts ? "ok" : "unknown");
 	answer("/metrics/snapshot", 200, LEADS);
 	assert_true(sat_acting());
 	assert_string_equal(state_of("mesos/leader"), "ok");
+}
+
+/* Of what was slow nothing is remembered. */
+static void is_quick(const char *figures)
+{
+	if (asked("/metrics/snapshot") != NULL)
+		answer("/metrics/snapshot", 200, LEADS);
+	memset(mesos->longest, 0, sizeof(mesos->longest));
+	move(1.1);
+	answer("/metrics/snapshot", 200, figures);
+}
+
+/* A leader may be silent for four seconds, and for eight where it was slow lately; it may not refuse a connection. */
+static void a_leader_that_hangs_leads_for_a_short_while(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	answer("/state", 200, STATE);
+	hangs(2.4, true);
+	is_quick(LEADS);
+	hangs(3.6, false);
+	hangs(5.5, true);	/* it took 3.6 s for an answer */
+	hangs(8, false);
 	move(1.1);
 	break_off("/metrics/snapshot", -ECONNREFUSED);
 	assert_false(sat_acting());
 	assert_float_equal(metric("mesos/leader"), 0, 0);
 	assert_string_equal(state_of("mesos/leader"), "unknown");
+}
+
+/* What is known of the cluster outlives a doubt, and nothing is asked for again; another's election ends it. */
+static void a_doubt_costs_no_state(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	answer("/state", 200, STATE);
+	move(70);
+	assert_false(sat_acting());
+	assert_int_equal(mesos->model.agents.n, 2);
+	answer("/metrics/snapshot", 200, LEADS);
+	assert_true(sat_acting());
+	assert_null(asked("/state"));
+	assert_int_equal(mesos->model.agents.n, 2);
+	move(10);
+	assert_false(sat_acting());
+	answer("/metrics/snapshot", 200, FOLLOWS);
+	assert_float_equal(metric("mesos/leader"), 0, 0);
+	assert_string_equal(state_of("mesos/leader"), "ok");
+	assert_int_equal(mesos->model.agents.n, 0);
+}
+
+/* A state may take long to be written, as long as the last one did three times over, and what comes of it is a word. */
+static void who_writes_a_state_may_be_silent_longer(void **unused)
+{
+	struct call *c;
+	int i;
+
+	(void)unused;
+	answer("/metrics/snapshot", 200, LEADS);
+	move(19);
+	assert_true(sat_acting());
+	c = asked("/state");
+	c->what.data(c->arg, 200, "{", 1);
+	for (i = 0; i < 30; i++) {
+		move(1);
+		c->what.data(c->arg, 200, " ", 1);
+		assert_true(sat_acting());
+	}
+	answer("/state", 200, STATE + 1);
+	move(9);
+	assert_false(sat_acting());
+	answer("/metrics/snapshot", 200, LEADS);
+	/* Now it is known to take a second; and after so long a one it has its rest. */
+	mesos->wrote = SAT_SECOND;
+	move(600);
+	is_quick("{\"master/elected\":1,\"master/slaves_active\":3}");
+	assert_non_null(asked("/state"));
+	hangs(5, false);
 }
 
 static void a_follower_asks_once(void **unused)
@@ -478,7 +544,7 @@ static void the_figures_outweigh_a_state_that_does_not_say(void **unused)
 	assert_int_equal(listed, 1);
 	assert_float_equal(metric("mesos/agents/registered"), 1, 0);
 	move(60.5);
-	answer("/metrics/snapshot", 200, "{\"master/elected\":1,\"master/slaves_active\":2,\"x\":NaN}");
+	answer("/metrics/snapshot", 200, "{\"master/elected\":1,\"master/slaves_active\":3,\"x\":NaN}");
 	answer("/state", 200, "{\"pid\":\"m@1\",\"slaves\":[{\"hostname\":\"a\"},{\"hostname\":\"b\"}]}");
 	assert_int_equal(listed, 2);
 }
@@ -565,7 +631,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),
 		cmocka_unit_test_setup_teardown(trouble_is_an_event_until_it_is_over, begin, end),
 		cmocka_unit_test_setup_teardown(a_bad_state_is_an_event, begin, end),
-		cmocka_unit_test_setup_teardown(a_slow_leader_leads_for_a_while, begin, end),
+		cmocka_unit_test_setup_teardown(a_leader_that_hangs_leads_for_a_short_while, begin, end),
+		cmocka_unit_test_setup_teardown(a_doubt_costs_no_state, begin, end),
+		cmocka_unit_test_setup_teardown(who_writes_a_state_may_be_silent_longer, begin, end),
 		cmocka_unit_test_setup_teardown(a_follower_asks_once, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_tells_who_leads_where_figures_do_not, begin, end),
 		cmocka_unit_test_setup_teardown(the_figures_outweigh_a_state_that_does_not_say, begin, end),

@@ -392,6 +392,54 @@ static void a_leader_deposed_is_followed_no_more(void **unused)
 	assert_null(asked("/api/v1"));
 }
 
+/* A follower has none; and one that is deposed ends it, and is asked at once. */
+static void what_the_stream_says_is_a_word_of_who_leads(void **unused)
+{
+	(void)unused;
+	pass(1, LEADS);
+	push(SUBSCRIBED("TASK_STAGING"));
+	for (int i = 0; i < 10; i++) {
+		move(3);
+		push("{\"type\":\"HEARTBEAT\"}");
+		assert_true(sat_acting());
+	}
+	move(7);
+	assert_false(sat_acting());
+	push("{\"type\":\"HEARTBEAT\"}");
+	move(0.5);
+	assert_true(sat_acting());
+	assert_false(asked("/api/v1")->canceled);
+	pass(2, LEADS);
+	while (asked("/metrics/snapshot") != NULL)
+		answer("/metrics/snapshot", 200, LEADS);
+	mesos->next_poll = sat_clock() + 3600 * SAT_SECOND;
+	break_off("/api/v1", -EPIPE);
+	move(0.5);
+	answer("/metrics/snapshot", 200, FOLLOWS);
+	assert_false(sat_acting());
+}
+
+/* Where figures are refused, heartbeats are the word; and a refusal says that it lives. */
+static void where_figures_are_refused_the_stream_says_who_leads(void **unused)
+{
+	(void)unused;
+	answer("/metrics/snapshot", 403, "no");
+	answer("/state", 200, "{\"elected_time\":1,\"slaves\":[{\"hostname\":\"h\"}]}");
+	assert_true(sat_acting());
+	move(1);
+	push(SUBSCRIBED("TASK_STAGING"));
+	for (int i = 0; i < 200; i++) {
+		move(2.5);
+		if (asked("/metrics/snapshot") != NULL)
+			answer("/metrics/snapshot", 403, "no");
+		push("{\"type\":\"HEARTBEAT\"}");
+		assert_true(sat_acting());
+		assert_null(asked("/state"));
+	}
+	move(20);
+	assert_false(sat_acting());
+}
+
 static void three_silences_are_a_refusal(void **unused)
 {
 	unsigned i;
@@ -547,6 +595,8 @@ int main(void)
 		FOLLOWING(what_it_did_not_tell_of_is_asked_for_anew),
 		FOLLOWING(nonsense_means_polling),
 		FOLLOWING(a_leader_deposed_is_followed_no_more),
+		FOLLOWING(what_the_stream_says_is_a_word_of_who_leads),
+		FOLLOWING(where_figures_are_refused_the_stream_says_who_leads),
 		FOLLOWING(three_silences_are_a_refusal),
 		FOLLOWING(streams_that_break_off_are_not_asked_for_at_once),
 		FOLLOWING(agents_are_asked_for_when_the_figures_count_others),
