@@ -126,24 +126,29 @@ static void who_waits_does_not_begin_at_the_end(void **unused)
 }
 
 /* Stands for a process in uninterruptible sleep: SIGKILL does not end it as seen from its parent, since
- * another traces it, and does not look. */
+ * another traces it, and does not look: one that is no descendant of its, or it would be killed, too. */
 static int unkillable(const char *ms)
 {
+	pid_t self = getpid(), child;
 	int fds[2];
 	char c;
 
 	if (pipe(fds) != 0)
 		return 1;
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	if (fork() == 0) {
+	child = fork();
+	if (child == 0) {
+		if (fork() != 0)
+			_exit(0);
 		setsid();
 		close(STDOUT_FILENO);
 		close(STDERR_FILENO);
-		if (ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0 && write(fds[1], "x", 1) == 1)
+		if (ptrace(PTRACE_SEIZE, self, NULL, NULL) == 0 && write(fds[1], "x", 1) == 1)
 			usleep((useconds_t)atoi(ms) * 1000);
 		_exit(0);
 	}
 	close(fds[1]);
+	waitpid(child, NULL, 0);
 	if (read(fds[0], &c, 1) != 1)
 		return 1;
 	puts("traced");
