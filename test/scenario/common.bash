@@ -45,11 +45,16 @@ stays_true() {
 	done
 }
 
-# free_port: one that nobody has now, below those the kernel hands out, and that this test was not given before.
+# free_port: one that nobody has now, below those the kernel hands out.  They go round in turn, for all tests of all
+# runs, so that what is given to one that has not bound it yet is not given to another.
 free_port() {
 	local p
-	while p=$((10000 + RANDOM % 22000)); grep -qsx $p "$T/.ports" || ss -Hlnut "sport = :$p" | grep -q .; do :; done
-	echo $p | tee -a "$T/.ports"
+	{
+		flock 9
+		p=$(cat <&9)
+		while p=$((10000 + (p + 1) % 10000)); ss -Hlnut "sport = :$p" | grep -q .; do :; done
+		echo "$p" | tee "/tmp/satellite-test.port.$UID"
+	} 9<>"/tmp/satellite-test.port.$UID"
 }
 
 # sanitized: its memory and speed say nothing then.

@@ -204,7 +204,7 @@ up() { start "$1" --config "$T/m.cfg" && heard "$1" "runs on m1"; }
 		heard "$role" "runs on"
 		"$SATELLITE" --state-dir "$T/$role" status >/dev/null
 	done
-	until_true 5 test "$(status_of "http://127.0.0.1:$HTTP/whitelist/all")" != 000
+	until_true 5 eval '[ "$(status_of "http://127.0.0.1:$HTTP/whitelist/all")" != 000 ]'
 	for p in "${PIDS[@]}"; do stops "$p"; done
 }
 

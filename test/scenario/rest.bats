@@ -234,11 +234,12 @@ silent() {
 	until_true 5 said_times master 'reloaded' 2
 	until_true 5 expect 200 GET /whitelist/host/host1
 	asks POST /whitelist/host/127.1/event/e '{"state":"ok"}' >"$T/waits" &
+	waits=$!
 	until_true 5 reaches "$SILENT"
 	curl -s --max-time 0.3 -o /dev/null -d '{"state":"ok"}' "$URL/whitelist/host/127.1/event/e" || true
 	[ "$(curl -s --max-time 2 -o /dev/null -w '%{http_code}' "$URL/whitelist/all")" = 200 ]
 	stops "$MASTER"
-	wait %% 2>/dev/null || true
+	wait $waits
 	[ "$(cat "$T/waits")" = 503 ]
 	said_times master 'POST 127.1: e: ok: 503, the whitelist stops' 2
 	config 'reachable = "ssh";'

@@ -300,11 +300,13 @@ found() { riemann-client query -j "$1" 127.0.0.1 "$PORT" | jq -e 'length == 1' >
 }
 
 @test "UDP: what the kernel drops is counted; what it holds at the end is heard" {
-	door "udp = $((PORT + 1)); so-rcvbuf = 4096;"
-	datagram '\x32\x09\x22\x04udp1\x1a\x01s' $((PORT + 1))
+	local udp
+	udp=$(free_port)
+	door "udp = $udp; so-rcvbuf = 4096;"
+	datagram '\x32\x09\x22\x04udp1\x1a\x01s' $udp
 	until_true 5 found 'host = "udp1"'
 	kill -STOP "$PID"
-	for _ in $(seq 100); do printf '\x32\x09\x22\x04udp3\x1a\x01s' >"/dev/udp/127.0.0.1/$((PORT + 1))"; done
+	for _ in $(seq 100); do printf '\x32\x09\x22\x04udp3\x1a\x01s' >"/dev/udp/127.0.0.1/$udp"; done
 	kill -CONT "$PID"
 	all_counted() { [ $(($(counter datagrams) + $(counter datagrams-dropped))) = 101 ] && [ "$(counter datagrams-dropped)" -gt 20 ]; }
 	until_true 5 all_counted

@@ -52,7 +52,7 @@ spool_is() { [ "$(spool_files)" = "$1" ]; }
 	echo 0 >"$T/count"
 	slave
 	counts_on 20
-	heard slave "127.0.0.1:$PORT: connection refused" || said slave "127.0.0.1:$PORT: "
+	heard slave "127.0.0.1:$PORT: Connection refused"
 	stops $SLAVE
 	said slave "events are kept on disk"
 	slave

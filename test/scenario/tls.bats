@@ -314,10 +314,11 @@ OURS() { echo "ca = \"$CERTS/ca.crt\"; cert = \"$CERTS/client.crt\"; key = \"$CE
 	until_true 10 at_least acknowledged 1
 	stops "$SLAVE"
 	# One that takes connections, and says nothing.
-	socat "TCP-LISTEN:$((PORT + 1)),bind=127.0.0.1,fork" EXEC:'sleep 60' 3>&- &
+	mute=$(free_port)
+	socat "TCP-LISTEN:$mute,bind=127.0.0.1,fork" EXEC:'sleep 60' 3>&- &
 	PIDS+=($!)
-	until_true 5 listens $((PORT + 1))
-	refused "127.0.0.1:$((PORT + 1))" "$(OURS)" 'TLS: the handshake takes too long'
+	until_true 5 listens $mute
+	refused "127.0.0.1:$mute" "$(OURS)" 'TLS: the handshake takes too long'
 	stops "$MASTER"
 }
 

@@ -265,6 +265,6 @@ completes() {
 	for name in $(get "$URL/command" | jq -r '.[].name'); do
 		[ "$(completes "$name")" != '' ] || { echo "$name"; false; }
 	done
-	make -s -C "$ROOT" O="$BUILD" install DESTDIR="$T/root" PREFIX=/usr
+	make -s -C "$ROOT" -o all O="$BUILD" install DESTDIR="$T/root" PREFIX=/usr
 	cmp "$T/root/usr/share/bash-completion/completions/satellite" "$ROOT/etc/satellite.bash-completion"
 }

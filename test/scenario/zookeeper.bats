@@ -49,7 +49,7 @@ file_is() { [ "$(tr '\n' ' ' <"$T/$1/whitelist")" = "$2" ]; }
 @test "what one master is told, all masters' files hold, and the nodes are the JVM Satellite's" {
 	zk_make 1; zk_start; zk_up
 	for m in a b c; do master $m; heard $m 'hosts in the store'; done
-	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 10 posts_well a h1
 	[ "$(post b h2 e ok)" = 201 ]
 	[ "$(post c h3 e critical)" = 201 ]
 	for m in a b c; do until_true 5 file_is $m "h1 h2 "; done
@@ -90,7 +90,7 @@ off" ]
 @test "servers die, and come back: 503 and the last good file meanwhile, and then all of it" {
 	zk_make 1; zk_start; zk_up
 	master a; heard a 'hosts in the store'
-	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 10 posts_well a h1
 	until_true 5 file_is a "h1 "
 	zk_stop 1
 	until_true 10 said a 'out of touch'
@@ -98,7 +98,8 @@ off" ]
 	file_is a "h1 "
 	[ "$(status_of "http://127.0.0.1:${PORT[a]}/readyz")" = 503 ]
 	zk_start 1; zk_up 1
-	until_true 20 test 201 = "$(until_true 20 said_times a 'the store is back' 1; post a h2 e ok)"
+	until_true 20 said_times a 'the store is back' 1
+	until_true 20 posts_well a h2
 	until_true 5 file_is a "h1 h2 "
 	[ "$(status_of "http://127.0.0.1:${PORT[a]}/readyz")" = 200 ]
 }
@@ -106,7 +107,7 @@ off" ]
 @test "a session that expired is made anew, and nothing is missed" {
 	zk_make 1; zk_start; zk_up
 	master a; heard a 'hosts in the store'
-	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 10 posts_well a h1
 	until_true 5 file_is a "h1 "
 	kill -STOP "$PID_a"
 	until_true 30 no_sessions
@@ -120,7 +121,7 @@ no_sessions() { ! zk_word 1 cons | grep -q sid=; }
 @test "three servers: masters go on while one of them is away" {
 	zk_make 3; zk_start; zk_up
 	for m in a b; do master $m; heard $m 'hosts in the store'; done
-	until_true 20 test "$(post a h0 e ok)" = 201
+	until_true 20 posts_well a h0
 	for i in 1 2 3; do
 		zk_stop $i
 		until_true 30 posts_well a "h$i"
@@ -262,7 +263,7 @@ well() { until_true 20 cmp -s "$T/a/whitelist" "$T/fs/whitelist"; until_true 5 t
 	zk_make 1; zk_start; zk_up
 	config a 'auth = "digest:sat:secret"; acl = ( "auth::cdrwa", "world:anyone:r" );'
 	master a; heard a 'hosts in the store'
-	until_true 10 test "$(post a h1 e ok)" = 201
+	until_true 10 posts_well a h1
 	run zk "print(len(zk.get('/satellite/whitelist/h1')[0]) > 10)
 	try: zk.set('/satellite/whitelist/h1', b'{}'); print('set')
 	except NoAuthError: print('refused')"
