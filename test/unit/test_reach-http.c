@@ -113,7 +113,7 @@ static void ask(const char *settings)
 	assert_non_null(bed_build("", list));
 	checks_adopt(bed.checks, NULL);
 	while (!call.used)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 }
 
 /* How the client's taker finds a body that comes in parts; NULL ends them. */
@@ -130,7 +130,7 @@ static void body(int status, const char *const *parts)
 static const struct sat_event *answered_now(void)
 {
 	while (bed.n < 1)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	return bed.seen[0];
 }
 
@@ -236,7 +236,7 @@ static void no_answer_is_critical(void **unused)
 	assert_false(bed.seen[0]->has & SAT_HAS_METRIC);
 	ask("timeout = 0.3;");
 	while (!call.canceled)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	finish(-ECANCELED, 0);
 	expect(answered_now(), "critical", "http://a:80/x: no answer in 0.3 s");
 }

@@ -200,11 +200,11 @@ static void a_name_that_hangs_is_not_looked_up_again(void **unused)
 	assert_string_equal(look("hang", "timeout = 0.2;")->state, "critical");
 	assert_non_null(strstr(bed.seen[0]->description, ": its name was not found in 0.2 s"));
 	while (bed.n < 3)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	assert_int_equal(now(&lookups), 1);
 	hold(false);
 	while (strcmp(bed.seen[bed.n - 1]->state, "ok") != 0)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 }
 
 static void mistakes_are_refused(void **unused)

@@ -56,7 +56,7 @@ static struct order *ask(struct answer *a, const char *host)
 static void wait_for(struct answer *a)
 {
 	while (a->status == 0)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 }
 
 static void post(struct answer *a, const char *host)
@@ -66,7 +66,7 @@ static void post(struct answer *a, const char *host)
 	assert_non_null(o);
 	admit(wl, o);
 	while (a->status == 0 && hosts_find(wl, host) == NULL)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 }
 
 /* It waits for the store, which is not there; answered by the way. */
@@ -155,7 +155,7 @@ static int down(void **unused)
 	(void)unused;
 	admit_stop(wl);
 	while (wl->admits != NULL)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	sat_alarm_stop(&wl->flush);
 	commit_lost(wl);
 	hosts_free(wl);
@@ -266,7 +266,7 @@ static void no_more_than_a_few_at_once(void **unused)
 		assert_int_equal(many[i].status, 400);
 	}
 	while (wl->n_admits > 0)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	close_all(clients, 4);
 	close(fd);
 }
@@ -288,7 +288,7 @@ static void a_stop_ends_all_of_it(void **unused)
 	assert_int_equal(early.status, 503);
 	assert_int_equal(reaching.status, 503);
 	while (wl->n_admits > 0)
-		uv_run(&bed.loop, UV_RUN_ONCE);
+		bed_turn();
 	close_all(clients, 4);
 	close(fd);
 }
@@ -312,7 +312,7 @@ static void every_failure_is_survived(void **unused)
 		}
 		admit(wl, o);
 		while (a.status == 0 && hosts_find(wl, "127.0.0.1") == NULL)
-			uv_run(&bed.loop, UV_RUN_ONCE);
+			bed_turn();
 		in = admitted("127.0.0.1");
 		assert_true(in || (a.status == 503 && fault_fired()));
 		if (hosts_find(wl, "127.0.0.1") != NULL) {
@@ -324,7 +324,7 @@ static void every_failure_is_survived(void **unused)
 			hosts_tidy(wl, h);
 		}
 		while (wl->n_admits > 0)
-			uv_run(&bed.loop, UV_RUN_ONCE);
+			bed_turn();
 	} while (fault_fired());
 	fault_arm(0);
 	assert_true(nth > 5);
