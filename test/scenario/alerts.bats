@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # alerts.bats - alerts of masters that share a store: each goes out at least once, and again only under the same id.
+# takes: 70 s
 
 load common
 load zookeeper

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # collectd - a minute of this machine's own metrics by write_riemann, over TCP and over UDP at once.
+# takes: 60 s
 
 load common
 

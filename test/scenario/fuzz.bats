@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # fuzz.bats - what others send, and what is configured: the kept corpora, and some seconds of chance.
+# takes: 55 s
 
 @test "every fuzzer takes its corpus, and a little more" {
 	cd "$BATS_TEST_DIRNAME/../.."

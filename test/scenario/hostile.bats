@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # hostile.bats - bytes and connections that mean no good: all of it is counted, memory stays bounded, others are served.
+# takes: 60 s
 
 load common
 

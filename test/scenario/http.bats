@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # http.bats - the doors for people: the HTTP port, the control socket, and the commands that use them.
+# takes: 50 s
 
 load common
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # push - who follows the index over WebSocket, SSE or `satellite watch` sees each update once; events come in, too.
+# takes: 55 s
 
 load common
 

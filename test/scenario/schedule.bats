@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # schedule - checks keep their pace, and what they said stays good, whatever the clocks do.
+# alone: it tells by the clock when each check ran, and nothing else may be late
 
 load common
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # swarm - every event of many slaves arrives, whatever becomes of their master; the large form is `make swarm`.
+# takes: 50 s
 
 load common
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # tls.bats - events over TLS: who is let in, who is told why not, and what those without manners can do.
+# takes: 40 s
 
 load common
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # whitelist.bats - where the inventory comes from, what streams do to it, and a file that is never wrong.
+# takes: 60 s
 
 load common
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # zookeeper.bats - the store that masters share: real servers, an independent client, and everything that breaks.
 # HOSTS=N: of very many.
+# takes: 60 s
 
 load common
 load zookeeper
