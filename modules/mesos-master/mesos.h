@@ -73,7 +73,7 @@ struct follow {
 /* The ended tasks of the first state, which are told in turn. */
 struct past {
 	struct sat_alarm alarm;
-	uint32_t next, size;		/* slots of the model's table */
+	uint32_t next, renewed;		/* slot of the model's table, and which of its forms that is */
 };
 
 struct mesos {

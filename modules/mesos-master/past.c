@@ -3,8 +3,8 @@
  * past - the tasks that had ended before the first state of a Mesos master: for who keeps records.
  *
  * They are no news, so no stream hears of them.  A few at a time: there may be 100,000,
- * and who keeps them has a queue.  Where the table grows meanwhile, which moves them
- * all, it begins anew: who hears of one twice keeps it once.
+ * and who keeps them has a queue.  Where the table is renewed meanwhile, which moves
+ * them all, it begins anew: who hears of one twice keeps it once.
  */
 #include "mesos.h"
 
@@ -13,17 +13,12 @@ enum { SLOTS_AT_ONCE = 16384, TASKS_AT_ONCE = 250 };
 
 static unsigned tell_slot(struct mesos *m, struct table_link *l)
 {
-	unsigned n = 0;
+	const struct model_task *t = SAT_OWNER(l, struct model_task, link);
 
-	for (; l != NULL; l = l->next) {
-		const struct model_task *t = SAT_OWNER(l, struct model_task, link);
-
-		if (!model_ended(&m->model, t))
-			continue;
-		tell_past(m, t);
-		n++;
-	}
-	return n;
+	if (l == NULL || !model_ended(&m->model, t))
+		return 0;
+	tell_past(m, t);
+	return 1;
 }
 
 static void go_on(struct sat_alarm *alarm)
@@ -34,11 +29,11 @@ static void go_on(struct sat_alarm *alarm)
 	uint32_t slots = 0;
 	unsigned n = 0;
 
-	if (p->size != t->size)
+	if (p->renewed != t->renewed)
 		p->next = 0;
-	p->size = t->size;
+	p->renewed = t->renewed;
 	for (; p->next < t->size && slots < SLOTS_AT_ONCE && n < TASKS_AT_ONCE; slots++)
-		n += tell_slot(m, t->slots[p->next++]);
+		n += tell_slot(m, table_at(t, p->next++));
 	if (p->next < t->size)
 		sat_alarm_set(m->self, alarm, sat_clock() + PAUSE);
 }

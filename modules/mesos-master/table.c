@@ -53,6 +53,7 @@ static int renew(struct table *t)
 	t->tags = (uint32_t *)(void *)(slots + size);
 	t->size = size;
 	t->used = 0;
+	t->renewed++;
 	memset(t->tags, EMPTY, size * sizeof(*t->tags));
 	for (i = 0; i < old.size; i++)
 		if (old.tags[i] >= TAGS)
@@ -131,6 +132,11 @@ struct table_link *table_next(const struct table *t, const struct table_link *l)
 	while (i < t->size && t->tags[i] < TAGS)
 		i++;
 	return i < t->size ? t->slots[i] : NULL;
+}
+
+struct table_link *table_at(const struct table *t, uint32_t slot)
+{
+	return t->tags[slot] >= TAGS ? t->slots[slot] : NULL;
 }
 
 void table_free(struct table *t)

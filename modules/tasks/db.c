@@ -57,6 +57,16 @@ void db_close(struct db *d)
 	d->h = NULL;
 }
 
+static int setup_unsent(struct db *d)
+{
+	int rc = 0;
+
+	/* A file from before there was another store. */
+	if (number(d, "SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'unsent'") == 0)
+		rc = exec(d, "ALTER TABLE tasks ADD COLUMN unsent INTEGER NOT NULL DEFAULT 0");
+	return rc != 0 ? rc : exec(d, "CREATE INDEX IF NOT EXISTS by_unsent ON tasks (unsent) WHERE unsent > 0");
+}
+
 static int setup(struct db *d)
 {
 	static const char *const setup[] = {
@@ -75,7 +85,7 @@ static int setup(struct db *d)
 
 	for (size_t i = 0; rc == 0 && i < sizeof(setup) / sizeof(setup[0]); i++)
 		rc = exec(d, setup[i]);
-	return rc;
+	return rc != 0 ? rc : setup_unsent(d);
 }
 
 static int open_once(struct db *d)
@@ -89,14 +99,14 @@ static int open_once(struct db *d)
 		sqlite3_busy_timeout(d->h, 5000);
 	if (rc == 0 && !(dry && there))
 		rc = setup(d);
-	if (rc == 0)
+	if (rc == 0 && !dry)
 		rc = prepare(d, &d->update, "UPDATE tasks SET framework = ?3, host = ?4, agent = ?5, name = ?6,"
-			     " state = ?7, reason = ?8, source = ?9, exit = ?10, message = ?11, time = ?12"
+			     " state = ?7, reason = ?8, source = ?9, exit = ?10, message = ?11, time = ?12, unsent = ?13"
 			     " WHERE id = ?1 AND framework_id = ?2 AND (time < ?12 OR (time = ?12 AND"
 			     " (state, reason, message) IS NOT (?7, ?8, ?11)))");
-	if (rc == 0)
-		rc = prepare(d, &d->insert, "INSERT OR IGNORE INTO tasks (" COLUMNS ")"
-			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+	if (rc == 0 && !dry)
+		rc = prepare(d, &d->insert, "INSERT OR IGNORE INTO tasks (" COLUMNS ", unsent)"
+			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
 	if (rc != 0)
 		db_close(d);
 	return rc;
@@ -144,6 +154,7 @@ static int step(struct db *d, sqlite3_stmt *stmt, const struct record *r)
 	for (int i = 0; i < FIELDS; i++)
 		sqlite3_bind_text(stmt, i + 1, r->f[i], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, FIELDS + 1, r->time);
+	sqlite3_bind_int64(stmt, FIELDS + 2, d->mark);
 	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : note(d, "write");
 	sqlite3_reset(stmt);
 	return rc;
@@ -205,27 +216,125 @@ static int prune(struct db *d, int64_t now)
 	return rc;
 }
 
-/* All of them or none; now 0: what is too old may stay. */
-int db_write(struct db *d, const struct record *list, int64_t now)
+/* ---- What another store lacks ------------------------------------------- */
+
+/* One that changed since has another mark, and stays. */
+static int unmark(struct db *d, const struct record *list)
 {
-	int64_t tasks = d->tasks;
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(d, &stmt, "UPDATE tasks SET unsent = 0 WHERE id = ?1 AND framework_id = ?2 AND unsent = ?3");
+
+	for (const struct record *r = list; r != NULL && rc == 0; r = r->next) {
+		sqlite3_bind_text(stmt, 1, r->f[TASK], -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, r->f[FRAMEWORK_ID], -1, SQLITE_STATIC);
+		sqlite3_bind_int64(stmt, 3, r->unsent);
+		rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : note(d, "mark");
+		sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* Those that wait longest are let go. */
+static int limit_unsent(struct db *d)
+{
+	int64_t over = d->unsent - d->max_unsent;
+	char sql[256];
+	int rc;
+
+	if (over <= 0)
+		return 0;
+	snprintf(sql, sizeof(sql), "UPDATE tasks SET unsent = 0 WHERE rowid IN (SELECT rowid FROM tasks WHERE unsent > 0"
+		 " ORDER BY unsent, rowid LIMIT %lld)", (long long)over);
+	rc = exec(d, sql);
+	if (rc == 0) {
+		d->skipped = over;
+		d->unsent -= over;
+	}
+	return rc;
+}
+
+static int write_unsent(struct db *d, const struct record *sent)
+{
+	int rc = sent != NULL ? unmark(d, sent) : 0;
+
+	if (rc != 0)
+		return rc;
+	d->unsent = number(d, "SELECT count(*) FROM tasks WHERE unsent > 0");
+	return limit_unsent(d);
+}
+
+/* ---- A job -------------------------------------------------------------- */
+
+int db_write(struct db *d, const struct record *list, const struct record *sent, int64_t now)
+{
+	int64_t tasks = d->tasks, unsent = d->unsent;
 	int rc = exec(d, "BEGIN IMMEDIATE");
 
 	for (const struct record *r = list; r != NULL && rc == 0; r = r->next)
 		rc = put(d, r);
-	if (rc == 0 && now != 0)
+	if (rc == 0)
 		rc = prune(d, now);
+	if (rc == 0 && d->max_unsent > 0)
+		rc = write_unsent(d, sent);
 	if (rc == 0)
 		rc = exec(d, "COMMIT");
 	if (rc == 0)
 		return 0;
 	d->tasks = tasks;
-	d->kept = d->removed = 0;
+	d->unsent = unsent;
+	d->kept = d->removed = d->skipped = 0;
 	sqlite3_exec(d->h, "ROLLBACK", NULL, NULL, NULL);
 	if (rc == -EBADMSG && !sat_dry_run()) {
 		db_close(d);
 		put_aside(d);
 	}
+	return rc;
+}
+
+static void read_fields(sqlite3_stmt *stmt, const char **f)
+{
+	for (int i = 0; i < FIELDS; i++) {
+		const char *s = (const char *)sqlite3_column_text(stmt, i);
+
+		f[i] = s != NULL ? s : "";
+	}
+}
+
+static struct record *read_row(sqlite3_stmt *stmt)
+{
+	const char *f[FIELDS];
+	struct record *r;
+
+	read_fields(stmt, f);
+	r = record_copy(f, sqlite3_column_int64(stmt, FIELDS));
+	if (r != NULL)
+		r->unsent = sqlite3_column_int64(stmt, FIELDS + 1);
+	return r;
+}
+
+/* Fewer than there are: the rest comes with the next. */
+int db_unsent(struct db *d, unsigned n, struct record **list)
+{
+	struct record **end = list;
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(d, &stmt, "SELECT " COLUMNS ", unsent FROM tasks WHERE unsent > 0"
+			 " ORDER BY unsent, rowid LIMIT ?1"), got = SQLITE_DONE;
+
+	*list = NULL;
+	if (rc == 0)
+		sqlite3_bind_int64(stmt, 1, n);
+	while (rc == 0 && (got = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct record *r = read_row(stmt);
+
+		if (r == NULL)
+			break;
+		*end = r;
+		end = &r->next;
+	}
+	if (rc == 0 && got != SQLITE_DONE && got != SQLITE_ROW)
+		rc = note(d, "read");
+	sqlite3_finalize(stmt);
 	return rc;
 }
 
@@ -245,11 +354,7 @@ static void found(struct ask *a, sqlite3_stmt *stmt)
 {
 	const char *f[FIELDS];
 
-	for (int i = 0; i < FIELDS; i++) {
-		const char *s = (const char *)sqlite3_column_text(stmt, i);
-
-		f[i] = s != NULL ? s : "";
-	}
+	read_fields(stmt, f);
 	if (a->form == FORM_JSON && !a->single && a->found > 0)
 		sat_buf_printf(&a->out, ",\n");
 	record_print(&a->out, a->form, f, sqlite3_column_int64(stmt, FIELDS));

@@ -17,8 +17,6 @@ enum { ASKS_MAX = 64 };
 #define BACKOFF_MIN	(1 * SAT_SECOND)
 #define BACKOFF_MAX	(60 * SAT_SECOND)
 
-static void turn(struct tasks *t);
-
 /* ---- On a host's thread ------------------------------------------------- */
 
 static int work(void *arg)
@@ -28,7 +26,9 @@ static int work(void *arg)
 
 	t->rc = rc;
 	if (rc == 0 && !sat_dry_run())
-		t->rc = db_write(&t->db, t->writing, t->now);
+		t->rc = db_write(&t->db, t->writing, t->db.sent, t->now);
+	if (t->rc == 0 && t->db.want > 0)
+		t->rc = db_unsent(&t->db, t->db.want, &t->db.batch);
 	if (t->db.h == NULL)
 		rc = t->rc;
 	for (struct ask *a = t->asking; a != NULL && rc == 0; a = a->next)
@@ -163,15 +163,16 @@ static void answer(struct tasks *t, struct ask **list, int rc, const char *why)
 
 		*list = a->next;
 		t->n_asks--;
-		ask_done(a, rc, why);
+		if (t->stopping || a->found > 0 || !riak_seek(t->riak, a, rc))
+			ask_done(a, rc, why);
 	}
 }
 
 /* ---- The job ------------------------------------------------------------ */
 
-static void idle(struct tasks *t)
+void keep_idle(struct tasks *t)
 {
-	if (!t->stopping || t->running || t->overdue || t->stopped)
+	if (!t->stopping || t->running || t->overdue || t->stopped || !riak_idle(t->riak))
 		return;
 	drop_all(t, t->waiting);
 	t->waiting = NULL;
@@ -189,6 +190,7 @@ static void finish(struct tasks *t, int rc)
 	else
 		put_back(t);
 	t->writing = NULL;
+	riak_after(t->riak, &t->db, t->rc);
 	if (t->rc != 0)
 		ill(t, t->db.error);
 	answer(t, &t->asking, rc, t->db.error);
@@ -196,11 +198,11 @@ static void finish(struct tasks *t, int rc)
 
 static void go_on(struct tasks *t)
 {
-	if (t->stopping ? t->rc == 0 && t->db.h != NULL : t->asks != NULL)
-		turn(t);
+	if (t->stopping ? t->rc == 0 && t->db.h != NULL : t->asks != NULL || (t->rc == 0 && riak_wants(t->riak)))
+		keep_turn(t);
 	else if (t->waiting != NULL && t->rc == 0 && !t->stopping)
 		sat_alarm_set(t->self, &t->gather, sat_clock() + GATHER);
-	idle(t);
+	keep_idle(t);
 }
 
 static void done(void *arg, int rc)
@@ -226,7 +228,7 @@ static void late(void *arg)
 	go_on(t);
 }
 
-static void turn(struct tasks *t)
+void keep_turn(struct tasks *t)
 {
 	struct sat_job job = { .size = sizeof(job), .work = work, .done = done, .late = late, .arg = t };
 	int rc;
@@ -240,8 +242,10 @@ static void turn(struct tasks *t)
 	t->asks = NULL;
 	t->db.kept = t->db.removed = 0;
 	t->db.damaged = false;
+	riak_before(t->riak, &t->db);
 	t->last = t->stopping;
 	t->now = sat_wall();
+	t->db.mark = t->riak != NULL ? t->now : 0;
 	t->running = true;
 	rc = sat_work(t->self, &job);
 	if (rc == 0)
@@ -265,12 +269,12 @@ void keep_ask(struct tasks *t, struct ask *a)
 		end = &(*end)->next;
 	*end = a;
 	t->n_asks++;
-	turn(t);
+	keep_turn(t);
 }
 
 static void gathered(struct sat_alarm *alarm)
 {
-	turn(SAT_OWNER(alarm, struct tasks, gather));
+	keep_turn(SAT_OWNER(alarm, struct tasks, gather));
 }
 
 static void tidy(struct sat_alarm *alarm)
@@ -278,7 +282,7 @@ static void tidy(struct sat_alarm *alarm)
 	struct tasks *t = SAT_OWNER(alarm, struct tasks, tidy);
 
 	if (!t->lost)
-		turn(t);
+		keep_turn(t);
 	sat_alarm_set(t->self, &t->tidy, sat_clock() + TIDY);
 }
 
@@ -286,8 +290,9 @@ void keep_begin(struct tasks *t)
 {
 	t->gather.fire = gathered;
 	t->tidy.fire = tidy;
+	riak_start(t->riak);
 	sat_alarm_set(t->self, &t->tidy, sat_clock() + TIDY);
-	turn(t);
+	keep_turn(t);
 }
 
 void keep_end(struct tasks *t)
@@ -295,7 +300,8 @@ void keep_end(struct tasks *t)
 	t->stopping = true;
 	sat_alarm_stop(&t->gather);
 	sat_alarm_stop(&t->tidy);
+	riak_stop(t->riak);
 	answer(t, &t->asks, -EBUSY, "it ends");
-	turn(t);
-	idle(t);
+	keep_turn(t);
+	keep_idle(t);
 }

@@ -7,8 +7,6 @@
 
 #include "tasks.h"
 
-enum { NAME_MAX_BYTES = 1024, MESSAGE_MAX = 4096 };
-
 const char *const field_names[FIELDS] = {
 	"task", "framework-id", "framework", "host", "agent", "name", "state", "reason", "source", "exit", "message"
 };
@@ -47,32 +45,44 @@ static size_t cut(const char *s, size_t max)
 	return n;
 }
 
-int record_new(const struct sat_event *ev, struct record **to)
+struct record *record_copy(const char *const *f, int64_t time)
 {
-	const char *id = field_of(ev, TASK);
 	size_t size = sizeof(struct record), n[FIELDS];
 	struct record *r;
 	char *p;
 
-	if (!is_end(ev->state))
-		return -ENOENT;
-	if (id[0] == '\0' || strlen(id) > NAME_MAX_BYTES)
-		return -EINVAL;
 	for (int i = 0; i < FIELDS; i++) {
-		n[i] = cut(field_of(ev, i), i == MESSAGE ? MESSAGE_MAX : NAME_MAX_BYTES);
+		n[i] = cut(f[i], i == MESSAGE ? MESSAGE_MAX : NAME_MAX_BYTES);
 		size += n[i] + 1;
 	}
 	r = calloc(1, size);
 	if (r == NULL)
-		return -ENOMEM;
-	r->time = ev->has & SAT_HAS_TIME ? ev->time : sat_wall();
-	r->fills = !(ev->has & SAT_HAS_TIME) && sat_tagged(ev, "past");
+		return NULL;
+	r->time = time;
 	r->size = size;
 	p = r->text;
 	for (int i = 0; i < FIELDS; i++) {
 		r->f[i] = p;
-		p = (char *)mempcpy(p, field_of(ev, i), n[i]) + 1;
+		p = (char *)mempcpy(p, f[i], n[i]) + 1;
 	}
+	return r;
+}
+
+int record_new(const struct sat_event *ev, struct record **to)
+{
+	const char *f[FIELDS];
+	struct record *r;
+
+	if (!is_end(ev->state))
+		return -ENOENT;
+	for (int i = 0; i < FIELDS; i++)
+		f[i] = field_of(ev, i);
+	if (f[TASK][0] == '\0' || strlen(f[TASK]) > NAME_MAX_BYTES)
+		return -EINVAL;
+	r = record_copy(f, ev->has & SAT_HAS_TIME ? ev->time : sat_wall());
+	if (r == NULL)
+		return -ENOMEM;
+	r->fills = !(ev->has & SAT_HAS_TIME) && sat_tagged(ev, "past");
 	*to = r;
 	return 0;
 }

@@ -55,6 +55,7 @@ static const struct sat_option *const options[] = {
 		   .help = "bytes they may take; the oldest go first"),
 	SAT_OPTION("queue", SAT_INTEGER, .fallback = "20000", .min = 1, .max = 1e6,
 		   .help = "records that may wait to be written"),
+	SAT_OPTION("riak", SAT_GROUP, .inner = riak_options, .help = "another store that is to have the records, too"),
 	NULL
 };
 
@@ -67,6 +68,11 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_WAITING] = SAT_COUNTER("waiting", .gauge = true, .help = "records not written yet"),
 	[COUNT_TASKS] = SAT_COUNTER("records", .gauge = true, .help = "tasks that are kept"),
 	[COUNT_BYTES] = SAT_COUNTER("bytes", .gauge = true, .help = "bytes of the file that are in use"),
+	[COUNT_SENT] = SAT_COUNTER("riak-sent", .help = "records that riak took"),
+	[COUNT_UNSENT] = SAT_COUNTER("riak-unsent", .gauge = true, .help = "records that wait for riak"),
+	[COUNT_SKIPPED] = SAT_COUNTER("riak-dropped", .help = "records that are not sent: too many waited for riak"),
+	[COUNT_NOT_TAKEN] = SAT_COUNTER("riak-refused", .help = "records that riak did not take"),
+	[COUNT_RIAK_ERRORS] = SAT_COUNTER("riak-errors", .help = "requests to riak that failed"),
 	NULL
 };
 
@@ -74,16 +80,27 @@ static void destroy(void *state)
 {
 	struct tasks *t = state;
 
+	riak_free(t->riak);
 	db_close(&t->db);
 	records_free(t->waiting);
 	free(t->db.path);
 	free(t);
 }
 
+static int make_riak(struct tasks *t, const struct sat_conf *group)
+{
+	int rc = group != NULL ? riak_new(t, group, &t->riak) : 0;
+
+	if (rc == 0 && group != NULL)
+		t->db.max_unsent = sat_conf_integer(group, "queue");
+	return rc;
+}
+
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)
 {
 	struct tasks *t = calloc(1, sizeof(*t));
 	const char *path = sat_conf_string(conf, "path");
+	int rc;
 
 	if (t == NULL)
 		return -ENOMEM;
@@ -101,8 +118,20 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 		free(t);
 		return -ENOMEM;
 	}
-	*state = t;
-	return 0;
+	rc = make_riak(t, sat_conf_get(conf, "riak"));
+	if (rc == 0)
+		*state = t;
+	else
+		destroy(t);
+	return rc;
+}
+
+static void acting(void *state, bool acts)
+{
+	struct tasks *t = state;
+
+	(void)acts;
+	riak_acting(t->riak);
 }
 
 static int start(void *state)
@@ -110,6 +139,8 @@ static int start(void *state)
 	struct tasks *t = state;
 	int rc = sat_subscribe(t->self, "mesos/tasks", heard);
 
+	if (rc == 0 && t->riak != NULL)
+		rc = sat_on_acting(t->self, acting);
 	if (rc == 0)
 		keep_begin(t);
 	return rc;

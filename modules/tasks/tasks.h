@@ -6,6 +6,8 @@
  *   db      the file: only a job touches it
  *   keep    what waits for the file: records to write, questions to answer
  *   ask     questions: routes and commands
+ *   stored  a record out of what such a store has
+ *   riak    that store, a Riak or like one, and how it stands: see riak.h
  */
 #ifndef TASKS_H
 #define TASKS_H
@@ -13,6 +15,8 @@
 #include <satellite/module.h>
 
 /* ---- record ------------------------------------------------------------- */
+
+enum { NAME_MAX_BYTES = 1024, MESSAGE_MAX = 4096 };
 
 enum field {
 	TASK, FRAMEWORK_ID, FRAMEWORK, HOST, AGENT, NAME, STATE, REASON, SOURCE, EXIT, MESSAGE, FIELDS
@@ -23,6 +27,7 @@ struct record {
 	struct record *next;
 	int64_t time;
 	size_t size;			/* of all of it */
+	int64_t unsent;			/* its mark, where it came out of the file */
 	bool fills;			/* nobody knows when it ended: where there is one, that stays */
 	const char *f[FIELDS];		/* "": not known */
 	char text[];
@@ -30,6 +35,7 @@ struct record {
 
 /* -ENOENT: it is no task that ended; -EINVAL: it does not say which; -ENOMEM. */
 int record_new(const struct sat_event *ev, struct record **to);
+struct record *record_copy(const char *const *f, int64_t time);	/* NULL: out of memory */
 void records_free(struct record *r);
 
 enum form {
@@ -56,6 +62,7 @@ struct ask {
 	char text[];
 };
 
+struct riak;
 struct sqlite3;
 struct sqlite3_stmt;
 struct db {
@@ -67,21 +74,58 @@ struct db {
 	int64_t tasks, bytes;		/* that it has */
 	int64_t kept;			/* in this job, */
 	int64_t removed;		/* and gone by age or size */
+	int64_t max_unsent;		/* 0: there is no other store */
+	int64_t mark;			/* of what is written in this job: when; 0: none */
+	int64_t unsent, skipped;	/* records marked so; in this job, too many */
+	struct record *sent, *batch;	/* in this job: those that were, those that are to be */
+	unsigned want;			/* of the latter, how many */
 	bool damaged;			/* it was, and was put aside in this job */
 	char error[256];
 };
 int db_open(struct db *d);		/* fine when it is open */
-int db_write(struct db *d, const struct record *list, int64_t now);
+/* All of them or none; sent: those that another store has. */
+int db_write(struct db *d, const struct record *list, const struct record *sent, int64_t now);
 int db_find(struct db *d, struct ask *a);
+int db_unsent(struct db *d, unsigned n, struct record **list);	/* those that another store lacks */
 void db_close(struct db *d);
+
+/* ---- stored ------------------------------------------------------------- */
+
+enum { STORED_MAX = MESSAGE_MAX };
+struct stored {
+	int64_t time;			/* 0: not known */
+	const char *f[FIELDS];
+	char text[FIELDS][STORED_MAX + 1];
+};
+/* For free().  -ENOENT: it has no such task; -EBADMSG: no JSON; -E2BIG, -ENOMEM. */
+int stored_read(const char *text, size_t len, const char *id, struct stored **to);
+
+/* ---- riak --------------------------------------------------------------- */
+
+struct tasks;
+extern const struct sat_option *const riak_options[];
+int riak_new(struct tasks *t, const struct sat_conf *group, struct riak **to);
+void riak_free(struct riak *r);				/* NULL is fine, in all of them */
+void riak_start(struct riak *r);
+void riak_stop(struct riak *r);				/* keep_idle() follows once riak_idle() */
+bool riak_idle(const struct riak *r);
+void riak_acting(struct riak *r);			/* whether we act may be another */
+void riak_before(struct riak *r, struct db *d);		/* a job */
+void riak_after(struct riak *r, struct db *d, int rc);
+bool riak_wants(const struct riak *r);			/* another job, at once */
+bool riak_seek(struct riak *r, struct ask *a, int rc);	/* takes it, if true; rc: of looking it up here */
 
 /* ---- keep --------------------------------------------------------------- */
 
-enum count { COUNT_KEPT, COUNT_DROPPED, COUNT_REFUSED, COUNT_REMOVED, COUNT_ERRORS, COUNT_WAITING, COUNT_TASKS, COUNT_BYTES };
+enum count {
+	COUNT_KEPT, COUNT_DROPPED, COUNT_REFUSED, COUNT_REMOVED, COUNT_ERRORS, COUNT_WAITING, COUNT_TASKS, COUNT_BYTES,
+	COUNT_SENT, COUNT_UNSENT, COUNT_SKIPPED, COUNT_NOT_TAKEN, COUNT_RIAK_ERRORS,
+};
 
 struct tasks {
 	struct sat_self *self;
 	struct db db;
+	struct riak *riak;			/* NULL: there is none */
 	struct record *waiting, **waiting_end;
 	struct record *writing;			/* by the job */
 	struct ask *asks, *asking;
@@ -98,6 +142,8 @@ struct tasks {
 void keep_begin(struct tasks *t);
 void keep_end(struct tasks *t);			/* sat_stopped() follows */
 int keep_event(struct tasks *t, const struct sat_event *ev);
+void keep_turn(struct tasks *t);		/* a job, if none runs */
+void keep_idle(struct tasks *t);
 void keep_ask(struct tasks *t, struct ask *a);	/* takes it; it is answered */
 
 /* ---- ask ---------------------------------------------------------------- */
