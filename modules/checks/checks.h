@@ -82,9 +82,10 @@ bool mount_is_pseudo(const struct mount *m);		/* the kernel's own: no disk, no s
 
 /* Options of a check, and its place in the table. */
 #define TABLE(id, ...) static const struct sat_option *const options_##id[] = { __VA_ARGS__, NULL }
-#define LIMITS(normal, most, words) \
-	SAT_OPTION("threshold", SAT_NUMBER, .fallback = (normal), .min = 0, .max = (most), .help = "critical " words), \
-	SAT_OPTION("warning", SAT_NUMBER, .min = 0, .max = (most), .help = "warning " words)
+/* Any number may be a limit: one that no figure reaches makes a check that only measures. */
+#define LIMITS(normal, words) \
+	SAT_OPTION("threshold", SAT_NUMBER, .fallback = (normal), .min = -1e15, .max = 1e15, .help = "critical " words), \
+	SAT_OPTION("warning", SAT_NUMBER, .min = -1e15, .max = 1e15, .help = "warning " words)
 #define CHECK(id, text, about, table, ...) const struct sat_check check_##id = { \
 	.size = sizeof(struct sat_check), .name = (text), .summary = (about), .options = options_##table, __VA_ARGS__ }
 

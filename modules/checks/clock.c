@@ -67,7 +67,7 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	return 0;
 }
 
-TABLE(clock, LIMITS("100", 1e9, "when not less off, in milliseconds"),
+TABLE(clock, LIMITS("100", "when not less off, in milliseconds"),
       SAT_OPTION("unsynchronised", SAT_STRING, .fallback = "critical",
 		 .help = "the state of a clock that nobody corrects: ok, warning or critical"));
 

@@ -89,7 +89,7 @@ static int define_inodes(struct sat_probe *probe, void *module, const struct sat
 }
 
 TABLE(used, SAT_OPTION("path", SAT_STRING, .required = true, .help = "a folder of the file system"),
-      LIMITS("90", 1000, "when not less is used, in percent"));
+      LIMITS("90", "when not less is used, in percent"));
 
 CHECK(percentage_used, "percentage-used", "how full a file system is, as df says", used,
       .define = define_used, .run = run_used, .timeout = ask_give_up, .undefine = ask_undefine);

@@ -31,7 +31,7 @@ static int define(struct sat_probe *probe, void *module, const struct sat_conf *
 	return proc_define(probe, conf, "load average over past 15 minutes", false, def);
 }
 
-TABLE(load, LIMITS("30", 1e6, "when not below it"),
+TABLE(load, LIMITS("30", "when not below it"),
       SAT_OPTION("file", SAT_STRING, .fallback = "/proc/loadavg", .help = "what to read"));
 
 CHECK(load_average, "load-average", "load over 15 minutes", load,

@@ -95,8 +95,8 @@ DEFINE(swap, "free swap in MB")
 DEFINE(swap_iff_swap, "free swap iff swap in MB")
 
 #define MEMINFO	SAT_OPTION("file", SAT_STRING, .fallback = "/proc/meminfo", .help = "what to read")
-TABLE(free, LIMITS("50", 1e12, "when not more MiB are free"), MEMINFO);
-TABLE(available, LIMITS("100", 1e12, "when not more MiB are available"), MEMINFO);
+TABLE(free, LIMITS("50", "when not more MiB are free"), MEMINFO);
+TABLE(available, LIMITS("100", "when not more MiB are available"), MEMINFO);
 
 CHECK(free_memory, "free-memory", "MiB of memory that nothing uses", free,
       .define = define_free, .run = run_free, .undefine = free);

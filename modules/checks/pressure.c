@@ -108,7 +108,7 @@ TABLE(pressure, SAT_OPTION("resource", SAT_STRING, .required = true, .help = "cp
       SAT_OPTION("stall", SAT_STRING, .fallback = "some",
 		 .help = "some: time in which a task waited; full: in which all did"),
       SAT_OPTION("over", SAT_INTEGER, .fallback = "60", .help = "seconds: 10, 60 or 300"),
-      LIMITS("60", 1000, "when not below it, in percent"),
+      LIMITS("60", "when not below it, in percent"),
       SAT_OPTION("file", SAT_STRING, .fallback = "/proc/pressure", .help = "the folder to read"));
 
 CHECK(pressure, "pressure", "the share of time that tasks stall on a resource", pressure,

@@ -238,7 +238,7 @@ static int define_present(struct sat_probe *probe, void *module, const struct sa
 }
 
 #define PROC	SAT_OPTION("file", SAT_STRING, .fallback = "/proc", .help = "the folder to read")
-TABLE(uninterruptable, LIMITS("10", 1e7, "when not fewer"), PROC);
+TABLE(uninterruptable, LIMITS("10", "when not fewer"), PROC);
 TABLE(present, SAT_OPTION("name", SAT_STRING, .help = "of the processes, as ps -e has it"),
       SAT_OPTION("pattern", SAT_STRING, .help = "or an extended regular expression for the command line"),
       SAT_OPTION("min", SAT_INTEGER, .fallback = "1", .min = 0, .max = 1e7, .help = "critical when fewer"),

@@ -81,6 +81,8 @@ static void swap_must_be_above_the_threshold(void **unused)
 	expect(look_at("free-swap", MEMINFO, 9), "free swap in MB", "ok", 10);
 	expect(look_at("free-swap", MEMINFO, 10), "free swap in MB", "critical", 10);
 	expect(look_at("free-swap", NO_SWAP, 10), "free swap in MB", "critical", 0);
+	expect(look_at("free-swap", NO_SWAP, 0), "free swap in MB", "critical", 0);
+	expect(look_at("free-swap", NO_SWAP, -1), "free swap in MB", "ok", 0);
 	expect(look_at("free-swap-iff-swap", NO_SWAP, 10), "free swap iff swap in MB", "ok", 0);
 	expect(look_at("free-swap-iff-swap", MEMINFO, 10), "free swap iff swap in MB", "critical", 10);
 }
@@ -148,6 +150,8 @@ static void this_host_can_be_read(void **unused)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		snprintf(entry, sizeof(entry), "check = \"%s\"; threshold = 0;", names[i]);
 		assert_true(look(entry)->has & SAT_HAS_METRIC);
+		snprintf(entry, sizeof(entry), "check = \"%s\"; threshold = 1e12;", names[i]);
+		assert_string_equal(look(entry)->state, i < 2 ? "critical" : "ok");
 	}
 }
 
