@@ -44,7 +44,9 @@ static const char *unfit(const struct sat_module *m)
 	if (m->routes != NULL || m->commands != NULL)
 		return "has HTTP routes or commands, which this process answers";
 	if (m->ops != NULL && (m->open != NULL || m->start != NULL))
-		return "is handed events by streams, which run in this process";
+		return "is handed events by streams, which run in this process, and would lose its queue with another";
+	if (m->open != NULL && m->checks == NULL)
+		return "is a door: what comes in is answered once the streams have run, and they run in this process";
 	if (m->ops != NULL && m->checks == NULL)
 		return "has operators only, and streams run in this process";
 	if (m->checks == NULL && m->start == NULL)

@@ -80,7 +80,7 @@ static void obey(struct check *c, const char *order)
 		for (;;)
 			__asm__ volatile("" : : : "memory");
 	else if (strcmp(order, "block") == 0)
-		sleep(3600);
+		sat_log(sat_probe_self(c->probe), LOG_NOTICE, "blocks"), sleep(3600);
 	else if (strcmp(order, "leak") == 0)
 		leak();
 	else if (strcmp(order, "garbage") == 0)
