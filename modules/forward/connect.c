@@ -131,6 +131,7 @@ static void connect_tcp(struct peer *p)
 
 void connect_next(struct peer *p)
 {
+	p->proved = false;
 	if (p->sender->how.udp)
 		datagram_open(p);
 	else

@@ -148,9 +148,14 @@ void peer_leave(struct peer *p, enum after after)
 		uv_close((uv_handle_t *)&p->tcp, closed);
 }
 
-/* Said once, until it answers again. */
+/* Said once, until it answers again.  Of a name's addresses, one that takes connections and no
+ * event is as good as one where nobody is. */
 void peer_lose(struct peer *p, const char *why)
 {
+	if (!p->proved && p->next_addr < p->n_addrs && (p->state == SHAKING || p->state == UP)) {
+		peer_leave(p, NEXT_ADDRESS);
+		return;
+	}
 	if (!p->away)
 		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, peer_waiting(p));
 	p->away = true;
@@ -168,7 +173,7 @@ void peer_took(struct peer *p)
 	if (!p->answers)
 		sat_log(p->sender->self, LOG_NOTICE, "%s: %s; %zu wait", p->name,
 			p->sender->how.udp ? "gets datagrams, and says nothing" : "takes events", peer_waiting(p));
-	p->answers = true;
+	p->answers = p->proved = true;
 	p->away = p->full = false;
 	p->backoff = SOONEST;
 }

@@ -16,7 +16,7 @@
 
 #include "forward.h"
 
-#define ADDRESSES	4u			/* tried of a name */
+#define ADDRESSES	16u			/* tried of a name */
 #define ANSWER_MAX	65536u
 #define READ_SIZE	4096u
 #define ROOM		((size_t)ANSWER_MAX + 4 + SAT_TLS_ROOM(READ_SIZE))	/* and one read more */
@@ -59,6 +59,7 @@ struct peer {
 	struct sat_buf in;
 	int64_t backoff, refused_at;
 	int64_t acknowledged, dropped, connections;
+	bool proved;			/* this connection is to one that takes events */
 	bool due;			/* what waits is to be sent without waiting for more */
 	bool answers, away;		/* what was said of it last: neither, or one */
 	bool full, stuck, draining, last_try;

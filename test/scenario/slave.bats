@@ -114,21 +114,29 @@ moves() { local n; n=$(cat "$T/count"); until_true 2 past "$1" "$n"; }
 figure() { get "http://127.0.0.1:$HTTP2/status" | jq ".instances[] | select(.name == \"forward\").counters[\"$1\"]"; }
 figure_is() { [ "$(figure "$1")" = "$2" ]; }
 
-@test "a master's name is looked up each time it is connected to; it may be IPv6" {
-	! sanitized || skip "LD_PRELOAD"
+# names_slave NAMES: it has a check a fifth of a second, and one master, which bears a name; and at first these addresses.
+names_slave() {
 	gcc -shared -fPIC -D_GNU_SOURCE -o "$T/names.so" "$ROOT/test/clients/names.c" -ldl
-	echo 127.0.0.1 >"$T/names"
-	master 1
-	M1=$PID
+	printf "$1" >"$T/names"
 	cat >"$T/slave.cfg" <<-END
 		role = "slave"; state-dir = "$T/slave"; host = "h1"; forward = { masters = "master.test:$PORT1"; };
-		checks = ( { command = "date +%s"; service = "now"; interval = 0.2; } );
+		checks = ( { command = "date +%s"; service = "now"; interval = 0.2; timeout = 10; } );
 	END
 	LD_PRELOAD=$T/names.so NAMES=$T/names start slave --config "$T/slave.cfg"
 	SLAVE=$PID
+}
+
+@test "a master's name is looked up each time it is connected to; it may be IPv6" {
+	! sanitized || skip "LD_PRELOAD"
+	master 1
+	M1=$PID
+	names_slave ''
+	heard slave "master.test:$PORT1: unknown node or service; 0 events wait"
+	# It has a name from now on.
+	echo 127.0.0.1 >"$T/names"
 	comes 1 now '.state == "ok"'
 	stops $M1
-	heard slave "master.test:$PORT1: "
+	heard slave "master.test:$PORT1: closed the connection"
 	# It moves: another address, beside one where nobody is.
 	printf '127.0.0.1\n::1\n' >"$T/names"
 	sed -i "s/port = $PORT1;/host = \"::1\"; &/" "$T/m1.cfg"
@@ -136,6 +144,25 @@ figure_is() { [ "$(figure "$1")" = "$2" ]; }
 	start m1 --config "$T/m1.cfg"
 	comes 1 now '.state == "ok"'
 	ss -Hltn "sport = :$PORT1" | grep -F "[::1]:$PORT1"
+	stops $SLAVE
+	# The address itself, in a list.
+	sed -i "s/masters = .*; };/masters = ( \"127.0.0.1:$PORT2\", \"[::1]:$PORT1\" ); };/" "$T/slave.cfg"
+	start slave --config "$T/slave.cfg"
+	SLAVE=$PID
+	until_true 10 eval "\"$SATELLITE\" --config $T/slave.cfg status | grep -E 'master \\[::1\\]:$PORT1 +up=1 .*acknowledged=[1-9]'"
+	stops $SLAVE
+}
+
+@test "of a name's addresses, those where nobody is, and one that hangs up, are passed over" {
+	! sanitized || skip "LD_PRELOAD"
+	master 1
+	socat "TCP-LISTEN:$PORT1,bind=127.0.0.7,fork,reuseaddr" EXEC:true 3>&- &
+	PIDS+=($!)
+	until_true 5 eval "ss -Hltn 'sport = :$PORT1' | grep -F 127.0.0.7"
+	names_slave '127.0.0.2\n127.0.0.3\n::1\n127.0.0.4\n127.0.0.5\n127.0.0.7\n127.0.0.1\n'
+	heard slave "master.test:$PORT1: takes events"
+	comes 1 now '.state == "ok"'
+	! said slave "events wait"
 	stops $SLAVE
 }
 
