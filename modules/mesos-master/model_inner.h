@@ -18,7 +18,12 @@ uint32_t model_task_hash(const char *framework, const char *id);
 bool model_uses(const struct model *m, const struct model_task *t);	/* resources, now */
 /* To the sums of its agent and framework, or from them.  While a state is read, they come with it. */
 void model_account(struct model *m, const struct model_task *t, int sign);
+void model_move(struct model_sum *s, const struct model_task *t, int sign);
+/* Where it is not as it was told; what cannot be told is untold. */
+void model_tell_agent(struct model *m, struct model_agent *a);
 void model_tell_task(struct model *m, struct model_task *t);
+void model_agent_gone(struct model *m, struct model_agent *a);
+void model_framework_gone(struct model *m, struct model_framework *f);
 void model_task_gone(struct model *m, struct model_task *t);
 
 #endif

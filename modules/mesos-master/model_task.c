@@ -11,6 +11,16 @@ static int64_t thousandths(double d)
 	return d > 0 && d < 9e15 ? llround(d * 1000) : 0;
 }
 
+void model_tell_task(struct model *m, struct model_task *t)
+{
+	if (m->reading || t->told == t->state)
+		return;
+	if (m->calls == NULL || m->calls->task(m->arg, t) == 0)
+		t->told = t->state;
+	else
+		m->untold = true;
+}
+
 static void task_free(struct model *m, struct model_task *t)
 {
 	intern_drop(&m->texts, t->id);

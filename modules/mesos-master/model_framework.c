@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_framework - the frameworks of a model, and what is heard of them. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "model_inner.h"
+
+static void framework_free(struct model *m, struct model_framework *f)
+{
+	intern_drop(&m->texts, f->id);
+	intern_drop(&m->texts, f->name);
+	intern_drop(&m->texts, f->role);
+	intern_drop(&m->texts, f->user);
+	intern_drop(&m->texts, f->principal);
+	intern_drop(&m->texts, f->host);
+	free(f);
+}
+
+static int set_framework(struct model *m, struct model_framework *f, const struct model_framework_news *n)
+{
+	if (!model_set(m, &f->id, n->id[0] != '\0' ? n->id : n->name, NULL) || !model_set(m, &f->name, n->name, NULL) ||
+	    !model_set(m, &f->role, n->role, NULL) || !model_set(m, &f->user, n->user, NULL) ||
+	    !model_set(m, &f->principal, n->principal, NULL) || !model_set(m, &f->host, n->host, NULL))
+		return -ENOMEM;
+	if (n->has_used || m->reading) {
+		f->used = n->used;
+		f->has_used = n->has_used;
+		f->moved = (struct model_sum){ 0 };
+	}
+	f->active = n->active;
+	f->connected = n->connected;
+	f->completed = n->completed;
+	f->registered = n->registered;
+	f->known = true;
+	f->link.mark = m->turn;
+	return 0;
+}
+
+int model_put_framework(struct model *m, const struct model_framework_news *n)
+{
+	struct model_framework *f;
+
+	if (n->name[0] == '\0' && n->id[0] == '\0') {
+		m->odd++;
+		return 0;
+	}
+	f = model_framework(m, n->id[0] != '\0' ? n->id : n->name);
+	if (f != NULL)
+		return set_framework(m, f, n);
+	if (m->frameworks.n >= MODEL_FRAMEWORKS_MAX) {
+		m->over++;
+		return 0;
+	}
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return -ENOMEM;
+	if (set_framework(m, f, n) != 0 || table_add(&m->frameworks, &f->link, intern_hash(f->id)) != 0) {
+		framework_free(m, f);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Its tasks are still told of as they end. */
+void model_remove_framework(struct model *m, const char *id)
+{
+	struct model_framework *f = model_framework(m, id);
+
+	if (f == NULL)
+		return;
+	f->active = f->connected = false;
+	f->completed = true;
+}
+
+void model_framework_gone(struct model *m, struct model_framework *f)
+{
+	table_take(&m->frameworks, &f->link);
+	framework_free(m, f);
+}
