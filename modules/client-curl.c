@@ -3,7 +3,9 @@
  * client-curl - the HTTP client: libcurl's multi interface on the loop.
  *
  * libcurl says which sockets to watch and when to wake it; what is finished is
- * told from the loop, never from inside of fetch() or cancel().
+ * told from the loop, never from inside of fetch() or cancel().  As long as more
+ * is there libcurl reads on, hundreds of megabytes if need be: so whoever has had
+ * its time in a turn of the loop is paused until the next.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #define CONNECT_MS	10000
 #define TIMEOUT		(30 * SAT_SECOND)
 #define MAX_DEFAULT	((size_t)1 << 20)
+#define SLICE		UINT64_C(10000000)	/* ns of a turn for what comes */
 
 struct client {
 	struct sat_self *self;
@@ -27,6 +30,9 @@ struct client {
 	CURLM *multi;
 	uv_timer_t wake;		/* libcurl's own deadline */
 	uv_timer_t tick;		/* silences, cancels */
+	uv_idle_t soon;			/* the next turn: the paused, and what is due at once */
+	bool due;
+	uint64_t until;			/* uv_hrtime() when this turn's time is over */
 	struct call *calls;
 	size_t n_calls;
 	int handles;			/* open: timers and sockets */
@@ -45,6 +51,7 @@ struct call {
 	uint64_t received;
 	uint64_t heard;			/* uv_now() of its last sign of life */
 	int why;			/* we ended it: -errno; 0: we did not */
+	bool paused;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -180,6 +187,7 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
+	cl->until = uv_hrtime() + SLICE;
 	curl_multi_socket_action(cl->multi, w->fd, flags, &running);
 	end_finished(cl);
 }
@@ -233,10 +241,39 @@ static void woken(uv_timer_t *t)
 	struct client *cl = t->data;
 	int running;
 
+	cl->until = uv_hrtime() + SLICE;
 	curl_multi_socket_action(cl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	end_finished(cl);
 }
 
+/* A little of each that is paused, which it was told of before; then libcurl wants to be woken. */
+static void resume(struct client *cl)
+{
+	struct call *c;
+
+	cl->until = uv_hrtime() + SLICE;
+	for (c = cl->calls; c != NULL; c = c->next) {
+		if (!c->paused)
+			continue;
+		c->paused = false;
+		curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	}
+	end_finished(cl);
+}
+
+static void soon(uv_idle_t *idle)
+{
+	struct client *cl = idle->data;
+
+	uv_idle_stop(idle);
+	if (cl->due) {
+		cl->due = false;
+		woken(&cl->wake);
+	}
+	resume(cl);
+}
+
+/* A timer that its own end sets to now would end again before the loop looks at anything else. */
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
 	struct client *cl = arg;
@@ -244,10 +281,13 @@ static int on_timer(CURLM *multi, long ms, void *arg)
 	(void)multi;
 	if (cl->stopping)
 		return 0;
-	if (ms < 0)
-		uv_timer_stop(&cl->wake);
-	else
+	cl->due = ms == 0;
+	if (ms > 0)
 		uv_timer_start(&cl->wake, woken, (uint64_t)ms, 0);
+	else
+		uv_timer_stop(&cl->wake);
+	if (cl->due)
+		uv_idle_start(&cl->soon, soon);
 	return 0;
 }
 
@@ -297,6 +337,11 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 
 	(void)size;
 	c->heard = uv_now(sat_loop(c->client->self));
+	if (c->why == 0 && uv_hrtime() > c->client->until) {
+		c->paused = true;
+		uv_idle_start(&c->client->soon, soon);
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	c->received += n;
 	if (c->why != 0)
 		return CURL_WRITEFUNC_ERROR;
@@ -496,8 +541,9 @@ static int start(void *state)
 	curl_multi_setopt(cl->multi, CURLMOPT_MAX_HOST_CONNECTIONS, PER_HOST);
 	uv_timer_init(sat_loop(cl->self), &cl->wake);
 	uv_timer_init(sat_loop(cl->self), &cl->tick);
-	cl->wake.data = cl->tick.data = cl;
-	cl->handles = 2;
+	uv_idle_init(sat_loop(cl->self), &cl->soon);
+	cl->wake.data = cl->tick.data = cl->soon.data = cl;
+	cl->handles = 3;
 	return 0;
 }
 
@@ -513,6 +559,7 @@ static void stop(void *state)
 	curl_multi_cleanup(cl->multi);
 	uv_close((uv_handle_t *)&cl->wake, timer_closed);
 	uv_close((uv_handle_t *)&cl->tick, timer_closed);
+	uv_close((uv_handle_t *)&cl->soon, timer_closed);
 }
 
 static void destroy(void *state)

@@ -311,6 +311,55 @@ static void an_answer_is_kept(void **unused)
 	assert_string_equal(g.body, "no");
 }
 
+static int turns, turns_between;
+
+static void count_turn(uv_prepare_t *p)
+{
+	(void)p;
+	turns++;
+}
+
+/* Each piece takes a while. */
+static int slow_data(void *arg, int status, const void *p, size_t n)
+{
+	static int turn;
+	uint64_t until = uv_hrtime() + 2000000;
+
+	turns_between += turns != turn;
+	turn = turns;
+	while (uv_hrtime() < until)
+		continue;
+	return data(arg, status, p, n);
+}
+
+static void much_that_comes_leaves_turns_to_others(void **unused)
+{
+	static uv_prepare_t each;
+	struct got g, other;
+
+	(void)unused;
+	uv_prepare_init(&loop, &each);
+	uv_prepare_start(&each, count_turn);
+	uv_unref((uv_handle_t *)&each);
+	turns_between = 0;
+	assert_non_null(ask(&g, "/large", (struct sat_fetch){ .data = slow_data }));
+	fetch(&other, "/ok", (struct sat_fetch){ 0 });
+	assert_int_equal(g.done, 0);
+	turn_until(&g.done, 1);
+	assert_int_equal(g.rc, 0);
+	assert_int_equal(g.data, 3000000);
+	assert_int_equal(g.received, 3000000);
+	assert_true(turns_between > 20);	/* of 184 pieces, 2 ms each */
+	/* One that is ended while it waits for its turn. */
+	ask(&g, "/large", (struct sat_fetch){ .data = slow_data });
+	while (g.data < 300000)
+		uv_run(&loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&each, NULL);
+	stop();
+	assert_int_equal(g.done, 1);
+	assert_int_equal(g.rc, -ECANCELED);
+}
+
 static void methods_and_bodies(void **unused)
 {
 	struct got g;
@@ -500,6 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_is_kept),
+		TEST(much_that_comes_leaves_turns_to_others),
 		TEST(methods_and_bodies),
 		TEST(redirects_are_followed_without_credentials),
 		TEST(what_goes_wrong_has_a_number_and_words),
