@@ -42,7 +42,6 @@ static int taken(struct mesos *m)
 		snprintf(f->why, sizeof(f->why), "the first record is none of a SUBSCRIBED");
 		return -EPROTO;
 	}
-	mesos_end_model(m);
 	f->live = true;
 	m->wrote = sat_clock() - f->source.asked;
 	f->down_since = 0;
@@ -51,7 +50,7 @@ static int taken(struct mesos *m)
 		f->heartbeat = (int64_t)(f->reader.top.heartbeat * SAT_SECOND);
 	f->next_agents = sat_clock() + m->interval;
 	source_well(&f->source);
-	mesos_took_model(m);
+	settle_begin(m);
 	return 0;
 }
 
@@ -333,7 +332,7 @@ void follow_turn(struct mesos *m, int64_t now)
 
 	if (f->source.call != NULL)
 		watch(m, now);
-	else if (is_wanted(m) && now >= f->next && m->state.call == NULL && !m->model.reading)
+	else if (is_wanted(m) && now >= f->next && m->state.call == NULL && !model_busy(&m->model))
 		subscribe(m, now);
 }
 

@@ -72,6 +72,7 @@ static void destroy(void *state)
 	struct mesos *m = state;
 
 	model_free(&m->model);
+	model_free(&m->grave);
 	reader_free(&m->reader);
 	maintain_free(m);
 	figures_drop(m);

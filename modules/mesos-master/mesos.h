@@ -115,6 +115,10 @@ struct mesos {
 	char *kept;			/* the answer that they are of, while it is good */
 	size_t n_kept;
 	struct model model;
+	struct sat_alarm settle;	/* goes on with what a state changed */
+	bool taking;			/* a whole one, which is then to be told of */
+	struct model grave;		/* of another time, freed a little at a time */
+	struct sat_alarm dig;
 	struct reader reader;		/* of the state under way, */
 	uint64_t received;		/* and its bytes */
 	uint64_t asked_print;		/* the figures' when it was asked for, */
@@ -196,9 +200,15 @@ void mesos_hear(struct mesos *m, bool elected);		/* the one that is observed lea
 bool mesos_is_ready(const struct mesos *m);		/* to be asked for its state, or for the stream */
 bool mesos_observes(const struct mesos *m);		/* and tells: this host's leads, or we act */
 void mesos_begin_anew(struct mesos *m);			/* another master is observed */
-void mesos_end_model(struct mesos *m);		/* a whole state is in it, */
-void mesos_took_model(struct mesos *m);		/* and that is to be told */
+void mesos_took_model(struct mesos *m);		/* a whole state is in it, and to be told of */
 void mesos_stopped_yet(struct mesos *m);
+
+/* settle.c: what a state brought is gone through, and one of another time freed, a little in each turn. */
+void settle_init(struct mesos *m);
+void settle_begin(struct mesos *m);		/* the state that was read has ended; mesos_took_model() follows */
+void settle_go_on(struct mesos *m);
+void settle_bury(struct mesos *m);		/* the model: an empty one takes its place */
+void settle_stop(struct mesos *m);
 
 /* follow.c: the v1 SUBSCRIBE stream of a Mesos master, where it has one. */
 void follow_init(struct mesos *m);

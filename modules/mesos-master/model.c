@@ -176,25 +176,29 @@ void model_init(struct model *m, const struct model_calls *calls, void *arg)
 	m->texts.max = MODEL_TEXT_MAX;
 }
 
+bool model_free_some(struct model *m, uint32_t n)
+{
+	struct table *const all[] = { &m->agents, &m->frameworks, &m->tasks, &m->texts.table };
+
+	m->settle.at = SETTLE_NOTHING;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (all[i]->size == 0)
+			continue;
+		for (; m->settle.slot < all[i]->size; n--) {
+			if (n == 0)
+				return true;
+			free(table_at(all[i], m->settle.slot++));
+		}
+		table_free(all[i]);
+		m->settle.slot = 0;
+	}
+	model_init(m, m->calls, m->arg);
+	return false;
+}
+
 void model_free(struct model *m)
 {
-	struct table_link *l, *next;
-
-	for (l = table_next(&m->agents, NULL); l != NULL; l = next) {
-		next = table_next(&m->agents, l);
-		free(l);
-	}
-	for (l = table_next(&m->frameworks, NULL); l != NULL; l = next) {
-		next = table_next(&m->frameworks, l);
-		free(l);
-	}
-	for (l = table_next(&m->tasks, NULL); l != NULL; l = next) {
-		next = table_next(&m->tasks, l);
-		free(l);
-	}
-	table_free(&m->agents);
-	table_free(&m->frameworks);
-	table_free(&m->tasks);
-	intern_free(&m->texts);
-	model_init(m, m->calls, m->arg);
+	m->settle.slot = 0;
+	while (model_free_some(m, UINT32_MAX))
+		continue;
 }

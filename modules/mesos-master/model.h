@@ -49,6 +49,7 @@ struct model_agent {
 	bool active;			/* as Mesos says it: it is connected, and offered */
 	bool has_used, has_total, has_unreserved;	/* Mesos says so */
 	bool lost;			/* tasks of it were unreachable */
+	bool settled;			/* whether it is news is known */
 };
 
 struct model_framework {
@@ -68,7 +69,9 @@ struct model_task {
 	const char *message;		/* of the last status */
 	int64_t time;			/* of it, wall; 0: not known */
 	int64_t cpus, mem, disk;	/* thousandths */
-	uint16_t gpus, ports;
+	uint16_t gpus : 15;
+	uint16_t counted : 1;		/* in the sums of its agent and framework, as one that came or went since */
+	uint16_t ports;
 	uint8_t state, source, reason;	/* for model_word() */
 	uint8_t told;			/* the state that was, last; 0: none */
 };
@@ -90,6 +93,12 @@ struct model {
 	uint32_t turn;			/* what the last state had bears it */
 	bool reading;			/* a state is */
 	bool untold;			/* somebody has to be told again */
+	struct {			/* going through all of them, a few at a time */
+		enum { SETTLE_NOTHING, SETTLE_AGENTS, SETTLE_TASKS, SETTLE_FRAMEWORKS, SETTLE_GONE } at;
+		uint32_t slot, renewed;
+		bool state;		/* one that was read; else what is untold */
+		bool silent;
+	} settle;
 	uint32_t n_ended;		/* tasks */
 	uint32_t n_recovered, n_active, n_draining;	/* agents */
 	uint64_t listing;		/* another when an agent, its names or whether it is active did change */
@@ -125,14 +134,19 @@ struct model_task_news {
 
 void model_init(struct model *m, const struct model_calls *calls, void *arg);
 void model_free(struct model *m);
+/* So many things of it; false: it is empty.  One that is gone over so is used no more until then. */
+bool model_free_some(struct model *m, uint32_t n);
 
 /* A state begins: what is not put until model_end() is gone.  An end that never comes, since
  * the answer broke off, takes nothing away. */
 void model_begin(struct model *m);
-enum model_scope { MODEL_AGENTS_ONLY, MODEL_ALL };
-/* silent: it is the first that is known, and so nothing in it is news. */
-void model_end(struct model *m, enum model_scope scope, bool silent);
+/* Its end: changes may come again, and what it changed is told as model_settle() goes on.
+ * silent: it is the first that is known, and so nothing in it is news. */
+void model_end(struct model *m, bool silent);
+/* About so many things more; false: it is done. */
+bool model_settle(struct model *m, uint32_t n);
 void model_abort(struct model *m);	/* no end comes */
+bool model_busy(const struct model *m);		/* no other state may begin */
 
 /* 0, also where it was left out, counted; -ENOMEM. */
 int model_put_agent(struct model *m, const struct model_agent_news *n);
@@ -140,7 +154,7 @@ int model_put_framework(struct model *m, const struct model_framework_news *n);
 int model_put_task(struct model *m, const struct model_task_news *n);	/* -ENOENT: an update of none we know */
 void model_remove_agent(struct model *m, const char *id);
 void model_remove_framework(struct model *m, const char *id);
-/* Tell what could not be told. */
+/* Tell what could not be told, as model_settle() goes on. */
 void model_tell(struct model *m);
 
 struct model_agent *model_agent(const struct model *m, const char *id);

@@ -85,6 +85,7 @@ static int set_agent(struct model *m, struct model_agent *a, const struct model_
 		a->moved = (struct model_sum){ 0 };
 	}
 	a->registered = n->registered;
+	a->settled = !m->reading;
 	a->link.mark = m->turn;
 	return 0;
 }

@@ -27,6 +27,8 @@ static int set_framework(struct model *m, struct model_framework *f, const struc
 		f->has_used = n->has_used;
 		f->moved = (struct model_sum){ 0 };
 	}
+	if (m->reading)
+		f->tasks = 0;
 	f->active = n->active;
 	f->connected = n->connected;
 	f->completed = n->completed;

@@ -16,9 +16,9 @@ struct model_agent *model_agent_of(const struct model *m, const char *id);
 struct model_framework *model_framework_of(const struct model *m, const char *id);
 uint32_t model_task_hash(const char *framework, const char *id);
 bool model_uses(const struct model *m, const struct model_task *t);	/* resources, now */
-/* To the sums of its agent and framework, or from them.  While a state is read, they come with it. */
+/* To the sums of its agent and framework, or from them. */
 void model_account(struct model *m, const struct model_task *t, int sign);
-void model_move(struct model_sum *s, const struct model_task *t, int sign);
+void model_count(struct model *m, struct model_task *t);	/* one that a state had */
 /* Where it is not as it was told; what cannot be told is untold. */
 void model_tell_agent(struct model *m, struct model_agent *a);
 void model_tell_task(struct model *m, struct model_task *t);

@@ -1,106 +1,134 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model_state - whole states: what they have no more is gone, what they changed is told. */
+/*
+ * model_state - whole states: what they have no more is gone, what they changed is told.
+ *
+ * A state of 400,000 tasks that ends takes a while to be gone through, and what
+ * changed with it to be told, so that is done a few at a time; meanwhile single
+ * changes may come.  Agents that are gone go last, since where a task ran is told with it.
+ */
 #include "model_inner.h"
 
-void model_tell(struct model *m)
+bool model_busy(const struct model *m)
 {
-	struct model_agent *a;
-	struct model_task *t;
-
-	m->untold = false;
-	for (a = model_next_agent(m, NULL); a != NULL && !m->untold; a = model_next_agent(m, a))
-		model_tell_agent(m, a);
-	for (t = model_next_task(m, NULL); t != NULL && !m->untold; t = model_next_task(m, t))
-		model_tell_task(m, t);
+	return m->reading || m->settle.at != SETTLE_NOTHING;
 }
+
 void model_begin(struct model *m)
 {
+	while (model_settle(m, UINT32_MAX))
+		continue;
 	m->turn++;
 	m->reading = true;
 }
 
-static void sweep_agents(struct model *m)
+static void settle(struct model *m, bool state, bool silent)
 {
-	struct model_agent *a, *next;
-
-	for (a = model_next_agent(m, NULL); a != NULL; a = next) {
-		next = model_next_agent(m, a);
-		if (a->link.mark != m->turn)
-			model_agent_gone(m, a);
-	}
-}
-
-static void sweep_rest(struct model *m)
-{
-	struct model_framework *f, *next_f;
-	struct model_task *t, *next_t;
-
-	for (f = model_next_framework(m, NULL); f != NULL; f = next_f) {
-		next_f = model_next_framework(m, f);
-		f->tasks = 0;
-		if (f->link.mark != m->turn)
-			model_framework_gone(m, f);
-	}
-	for (t = model_next_task(m, NULL); t != NULL; t = next_t) {
-		next_t = model_next_task(m, t);
-		if (t->link.mark != m->turn)
-			model_task_gone(m, t);
-	}
-}
-
-/* Sums of those for whom the state had none. */
-static void sum_tasks(struct model *m, enum model_scope scope)
-{
-	struct model_task *t;
-	struct model_agent *a;
-	struct model_framework *f;
-
-	for (t = model_next_task(m, NULL); t != NULL; t = model_next_task(m, t)) {
-		if (!model_uses(m, t))
-			continue;
-		a = model_agent_of(m, t->agent);
-		if (a != NULL && !a->has_used)
-			model_move(&a->moved, t, 1);
-		f = scope == MODEL_ALL ? model_framework_of(m, t->framework) : NULL;
-		if (f == NULL)
-			continue;
-		f->tasks++;
-		if (!f->has_used)
-			model_move(&f->moved, t, 1);
-	}
-}
-
-static void keep_silent(struct model *m)
-{
-	struct model_agent *a;
-	struct model_task *t;
-
-	for (a = model_next_agent(m, NULL); a != NULL; a = model_next_agent(m, a))
-		a->told = a->stand;
-	for (t = model_next_task(m, NULL); t != NULL; t = model_next_task(m, t))
-		t->told = t->state;
+	m->settle.at = SETTLE_AGENTS;
+	m->settle.slot = 0;
+	m->settle.renewed = m->agents.renewed;
+	m->settle.state = state;
+	m->settle.silent = silent;
 	m->untold = false;
 }
 
-void model_end(struct model *m, enum model_scope scope, bool silent)
+void model_end(struct model *m, bool silent)
 {
-	const struct model_calls *calls = m->calls;
-
-	if (silent)
-		m->calls = NULL;
-	sweep_agents(m);
-	if (scope == MODEL_ALL)
-		sweep_rest(m);
-	sum_tasks(m, scope);
 	m->reading = false;
-	m->calls = calls;
-	if (silent)
-		keep_silent(m);
-	else
-		model_tell(m);
+	settle(m, true, silent);
 }
 
 void model_abort(struct model *m)
 {
 	m->reading = false;
+}
+
+void model_tell(struct model *m)
+{
+	if (!model_busy(m))
+		settle(m, false, false);
+}
+
+/* ---- One of them -------------------------------------------------------- */
+
+static void settle_task(struct model *m, struct model_task *t)
+{
+	if (m->settle.state && t->link.mark != m->turn) {
+		model_task_gone(m, t);
+		return;
+	}
+	if (m->settle.silent && !t->counted)
+		t->told = t->state;
+	if (m->settle.state)
+		model_count(m, t);
+	if (!m->untold)
+		model_tell_task(m, t);
+}
+
+static void settle_framework(struct model *m, struct model_framework *f)
+{
+	if (m->settle.state && f->link.mark != m->turn)
+		model_framework_gone(m, f);
+}
+
+static void settle_agent(struct model *m, struct model_agent *a)
+{
+	if (m->settle.state && a->link.mark != m->turn)
+		return;
+	if (m->settle.silent && !a->settled)
+		a->told = a->stand;
+	a->settled = true;
+	if (!m->untold)
+		model_tell_agent(m, a);
+}
+
+static void settle_gone(struct model *m, struct model_agent *a)
+{
+	if (!m->settle.state || a->link.mark == m->turn)
+		return;
+	if (m->settle.silent)
+		a->told = MODEL_NEW;	/* nobody knew it */
+	model_agent_gone(m, a);
+}
+
+/* ---- All of them -------------------------------------------------------- */
+
+static const struct table *table_of(const struct model *m)
+{
+	return m->settle.at == SETTLE_TASKS ? &m->tasks : m->settle.at == SETTLE_FRAMEWORKS ? &m->frameworks : &m->agents;
+}
+
+static void settle_one(struct model *m, struct table_link *l)
+{
+	if (m->settle.at == SETTLE_TASKS)
+		settle_task(m, (struct model_task *)l);
+	else if (m->settle.at == SETTLE_FRAMEWORKS)
+		settle_framework(m, (struct model_framework *)l);
+	else if (m->settle.at == SETTLE_AGENTS)
+		settle_agent(m, (struct model_agent *)l);
+	else
+		settle_gone(m, (struct model_agent *)l);
+}
+
+/* Where a table grew all of it is in other slots; what is settled stays so. */
+bool model_settle(struct model *m, uint32_t n)
+{
+	for (; n > 0 && m->settle.at != SETTLE_NOTHING; n--) {
+		const struct table *t = table_of(m);
+		struct table_link *l;
+
+		if (m->settle.renewed != t->renewed)
+			m->settle.slot = 0;
+		m->settle.renewed = t->renewed;
+		if (m->settle.slot < t->size) {
+			l = table_at(t, m->settle.slot++);
+			if (l != NULL)
+				settle_one(m, l);
+			continue;
+		}
+		m->settle.slot = 0;
+		m->settle.at = m->settle.at == SETTLE_GONE ? SETTLE_NOTHING : m->settle.at + 1;
+		m->settle.renewed = table_of(m)->renewed;
+	}
+	m->settle.state = m->settle.state && m->settle.at != SETTLE_NOTHING;
+	return m->settle.at != SETTLE_NOTHING;
 }

@@ -6,6 +6,8 @@
 
 #include "model_inner.h"
 
+#define GPUS_MAX 0x7fffu
+
 static int64_t thousandths(double d)
 {
 	return d > 0 && d < 9e15 ? llround(d * 1000) : 0;
@@ -90,7 +92,7 @@ static void set_amounts(struct model_task *t, const struct model_resources *r)
 	t->cpus = thousandths(r->cpus);
 	t->mem = thousandths(r->mem);
 	t->disk = thousandths(r->disk);
-	t->gpus = (uint16_t)(r->gpus > 0 && r->gpus < UINT16_MAX ? r->gpus : 0);
+	t->gpus = (uint16_t)(r->gpus > 0 && r->gpus < GPUS_MAX ? r->gpus : 0) & GPUS_MAX;
 	t->ports = (uint16_t)(r->ports < UINT16_MAX ? r->ports : UINT16_MAX);
 }
 
@@ -177,6 +179,7 @@ int model_put_task(struct model *m, const struct model_task_news *n)
 		}
 	}
 	set_state(m, t, n, state);
+	t->counted = !m->reading;
 	model_account(m, t, 1);
 	model_tell_task(m, t);
 	if (!m->reading && m->n_ended > MODEL_ENDED_MAX)

@@ -49,12 +49,10 @@ static int64_t most(int64_t a, int64_t b)
 /* One that is being read stays: it will end as the first that is known. */
 static void forget_model(struct mesos *m)
 {
-	if (!m->model.reading) {
-		model_free(&m->model);
-		m->left_out = 0;
-	}
+	if (!m->model.reading)
+		settle_bury(m);
 	follow_forget(m);
-	m->has_model = m->has_base = false;
+	m->has_model = m->has_base = m->taking = false;
 }
 
 /* For how long a master is believed that says nothing. */
@@ -176,7 +174,7 @@ void mesos_begin_anew(struct mesos *m)
 
 static bool wants_state(const struct mesos *m)
 {
-	if (m->stopping || m->state.call != NULL || sat_clock() < m->next_state || m->model.reading ||
+	if (m->stopping || m->state.call != NULL || sat_clock() < m->next_state || model_busy(&m->model) ||
 	    follow_serves(m, sat_clock()))
 		return false;
 	/* A master that answers, but refuses its figures, may still give its state. */
@@ -241,6 +239,7 @@ static void gauge_model(struct mesos *m)
 
 void mesos_took_model(struct mesos *m)
 {
+	m->has_model = true;
 	gauge_model(m);
 	list_agents(m);
 	if (mesos_observes(m))
@@ -253,22 +252,13 @@ static void go_slower(struct mesos *m)
 	m->next_state = most(m->next_state, sat_clock() + (int64_t)(SLOWER * m->state.took * SAT_SECOND));
 }
 
-void mesos_end_model(struct mesos *m)
-{
-	model_end(&m->model, MODEL_ALL, !m->has_base);
-	if (!m->has_base)
-		past_begin(m);
-	m->has_model = m->has_base = true;
-}
-
 static void take_model(struct mesos *m)
 {
-	mesos_end_model(m);
 	reader_free(&m->reader);
 	m->wrote = (int64_t)(m->state.took * SAT_SECOND);
 	m->model_print = m->asked_print;
 	go_slower(m);
-	mesos_took_model(m);
+	settle_begin(m);
 }
 
 /*
@@ -405,10 +395,12 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 /* What a stream changed, and what nobody had room for. */
 static void keep_told(struct mesos *m)
 {
-	if (m->model.reading)
+	if (model_busy(&m->model))
 		return;
-	if (m->model.untold)
+	if (m->model.untold) {
 		model_tell(&m->model);
+		settle_go_on(m);
+	}
 	if (!m->follow.live)
 		return;
 	list_agents(m);
@@ -471,6 +463,7 @@ void poll_init(struct mesos *m, int64_t timeout)
 	follow_init(m);
 	maintain_init(m);
 	m->beat.fire = beat;
+	settle_init(m);
 }
 
 int poll_start(struct mesos *m)
@@ -485,6 +478,7 @@ void poll_stop(struct mesos *m)
 	m->stopping = true;
 	sat_alarm_stop(&m->beat);
 	past_stop(m);
+	settle_stop(m);
 	if (m->snapshot.call != NULL)
 		sat_fetch_cancel(m->snapshot.call);
 	if (m->state.call != NULL)

@@ -10,6 +10,8 @@
 
 #define MB 1048576.0
 
+enum { AT_ONCE = 256 };
+
 enum of { TOTAL, USED, UNRESERVED };
 
 static const struct resource {
@@ -42,16 +44,17 @@ static bool is_listed(const struct model_agent *a)
 	return a->stand < MODEL_RECOVERED && a->pid[0] != '\0';
 }
 
-static void tell_resource(const struct mesos *m, struct sat_figures *out, size_t i)
+static void tell_resource(struct sat_figures *out, size_t i, const struct model_agent *const *agents, size_t n)
 {
 	const struct resource *r = &all[i];
 	struct sat_attr label = { .key = "slave" };
 
-	for (const struct model_agent *a = NULL; (a = model_next_agent(&m->model, a)) != NULL;) {
+	for (; n > 0; agents++, n--) {
+		const struct model_agent *a = *agents;
 		struct model_resources s;
 		double d;
 
-		if (!is_listed(a) || (r->of == TOTAL && !a->has_total) || (r->of == UNRESERVED && !a->has_unreserved))
+		if ((r->of == TOTAL && !a->has_total) || (r->of == UNRESERVED && !a->has_unreserved))
 			continue;
 		s = r->of == USED ? model_agent_used(a) : r->of == TOTAL ? a->total : a->unreserved;
 		if (i >= PORTS_FROM)
@@ -107,10 +110,24 @@ static void tell_attributes(const struct mesos *m, struct sat_figures *out, cons
 	sat_figure(out, "mesos_slave_attributes", false, "1; attributes of an agent", labels, 1 + n, 1);
 }
 
+/* Of so many agents that they stay in the cache, each family in turn. */
+static void tell_resources(const struct mesos *m, struct sat_figures *out)
+{
+	const struct model_agent *agents[AT_ONCE], *a = NULL;
+	size_t i, n;
+
+	do {
+		for (n = 0; n < AT_ONCE && (a = model_next_agent(&m->model, a)) != NULL;)
+			if (is_listed(a))
+				agents[n++] = a;
+		for (i = 0; i < sizeof(all) / sizeof(*all); i++)
+			tell_resource(out, i, agents, n);
+	} while (a != NULL);
+}
+
 void resources_tell(const struct mesos *m, struct sat_figures *out)
 {
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		tell_resource(m, out, i);
+	tell_resources(m, out);
 	if (m->attributes == NULL || m->attributes[0] == NULL)
 		return;
 	for (const struct model_agent *a = NULL; (a = model_next_agent(&m->model, a)) != NULL;)

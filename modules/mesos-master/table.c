@@ -73,6 +73,11 @@ int table_add(struct table *t, struct table_link *l, uint32_t hash)
 	return 0;
 }
 
+struct table_link *table_at(const struct table *t, uint32_t slot)
+{
+	return t->tags[slot] >= TAGS ? t->slots[slot] : NULL;
+}
+
 static uint32_t slot_of(const struct table *t, const struct table_link *l)
 {
 	uint32_t tag = tag_of(l->hash), i = seek(t, tag, tag & (t->size - 1));
@@ -132,11 +137,6 @@ struct table_link *table_next(const struct table *t, const struct table_link *l)
 	while (i < t->size && t->tags[i] < TAGS)
 		i++;
 	return i < t->size ? t->slots[i] : NULL;
-}
-
-struct table_link *table_at(const struct table *t, uint32_t slot)
-{
-	return t->tags[slot] >= TAGS ? t->slots[slot] : NULL;
 }
 
 void table_free(struct table *t)

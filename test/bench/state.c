@@ -147,7 +147,9 @@ static void with_model(void)
 	in_pieces(feed_reader, &reader);
 	if (reader_end_state(&reader, why, sizeof(why)) != 0)
 		fail(file, why);
-	model_end(&model, MODEL_ALL, true);
+	model_end(&model, true);
+	while (model_settle(&model, 4096))
+		continue;
 	reader_free(&reader);
 }
 

@@ -33,6 +33,13 @@ static char *load(const char *path, size_t *len)
 	return p;
 }
 
+static void end_state(struct model *m, bool silent)
+{
+	model_end(m, silent);
+	while (model_settle(m, 3))
+		continue;
+}
+
 /* In pieces of n bytes, as the whole state; the reader's words of the top stay. */
 static int read_state(struct reader *r, struct model *m, const char *text, size_t len, size_t n, char *why, size_t size)
 {
@@ -49,7 +56,7 @@ static int read_state(struct reader *r, struct model *m, const char *text, size_
 	else
 		reader_explain(r, rc, why, size);
 	if (rc == 0)
-		model_end(m, MODEL_ALL, false);
+		end_state(m, false);
 	else
 		model_abort(m);
 	reader_free(r);
@@ -335,7 +342,7 @@ static void a_stream_is_followed(void **unused)
 	    "\"subscribed\":{\"get_state\":{\"get_tasks\":{\"tasks\":[" V1_TASK("TASK_STAGING") "]},"
 	    "\"get_executors\":{},\"get_frameworks\":{\"frameworks\":[" V1_FRAMEWORK "]},\"get_agents\":{\"agents\":["
 	    V1_AGENT "]}},\"heartbeat_interval_seconds\":15.0}}");
-	model_end(&model, MODEL_ALL, true);
+	end_state(&model, true);
 	assert_true(reader.top.subscribed);
 	assert_float_equal(reader.top.heartbeat, 15, 0);
 	a = model_agent(&model, "s");
@@ -476,7 +483,7 @@ static void what_is_known_first_is_no_news(void **unused)
 	model_begin(&model);
 	say("{\"slaves\":[" AGENT("") "],\"frameworks\":[{\"id\":\"f\",\"name\":\"f\","
 	    "\"tasks\":[" TASK("1", "TASK_RUNNING") "]}]}");
-	model_end(&model, MODEL_ALL, true);
+	end_state(&model, true);
 	tells("");
 	feed_text(STATE(AGENT(""), TASK("1", "TASK_LOST")));
 	tells("1=TASK_LOST ");
@@ -587,7 +594,7 @@ static void is_a_stream(const char *name, char *text, size_t len)
 		assert_int_equal(reader.top.subscribed, subscribed);
 		assert_false(reader.gap);
 		if (subscribed)
-			model_end(&model, MODEL_ALL, true);
+			end_state(&model, true);
 	}
 	assert_true(model.agents.n > 0);
 	assert_true(model.tasks.n > 0);
@@ -604,7 +611,7 @@ static void has_a_v1_state(const char *name, char *text, size_t len)
 		return;
 	model_begin(&model);
 	record(text, len);
-	model_end(&model, MODEL_ALL, true);
+	end_state(&model, true);
 	if (strstr(name, "GET_STATE") == NULL && strstr(name, "SUBSCRIBED") == NULL)
 		return;
 	assert_true(model.agents.n > 0 && model.frameworks.n > 0 && model.tasks.n > 0);
