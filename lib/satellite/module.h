@@ -446,8 +446,8 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * what expires.  A retained list is given at once to who subscribes later, or anew.
  * "mesos/agents" (retained): the registered agents, as event's host; its
  * attributes are id, pid, active ("true"|"false").  "mesos/health" (retained): one
- * event, whose state is "ok" while the Mesos master answers.  "mesos/elected" (retained): one
- * event, each second, of whom Mesos' masters have elected: its state is "leads" (its host and the
+ * event, whose state is "ok" while the Mesos master answers.  "mesos/elected": one event,
+ * each second, of whom Mesos' masters have elected: its state is "leads" (its host and the
  * attributes ip and port say where; host or ip may be empty), "nobody", or "unknown".
  * "mesos/tasks": each event of that service, with the time that Mesos has for it, before it
  * goes through the streams; also, tagged "past", the tasks that had ended before the first

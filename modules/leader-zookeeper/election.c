@@ -31,6 +31,7 @@ int64_t leader_boot(void)
 
 /* ---- What is told ------------------------------------------------------- */
 
+/* Not retained: who hears it is to act on it, and a second is soon enough. */
 static void publish(struct leader *l)
 {
 	static const char *const words[] = { "unknown", "nobody", "leads" };
@@ -48,7 +49,7 @@ static void publish(struct leader *l)
 		ev.n_attrs = 2;
 	}
 	if (!l->stopping)
-		sat_publish(l->self, ev.service, &(struct sat_item){ .evs = evs, .n = 1 }, true);
+		sat_publish(l->self, ev.service, &(struct sat_item){ .evs = evs, .n = 1 }, false);
 }
 
 static void tell(struct leader *l, enum stand stand, const char *fmt, ...) SAT_PRINTF(3);

@@ -218,3 +218,26 @@ change() {
 		("zk://a/mesos", "http://b:5050")|names a ZooKeeper
 	END
 }
+
+@test "a reload goes to another path, to URLs and back" {
+	local to
+	simulate --masters 2 --agents 2
+	ZNODE=/a stand 0
+	ZNODE=/b stand 1
+	MASTERS="zk://$ZK/a" beside m0 0
+	pid=$PID
+	until_true 10 leads m0
+	until_true 5 zookeeper_says m0 ok '/a: json.info_0000000000 leads'
+	for to in '"zk://'$ZK'/b"' '( "'$(address master 0)'", "'$(address master 1)'" )' '"zk://'$ZK'/a"' '"zk://'$ZK'/b"'; do
+		sed -i "s|masters = .*; host|masters = $to; host|" "$T/m0.cfg"
+		: >"$T/m0.log"
+		kill -HUP "$pid"
+		case $to in
+		*/a*) until_true 10 zookeeper_says m0 ok '/a: json.info_0000000000 leads'; until_true 5 leads m0 ;;
+		*/b*) until_true 10 zookeeper_says m0 ok '/b: json.info_0000000000 leads'; until_true 5 follows m0 "$(address master 1) does" ;;
+		*) until_true 10 leads m0 ;;
+		esac
+		runs "$pid"
+	done
+	stops "$pid"
+}
