@@ -159,6 +159,7 @@ $(O)/test/fuzz/streams: LDLIBS += $(shell $(PKG_CONFIG) --libs cmocka)
 $(O)/test/fuzz/ws: $(O)/modules/http-civetweb/frames.o
 $(O)/test/fuzz/http-head: $(O)/modules/http-civetweb/head.o
 $(O)/test/fuzz/perfdata: $(O)/modules/command/perfdata.o
+$(O)/test/fuzz/master-info: $(O)/modules/leader-zookeeper/info.o $(O)/modules/leader-zookeeper/url.o
 $(O)/test/fuzz/%: $(O)/test/fuzz/%.o $(LIB)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--dynamic-list=lib/satellite.sym -o $@ $^ $(HOST_LIBS) $(LDLIBS)
 

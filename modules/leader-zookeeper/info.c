@@ -21,7 +21,7 @@ static void take_name(char *to, size_t size, const char *text, size_t n)
 
 	to[0] = '\0';
 	for (i = 0; i < n; i++)
-		if (!isalnum((unsigned char)text[i]) && strchr(".-_:", text[i]) == NULL)
+		if (!isalnum((unsigned char)text[i]) && (text[i] == '\0' || strchr(".-_:", text[i]) == NULL))
 			return;
 	if (n < size)
 		snprintf(to, size, "%.*s", (int)n, text);

@@ -446,6 +446,7 @@ static void nodes_of_all_ages_are_read(void **unused)
 	P("\x2a\x02m1\x41" "12345678\x4d" "1234", "m1  5050");
 	P("\x2a\x02m1\x43", "bad");
 	P("\x2a\x7fm1", "bad");
+	P("\x2a\x04m1\0x", "bad");
 	P("\x3a\x02\x0a\x09", "bad");
 	P("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "bad");
 	P("", "bad");
