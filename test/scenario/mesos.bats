@@ -312,6 +312,63 @@ launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; 
 	stops "$pid"
 }
 
+hwm() { awk '/^VmHWM/ { print $2 }' "/proc/$pid/status"; }
+
+@test "answers without an end, stalls and lengths of 2^63 cost no memory, and pass" {
+	simulate --masters 1 --agents 3 --tasks 10 --heartbeat 0.3
+	watch_mesos m0 0 'timeout = 2; max-state = 20000000;'
+	pid=$PID
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	before=$(hwm)
+	while IFS='|' read -r mode words; do
+		id=$(launch agent001.example.com)	# so that the state is asked for
+		order 'master/0/mode?path=/state' "$mode"
+		until_true 12 critical m0 state "$words" || { echo "$mode"; return 1; }
+		leads m0
+		order 'master/0/mode?path=/state' ok
+		order "task/$id/TASK_KILLED"
+		until_true 12 well m0 state || { echo "after $mode"; return 1; }
+		until_true 5 task_is m0 agent001.example.com TASK_KILLED
+		until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	done <<-END
+		flood lists|nested too deep
+		flood objects|nested too deep
+		flood text|too long
+		flood digits|too long
+		flood numbers|max-state
+		flood slaves|max-state
+		stall|within 2 s
+	END
+	sed -i 's/subscribe = false/subscribe = true/' "$T/m0.cfg"
+	kill -HUP "$pid"
+	until_true 8 well m0 stream
+	while IFS='|' read -r mode words; do
+		streams=$(requests_v1 0)
+		order 'master/0/mode?path=/api/v1' "$mode"
+		order leader/none	# which ends the stream
+		order leader/0
+		until_true 12 critical m0 stream "$words" || { echo "$mode"; return 1; }
+		order 'master/0/mode?path=/api/v1' ok
+		until_true 20 is m0 mesos/agents/registered '.metric == 3'
+		order leader/none	# which makes it try again at once
+		until_true 8 follows m0
+		order leader/0
+		until_true 20 well m0 stream || { echo "after $mode"; return 1; }
+		id=$(launch agent001.example.com)
+		order "task/$id/TASK_FAILED"
+		until_true 5 task_is m0 agent001.example.com TASK_FAILED
+	done <<-END
+		flood record|max-state
+		flood large|max-state
+		flood digits|no record
+		flood lists|no record
+		stall|nothing came
+	END
+	runs "$pid"
+	sanitized || [ $(($(hwm) - before)) -lt 16384 ] || { echo "$before $(hwm)"; return 1; }
+	stops "$pid"
+}
+
 @test "the stream goes where the leader goes" {
 	simulate --masters 2 --agents 4 --tasks 10 --heartbeat 1
 	SUBSCRIBE=true watch_mesos m0 0

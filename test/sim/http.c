@@ -22,7 +22,7 @@ struct http_conn {
 	uv_tcp_t tcp;
 	uv_timer_t timer;
 	int open;			/* handles not yet closed */
-	bool closing, busy, writing, reading, keep, truncate, chunked, ended;
+	bool closing, busy, writing, reading, keep, truncate, stall, chunked, ended;
 	struct buf in;
 	size_t used;			/* bytes of `in` the request takes */
 	char *strings, *body;		/* what req points into */
@@ -130,6 +130,8 @@ static void on_written(uv_write_t *req, int status)
 		return;
 	if (status < 0)
 		hang_up(conn);
+	else if (conn->stall)
+		return;			/* until the other side has had enough */
 	else if (conn->ended)
 		request_end(conn);
 	else
@@ -294,7 +296,7 @@ void http_wake(struct http_request *req)
 {
 	struct http_conn *conn = conn_of(req);
 
-	if (!conn->closing && conn->source.next)
+	if (!conn->closing && !conn->stall && conn->source.next)
 		uv_timer_start(&conn->timer, on_again, 0, 0);
 }
 
@@ -311,6 +313,11 @@ void http_reply_close(struct http_request *req)
 void http_truncate(struct http_request *req)
 {
 	conn_of(req)->truncate = true;
+}
+
+void http_stall(struct http_request *req)
+{
+	conn_of(req)->truncate = conn_of(req)->stall = true;
 }
 
 static void on_later(uv_timer_t *timer)
@@ -355,7 +362,7 @@ static void percent_decode(char *s)
 static void refuse(struct http_conn *conn, int status)
 {
 	conn->busy = true;
-	conn->keep = conn->truncate = false;
+	conn->keep = conn->truncate = conn->stall = false;
 	conn->req.method = "";
 	http_reply(&conn->req, status, NULL, "text/plain", NULL, 0);
 }
@@ -470,7 +477,7 @@ static void take_requests(struct http_conn *conn)
 		return;
 	}
 	conn->busy = true;
-	conn->ended = conn->truncate = false;
+	conn->ended = conn->truncate = conn->stall = false;
 	if (length < 0) {
 		refuse(conn, (int)-length);
 		return;

@@ -58,6 +58,8 @@ void http_reply_close(struct http_request *req);	/* hang up */
 
 /* Before answering: send only half of the answer, then hang up. */
 void http_truncate(struct http_request *req);
+/* The same, but then say nothing more. */
+void http_stall(struct http_request *req);
 /* Call handler(req) after so long. */
 void http_later(struct http_request *req, uint64_t ms, http_handler *handler);
 /* The source of this request has something new. */

@@ -46,6 +46,31 @@ static int parse_file(struct mode *m, const char *rest)
 	return read_file(&m->body, path);
 }
 
+/* Answers without an end: how they begin, and what follows for ever. */
+static const struct flood {
+	const char *name, *head, *more;
+} floods[] = {
+	{ "lists", "{\"slaves\":", "[" },
+	{ "objects", "", "{\"slaves\":" },
+	{ "text", "{\"slaves\":[{\"hostname\":\"", "agent" },
+	{ "numbers", "{\"slaves\":[],\"frameworks\":[],\"more\":[0", ",1" },
+	{ "slaves", "{\"slaves\":[{}", ",{\"id\":\"s\",\"hostname\":\"h\"}" },
+	{ "record", "9223372036854775808\n", "{" },
+	{ "large", "1999999999\n{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{}},\"more\":[0", ",1" },
+	{ "digits", "1", "0" },
+};
+
+static int parse_flood(struct mode *m, const char *name)
+{
+	size_t i;
+
+	m->kind = MODE_FLOOD;
+	for (i = 0; i < sizeof(floods) / sizeof(floods[0]); i++)
+		if (!strcmp(floods[i].name, name))
+			m->flood = &floods[i];
+	return m->flood ? 0 : -EINVAL;
+}
+
 static int parse(struct mode *m, const char *text)
 {
 	static const struct {
@@ -55,13 +80,13 @@ static int parse(struct mode *m, const char *text)
 		{ "ok", MODE_OK }, { "down", MODE_DOWN },
 		{ "garbage", MODE_GARBAGE }, { "307loop", MODE_LOOP },
 		{ "truncate", MODE_TRUNCATE }, { "hang", MODE_HANG },
-		{ "close", MODE_CLOSE },
+		{ "close", MODE_CLOSE }, { "stall", MODE_STALL },
 	};
 	unsigned long long ms;
-	char word[32] = "";
+	char word[32] = "", what[32] = "";
 	size_t i;
 
-	sscanf(text, "%31s", word);
+	sscanf(text, "%31s %31s", word, what);
 	for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (!strcmp(word, plain[i].name)) {
 			m->kind = plain[i].kind;
@@ -72,6 +97,8 @@ static int parse(struct mode *m, const char *text)
 		m->ms = ms;
 		return 0;
 	}
+	if (!strcmp(word, "flood"))
+		return parse_flood(m, what);
 	if (!strcmp(word, "file"))
 		return parse_file(m, strstr(text, "file") + 4);
 	m->kind = MODE_STATUS;
@@ -161,6 +188,32 @@ static void answer_garbage(struct http_request *req)
 	http_reply(req, 200, NULL, "application/json", text, sizeof(text) - 1);
 }
 
+struct flooding {
+	const struct flood *flood;
+	bool begun;
+};
+
+static enum http_next more_flood(void *state, struct buf *out)
+{
+	struct flooding *f = state;
+
+	if (!f->begun)
+		buf_str(out, f->flood->head);
+	f->begun = true;
+	while (out->len < 64 << 10)
+		buf_str(out, f->flood->more);
+	return HTTP_MORE;
+}
+
+static void answer_flood(struct http_request *req, const struct flood *flood)
+{
+	struct flooding *f = sim_calloc(1, sizeof(*f));
+
+	f->flood = flood;
+	http_reply_source(req, 200, "application/json",
+			  (struct http_source){ more_flood, free, f });
+}
+
 static void answer_loop(struct http_request *req, int port)
 {
 	char headers[2048];
@@ -191,6 +244,12 @@ bool mode_answers(const struct mode *mode, struct http_request *req, int port, u
 	case MODE_TRUNCATE:
 		http_truncate(req);
 		return false;
+	case MODE_STALL:
+		http_stall(req);
+		return false;
+	case MODE_FLOOD:
+		answer_flood(req, mode->flood);
+		return true;
 	case MODE_GARBAGE:
 		answer_garbage(req);
 		return true;

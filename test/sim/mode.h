@@ -8,7 +8,7 @@
 
 enum mode_kind {
 	MODE_OK, MODE_DOWN, MODE_SLOW, MODE_GARBAGE, MODE_STATUS, MODE_LOOP,
-	MODE_TRUNCATE, MODE_HANG, MODE_CLOSE, MODE_FILE,
+	MODE_TRUNCATE, MODE_STALL, MODE_HANG, MODE_CLOSE, MODE_FILE, MODE_FLOOD,
 };
 
 struct mode {
@@ -17,6 +17,7 @@ struct mode {
 	enum mode_kind kind;
 	int status;
 	uint64_t ms;
+	const struct flood *flood;
 	struct buf body;		/* of a file */
 };
 
