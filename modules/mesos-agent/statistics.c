@@ -46,6 +46,7 @@ struct reading {
 	void (*found)(void *arg, const struct container *c);
 	void *arg;
 	struct container c;
+	char container[sizeof(((struct container *)0)->id)];
 };
 
 /* A list of containers, an object each, in which `statistics` is one. */
@@ -58,6 +59,7 @@ static int open_part(void *arg, unsigned level, const char *key, bool list)
 		return list ? SAT_JSON_ENTER : -EBADMSG;
 	case 1:
 		r->c = (struct container){ .known = 0 };
+		r->container[0] = '\0';
 		return list ? SAT_JSON_SKIP : SAT_JSON_ENTER;
 	default:
 		return level == 2 && !list && strcmp(key, "statistics") == 0 ? SAT_JSON_ENTER : SAT_JSON_SKIP;
@@ -82,6 +84,8 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 		return -EBADMSG;
 	if (level == 2 && strcmp(key, "executor_id") == 0)
 		copy(r->c.id, sizeof(r->c.id), v);
+	else if (level == 2 && strcmp(key, "container_id") == 0)
+		copy(r->container, sizeof(r->container), v);
 	else if (level == 2 && strcmp(key, "framework_id") == 0)
 		copy(r->c.framework, sizeof(r->c.framework), v);
 	else if (level == 2 && strcmp(key, "source") == 0)
@@ -96,7 +100,11 @@ static int close_part(void *arg, unsigned level)
 {
 	struct reading *r = arg;
 
-	if (level == 1 && r->c.id[0] != '\0' && r->c.known != 0)
+	if (level != 1 || r->c.known == 0)
+		return 0;
+	if (r->c.id[0] == '\0')	/* no executor's, but one that somebody launched by itself */
+		memcpy(r->c.id, r->container, sizeof(r->c.id));
+	if (r->c.id[0] != '\0')
 		r->found(r->arg, &r->c);
 	return 0;
 }

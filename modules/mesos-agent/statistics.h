@@ -15,7 +15,8 @@ struct statistic {
 extern const struct statistic statistics_all[STATISTICS];
 
 struct container {
-	char id[512], framework[256], source[512];	/* id: of its executor; cut, if they are longer */
+	char id[512];			/* of its executor; of none, its own.  All are cut, if they are longer */
+	char framework[256], source[512];
 	double value[STATISTICS];
 	uint32_t known;			/* a bit each */
 };

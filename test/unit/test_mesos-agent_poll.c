@@ -124,6 +124,26 @@ static void containers_are_read(void **unused)
 		assert_int_equal(statistics_read(STATISTICS_TEXT, len, note_container, &n), -EBADMSG);
 }
 
+static void note_id(void *arg, const struct container *c)
+{
+	strcat(arg, c->id);
+	strcat(arg, " ");
+}
+
+/* One that nobody but an operator launched; mesos_exporter answered 500 where there were two. */
+static void a_container_of_no_executor_has_its_own_id(void **unused)
+{
+	static const char text[] = "[{\"executor_id\":\"\",\"container_id\":\"c1\",\"statistics\":{\"threads\":1}},"
+		"{\"container_id\":\"c2\",\"statistics\":{\"threads\":1}},"
+		"{\"container_id\":\"c3\",\"statistics\":{\"threads\":1},\"executor_id\":\"e\"},"
+		"{\"container_id\":\"c4\"},{\"statistics\":{\"threads\":1}}]";
+	char ids[64] = "";
+
+	(void)unused;
+	assert_int_equal(statistics_read(text, sizeof(text) - 1, note_id, ids), 0);
+	assert_string_equal(ids, "c1 c2 e ");
+}
+
 /* ---- A client with as many calls as there are ---------------------------- */
 
 static struct call { bool used; char url[128]; struct sat_fetch what; void *arg; } calls[8];
@@ -324,6 +344,7 @@ int main(void)
 		cmocka_unit_test(tasks_are_read_in_any_order_and_pieces),
 		cmocka_unit_test(a_state_may_be_large),
 		cmocka_unit_test(containers_are_read),
+		cmocka_unit_test(a_container_of_no_executor_has_its_own_id),
 		cmocka_unit_test(an_agent_is_told_and_forgotten),
 		cmocka_unit_test(every_failure_is_survived),
 	};
