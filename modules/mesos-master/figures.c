@@ -47,6 +47,6 @@ void figures_tell(void *state, struct sat_figures *out)
 
 	if (m->kept != NULL)
 		snapshot_read(&read, m->kept, m->n_kept, tell, out, why, sizeof(why));
-	if (m->has_model)
+	if (m->has_model && (!m->doubted || m->follow.live))
 		resources_tell(m, out);
 }

@@ -125,6 +125,7 @@ struct mesos {
 	uint64_t model_print;		/* and those of the model */
 	bool has_model;			/* it is as of now; where not, it may still tell what changed, */
 	bool has_base;			/* if it is of this cluster */
+	int64_t began;			/* CLOCK_BOOTTIME: the process that leads; 0: not known */
 	bool listed;			/* agents were published, ever: */
 	uint64_t listing;		/* those of model.listing */
 	uint64_t left_out;		/* of the model, as counted */

@@ -33,6 +33,7 @@
 #define SOON		(10 * SAT_SECOND)	/* after an answer that cost little */
 #define SLOWER		10			/* the rest that an answer earns, in times that it took */
 #define SNAPSHOT_MAX	((size_t)8 << 20)
+#define SAME		(15 * SAT_SECOND)	/* so far apart two answers may put the beginning of one process */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -53,6 +54,18 @@ static void forget_model(struct mesos *m)
 		settle_bury(m);
 	follow_forget(m);
 	m->has_model = m->has_base = m->taking = false;
+}
+
+/* A Mesos master that loses leadership ends: another process that leads after a doubt is another leader. */
+static void compare_process(struct mesos *m)
+{
+	int64_t began = source_boot() - (int64_t)(m->figures.uptime * SAT_SECOND);
+
+	if (m->figures.elected != 1 || m->figures.uptime < 0 || m->figures.uptime > 1e10)
+		return;
+	if (m->doubted && m->began != 0 && (began - m->began > SAME || m->began - began > SAME))
+		forget_model(m);
+	m->began = began;
 }
 
 /* For how long a master is believed that says nothing. */
@@ -362,6 +375,7 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	source_well(&m->snapshot);
 	m->heard = sat_clock();
 	m->no_word = m->figures.elected < 0;
+	compare_process(m);
 	if (!m->no_word && !named_rules(m))
 		mesos_hear(m, m->figures.elected);
 	leader_turn(m, sat_clock());
@@ -386,7 +400,7 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 	if (a->rc == 0) {
 		m->heard = sat_clock();
 		m->no_word = true;
-		m->figures = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
+		m->figures = (struct snapshot)SNAPSHOT_NONE;
 		if (wants_state(m))
 			ask_state(m);
 	}

@@ -74,6 +74,8 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 		r->s->agents_active = n.i;
 	if (n.kind == SAT_INT && strcmp(key, "master/slaves_inactive") == 0)
 		r->s->agents_inactive = n.i;
+	if (strcmp(key, "master/uptime_secs") == 0)
+		r->s->uptime = n.kind == SAT_INT ? (double)n.i : n.d;
 	if (is_watched(key)) {
 		r->s->watched = true;
 		r->s->print += print(key, &n);
@@ -94,7 +96,7 @@ int snapshot_read(struct snapshot *s, const char *text, size_t len,
 	char error[100];
 	int rc;
 
-	*s = (struct snapshot){ .elected = -1, .agents_active = -1, .agents_inactive = -1 };
+	*s = (struct snapshot)SNAPSHOT_NONE;
 	rc = sat_json_read(text, len, &calls, &reading, error, sizeof(error));
 	if (rc == 0 && s->figures == 0)
 		rc = -EPROTO;

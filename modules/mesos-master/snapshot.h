@@ -10,9 +10,12 @@ struct snapshot {
 	size_t odd;		/* members that are neither that nor null */
 	int elected;		/* 1, 0, or -1: not said */
 	int64_t agents_active, agents_inactive;	/* registered agents; -1: not said */
+	double uptime;		/* of the master, seconds; less than 0: not said */
 	bool watched;		/* it has figures that move when agents, frameworks or tasks do, */
 	uint64_t print;		/* and these, whatever their order */
 };
+
+#define SNAPSHOT_NONE	{ .elected = -1, .agents_active = -1, .agents_inactive = -1, .uptime = -1 }
 
 /* Each figure goes to figure(), if given.  0, or why it is none, in words. */
 int snapshot_read(struct snapshot *s, const char *text, size_t len,

@@ -492,6 +492,46 @@ static void who_writes_a_state_may_be_silent_longer(void **unused)
 	hangs(5, false);
 }
 
+#define PROCESS(uptime) "{\"master/elected\":1,\"master/uptime_secs\":" uptime "}"
+#define ENDS "{\"elected_time\":1,\"slaves\":[{\"hostname\":\"a\",\"id\":\"s\",\"pid\":\"p\"}],\"frameworks\":[{\"id\":\"f\"," \
+	"\"tasks\":[{\"id\":\"t1\",\"slave_id\":\"s\",\"state\":\"TASK_FAILED\"}]}]}"
+#define AGENT "{\"elected_time\":1,\"slaves\":[{\"hostname\":\"a\",\"id\":\"s\",\"pid\":\"p\"}]}"
+
+/* A task that ended while it was silent is told, or not. */
+static void after_silence(const char *figures, const char *told_of)
+{
+	const struct sat_event *ev;
+
+	answer("/metrics/snapshot", 200, PROCESS("1000"));
+	answer("/state", 200, AGENT);
+	tells_figures("satellite_mesos_snapshot from=master key=master/elected 1\n"
+		      "satellite_mesos_snapshot from=master key=master/uptime_secs 1000\n"
+		      "mesos_slave_cpus_used slave=p 0\nmesos_slave_mem_used_bytes slave=p 0\n"
+		      "mesos_slave_disk_used_bytes slave=p 0\nmesos_slave_ports_used slave=p 0\n");
+	move(60);
+	assert_string_equal(state_of("mesos/leader"), "unknown");
+	break_off("/metrics/snapshot", -ETIMEDOUT);
+	tells_figures("");		/* what is known is of then */
+	move(1.1);
+	answer("/metrics/snapshot", 200, figures);
+	answer("/state", 200, ENDS);
+	assert_float_equal(metric("mesos/leader"), 1, 0);
+	ev = sat_index_get("a", "mesos/tasks");
+	assert_string_equal(ev != NULL ? sat_attr(ev, "task") : "", told_of);
+}
+
+static void what_changes_in_silence_is_news(void **unused)
+{
+	(void)unused;
+	after_silence(PROCESS("1005"), "t1");
+}
+
+static void another_process_is_no_news(void **unused)
+{
+	(void)unused;
+	after_silence(PROCESS("5"), "");
+}
+
 static void a_follower_asks_once(void **unused)
 {
 	int i, states = 0;
@@ -634,6 +674,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_leader_that_hangs_leads_for_a_short_while, begin, end),
 		cmocka_unit_test_setup_teardown(a_doubt_costs_no_state, begin, end),
 		cmocka_unit_test_setup_teardown(who_writes_a_state_may_be_silent_longer, begin, end),
+		cmocka_unit_test_setup_teardown(what_changes_in_silence_is_news, begin, end),
+		cmocka_unit_test_setup_teardown(another_process_is_no_news, begin, end),
 		cmocka_unit_test_setup_teardown(a_follower_asks_once, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_tells_who_leads_where_figures_do_not, begin, end),
 		cmocka_unit_test_setup_teardown(the_figures_outweigh_a_state_that_does_not_say, begin, end),
