@@ -96,7 +96,7 @@ static void report(struct http *h, int status, double ms)
 	if (h->text != NULL && !h->found)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", without \"%.100s\"", h->text);
 	if (!isnan(h->threshold))
-		snprintf(text + n, sizeof(text) - (size_t)n, ", threshold %g ms", h->threshold);
+		snprintf(text + n, sizeof(text) - (size_t)n, ", threshold %.15g ms", h->threshold);
 	sat_report(h->probe, .has = SAT_HAS_DOUBLE, .metric.d = ms, .description = text,
 		   .state = judge(h, status, ms));
 	sat_probe_done(h->probe);
@@ -192,7 +192,7 @@ static int judge_settings(struct http *h, const struct sat_conf *conf)
 	if (h->text != NULL && (*h->text == '\0' || strlen(h->text) >= TEXT_MAX))
 		rc = sat_conf_error(conf, "contains", "is no text of 1 to %d bytes", TEXT_MAX - 1);
 	if (h->warning >= h->threshold)
-		rc = sat_conf_error(conf, "warning", "%g is critical already, with the threshold %g", h->warning,
+		rc = sat_conf_error(conf, "warning", "%.15g is critical already, with the threshold %.15g", h->warning,
 				    h->threshold);
 	return rc;
 }

@@ -71,7 +71,7 @@ static void report(struct tcp *t)
 
 	t->waits = false;
 	if (!isnan(t->threshold))
-		snprintf(text + n, sizeof(text) - (size_t)n, ", threshold %g ms", t->threshold);
+		snprintf(text + n, sizeof(text) - (size_t)n, ", threshold %.15g ms", t->threshold);
 	sat_report(t->probe, .has = SAT_HAS_DOUBLE, .metric.d = t->ms, .description = text,
 		   .state = t->ms >= t->threshold ? "critical" : t->ms >= t->warning ? "warning" : "ok");
 	sat_probe_done(t->probe);
@@ -292,7 +292,7 @@ static int read_settings(struct tcp *t, const struct sat_conf *conf)
 	if (why != NULL)
 		rc = sat_conf_error(conf, "address", "\"%s\" %s", t->address, why);
 	if (t->warning >= t->threshold)
-		rc = sat_conf_error(conf, "warning", "%g is critical already, with the threshold %g", t->warning,
+		rc = sat_conf_error(conf, "warning", "%.15g is critical already, with the threshold %.15g", t->warning,
 				    t->threshold);
 	return rc;
 }

@@ -19,7 +19,7 @@ int limits_read(struct limits *l, const struct sat_conf *conf, bool low)
 	l->warning = sat_conf_has(conf, "warning") ? sat_conf_number(conf, "warning") : NAN;
 	if (isnan(l->warning) || !reached(l->critical, l->warning, low))
 		return 0;
-	return sat_conf_error(conf, "warning", "%g is critical already, with the threshold %g", l->warning,
+	return sat_conf_error(conf, "warning", "%.15g is critical already, with the threshold %.15g", l->warning,
 			      l->critical);
 }
 

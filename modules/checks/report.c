@@ -30,7 +30,7 @@ static void add_limit(char *text, const char *name, double limit)
 	size_t n = strlen(text);
 
 	if (!isnan(limit))
-		snprintf(text + n, TEXT - n, ", %s %g", name, limit);
+		snprintf(text + n, TEXT - n, ", %s %.15g", name, limit);
 }
 
 static void describe(char *text, const struct limits *l, const char *fmt, va_list ap)

@@ -207,7 +207,7 @@ static bool is_bad(const struct command *c, const struct limit *l, double value,
 	if (l->kind == LIMIT_RANGE)
 		snprintf(why, size, ", %s %s %s", state, l->inside ? "within" : "outside", l->text);
 	else
-		snprintf(why, size, ", %s at %g", state, l->from);
+		snprintf(why, size, ", %s at %.15g", state, l->from);
 	return true;
 }
 

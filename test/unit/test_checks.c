@@ -108,6 +108,8 @@ static void a_warning_comes_before_the_threshold(void **unused)
 	assert_string_equal(bed.seen[0]->description, "50 MiB free, warning 50, threshold 20");
 	snprintf(entry, sizeof(entry), "check = \"free-memory\"; file = \"%s\"; threshold = 20; warning = 49;", path);
 	expect(look(entry), "free memory in MB", "ok", 50);
+	snprintf(entry, sizeof(entry), "check = \"free-memory\"; file = \"%s\"; threshold = 1048577; warning = 4000000.5;", path);
+	assert_string_equal(look(entry)->description, "50 MiB free, warning 4000000.5, threshold 1048577");
 	put("0 0 7.5");
 	snprintf(entry, sizeof(entry), "check = \"load-average\"; file = \"%s\"; threshold = 8; warning = 7.5;", path);
 	assert_string_equal(look(entry)->state, "warning");

@@ -149,6 +149,8 @@ static void numbers_meet_their_thresholds(void **unused)
 	assert_float_equal(bed.seen[0]->metric.d, 50.5, 0);
 	expect(run("command = \"echo 3\"; parse = \"number\"; low = true; warning = 9; critical = 3;"), "critical",
 	       "3, critical at 3");
+	expect(run("command = \"echo 1234567\"; parse = \"number\"; critical = 1234567;"), "critical",
+	       "1234567, critical at 1234567");
 	expect(run("command = \"echo 4611686018427387905\"; parse = \"number\";"), "ok", "4611686018427387905");
 	assert_int_equal(bed.seen[0]->metric.i, INT64_C(4611686018427387905));
 	expect(run("command = \"echo many\"; parse = \"number\";"), "critical", "is not a number: many");
