@@ -47,15 +47,36 @@ falls() {
 	")
 }
 
+# live N: simulated master N stands for election as long as a process lives, whose pid goes to LIVES.
+live() {
+	local host=$(address master "$1")
+	/usr/bin/python3 - 2>/dev/null 3>&- <<-END &
+	import json, time
+	from kazoo.client import KazooClient
+	zk = KazooClient(hosts="$ZK", timeout=2)
+	zk.start(timeout=20)
+	zk.ensure_path("$ZNODE")
+	zk.create("$ZNODE/json.info_", json.dumps({"hostname": "m$1", "port": ${host##*:}, "address": {
+	    "hostname": "m$1", "ip": "127.0.0.1", "port": ${host##*:}}}).encode(), ephemeral=True, sequence=True)
+	open("$T/live$1", "w")
+	time.sleep(600)
+	END
+	LIVES[$1]=$!
+	PIDS+=("$!")
+	until_true 20 test -e "$T/live$1"
+}
+
 # beside NAME N [SETTINGS]: a satellite master beside simulated master N; its URL goes to U_NAME.
 beside() {
-	local port
+	local port modules='"mesos-master"'
+	[ -z "$MORE" ] || modules+=', "whitelist"'
 	port=$(free_port)
 	mkdir -p "$T/$1"
 	cat >"$T/$1.cfg" <<-END
 		role = "master"; state-dir = "$T/$1"; leader = "mesos";
 		http = { host = "127.0.0.1"; port = $port; };
-		modules = ( "mesos-master" );
+		modules = ( $modules );
+		$MORE
 		mesos-master = { url = "$(address master "$2")"; masters = "${MASTERS:-zk://$ZK$ZNODE}"; host = "$1"; subscribe = false; $3 };
 		streams = ( "index" );
 	END
@@ -109,6 +130,29 @@ change() {
 
 @test "the master with the lowest json.info_ leads; once it vanishes the next is observed within 2 s" { change json 1.11; }
 @test "the master with the lowest info_, in protobuf, leads; once it vanishes the next is observed within 2 s" { change binary 0.22; }
+
+acts() { [[ $(grep -E 'acts, epoch|does not act' "$T/$1.log" | tail -n 1) == *'acts, epoch'* ]]; }
+
+@test "the leading Mesos master and its satellite die: the next satellite acts within 5 s, 2 of them a session" {
+	local n began took M=()
+	declare -A LIVES
+	simulate --masters 3 --agents 4
+	for n in 0 1 2; do live $n; done
+	for n in 0 1 2; do
+		MORE="whitelist = { path = \"$T/list$n\"; resolve = false; store = \"zookeeper\"; import = false; };
+			store-zookeeper = { hosts = \"$ZK\"; timeout = 2; };" beside m$n $n
+		M[n]=$PID
+	done
+	until_true 15 acts m0
+	for n in 0 1; do
+		began=$(($(date +%s%N) / 1000000))
+		kill -KILL "${LIVES[$n]}" "${M[n]}"
+		until_true 15 acts m$((n + 1))
+		took=$(($(date +%s%N) / 1000000 - began))
+		echo "# killed, with a session of 2 s: the next acts after $took ms" >&3
+		[ "$took" -lt 5000 ]
+	done
+}
 
 @test "its servers away or hanging, the figures of the one observed say whether it leads; back, they are asked again" {
 	simulate --masters 2 --agents 2
