@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <unistd.h>
@@ -65,7 +66,15 @@ static int be(const struct manner *m)
 	return setresuid(m->uid, m->uid, m->uid) != 0 ? STEP_USER : 0;
 }
 
-static _Noreturn void child(const struct command *c, int out, int err, int cgroup, int failures)
+/* Nobody would end it when its time is up.  Only now, since a change of the user forgets it. */
+static void end_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+}
+
+static _Noreturn void child(const struct command *c, int out, int err, int cgroup, int failures, pid_t parent)
 {
 	struct failure f = { .step = STEP_FILES };
 
@@ -75,6 +84,7 @@ static _Noreturn void child(const struct command *c, int out, int err, int cgrou
 	if (nullfile() >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 && chdir("/") == 0) {
 		f.step = cgroup >= 0 && write(cgroup, "0", 1) != 1 ? STEP_CGROUP : be(&c->manner);
 		if (f.step == 0) {
+			end_with(parent);
 			close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 			environ = c->env;
 			execvp(c->argv[0], c->argv);
@@ -89,8 +99,8 @@ static _Noreturn void child(const struct command *c, int out, int err, int cgrou
 pid_t start_child(const struct command *c, int out, int err, int cgroup, int *failures)
 {
 	sigset_t all, before;
+	pid_t parent = getpid(), pid;
 	int fds[2];
-	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
 		return -errno;
@@ -99,7 +109,7 @@ pid_t start_child(const struct command *c, int out, int err, int cgroup, int *fa
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		child(c, out, err, cgroup, fds[1]);
+		child(c, out, err, cgroup, fds[1], parent);
 	if (pid < 0)
 		pid = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

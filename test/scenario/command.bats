@@ -164,6 +164,14 @@ by_us() {
 	until_true 5 none_left
 }
 
+@test "a satellite that is killed leaves no command behind" {
+	slave "{ command = \"sleep 4321\"; service = \"s\"; interval = 60; }, { command = \"sleep 4321\"; service = \"t\"; interval = 60; }"
+	until_true 10 eval '[ "$(ours | wc -l)" = 2 ]'
+	kill -KILL $SLAVE
+	ends $SLAVE || true
+	until_true 5 none_left
+}
+
 @test "daemons, too, end with a cgroup" {
 	for root in /sys/fs/cgroup/unified /sys/fs/cgroup; do
 		G=$root/satellite-test.$$
