@@ -8,12 +8,13 @@
 
 #include "tasks.h"
 
+#define NO_TIME "%s: \"%.60s\" is no time, such as 2hours, 2026-11-28T04:00:00Z or seconds since 1970"
 enum { LIMIT = 100, LIMIT_MAX = 10000 };
 
 static const int filters[] = { HOST, FRAMEWORK, STATE };
 enum { FILTERS = sizeof(filters) / sizeof(filters[0]) };
 
-struct given { const char *is[FILTERS], *since, *limit, *task; bool json; };
+struct given { const char *is[FILTERS], *since, *until, *limit, *task; bool json; };
 
 /* ---- What is asked ------------------------------------------------------ */
 
@@ -93,15 +94,16 @@ static struct ask *make(const struct given *g, char *error, size_t size)
 {
 	const char *is[FIELDS] = { [TASK] = g->task };
 	unsigned limit = LIMIT;
-	int64_t since = INT64_MIN;
+	int64_t since = INT64_MIN, until = INT64_MAX;
 	struct ask *a;
 
 	error[0] = '\0';
 	for (size_t i = 0; i < FILTERS; i++)
 		is[filters[i]] = g->is[i];
 	if (g->since != NULL && read_time(g->since, &since) != 0)
-		snprintf(error, size, "since: \"%.60s\" is no time, such as 2hours, 2026-11-28T04:00:00Z or seconds since 1970",
-			 g->since);
+		snprintf(error, size, NO_TIME, "since", g->since);
+	else if (g->until != NULL && read_time(g->until, &until) != 0)
+		snprintf(error, size, NO_TIME, "until", g->until);
 	else if (g->limit != NULL && read_limit(g->limit, &limit) != 0)
 		snprintf(error, size, "limit: \"%.60s\" is no number from 1 to %d", g->limit, LIMIT_MAX);
 	if (error[0] != '\0')
@@ -111,6 +113,7 @@ static struct ask *make(const struct given *g, char *error, size_t size)
 		return NULL;
 	a->single = g->task != NULL;
 	a->since = since;
+	a->until = until;
 	a->limit = a->single ? 1 : limit;
 	return a;
 }
@@ -187,7 +190,8 @@ static int get_state(void *state, struct sat_request *req)
 
 static int get_tasks(void *state, struct sat_request *req)
 {
-	struct given g = { .since = sat_request_query(req, "since"), .limit = sat_request_query(req, "limit") };
+	struct given g = { .since = sat_request_query(req, "since"), .until = sat_request_query(req, "until"),
+		.limit = sat_request_query(req, "limit") };
 	char error[256];
 	struct ask *a;
 
@@ -216,7 +220,8 @@ const struct sat_route *const ask_routes[] = {
 /* ---- Commands ----------------------------------------------------------- */
 
 #define ONE	"task ID [--json]"
-#define MANY	"tasks [--host HOST] [--framework NAME] [--state TASK_STATE] [--since TIME] [--limit N] [--json]"
+#define MANY	"tasks [--host HOST] [--framework NAME] [--state TASK_STATE] [--since TIME] [--until TIME] [--limit N]" \
+	" [--json]"
 
 static int refuse(struct sat_request *req, int status, const char *text, const char *more)
 {
@@ -247,6 +252,8 @@ static int read_given(struct given *g, int argc, const char *const *argv)
 {
 	for (int i = 1, n; i < argc; i += n) {
 		n = option("since", &g->since, argc - i, argv + i);
+		if (n == 0)
+			n = option("until", &g->until, argc - i, argv + i);
 		if (n == 0)
 			n = option("limit", &g->limit, argc - i, argv + i);
 		for (size_t k = 0; k < FILTERS && n == 0; k++)

@@ -10,7 +10,7 @@
 
 #include "tasks.h"
 
-enum { REMOVE_AT_ONCE = 1000, REMOVE_ROUNDS = 16 };
+enum { REMOVE_AT_ONCE = 1000, REMOVE_ROUNDS = 16, VERSION = 2 };
 #define ANSWER_MAX ((size_t)8 << 20)	/* no record is begun beyond it */
 
 #define COLUMNS "id, framework_id, framework, host, agent, name, state, reason, source, exit, message, time"
@@ -23,7 +23,7 @@ static int note(struct db *d, const char *what)
 	int code = d->h == NULL ? SQLITE_NOMEM : sqlite3_errcode(d->h);
 
 	snprintf(d->error, sizeof(d->error), "%s: %s", what, d->h == NULL ? "out of memory" : sqlite3_errmsg(d->h));
-	return code == SQLITE_FULL ? -ENOSPC : code == SQLITE_NOMEM ? -ENOMEM :
+	return code == SQLITE_FULL ? -ENOSPC : code == SQLITE_BUSY ? -EBUSY : code == SQLITE_NOMEM ? -ENOMEM :
 	       code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? -EBADMSG : -EIO;
 }
 
@@ -67,25 +67,38 @@ static int setup_unsent(struct db *d)
 	return rc != 0 ? rc : exec(d, "CREATE INDEX IF NOT EXISTS by_unsent ON tasks (unsent) WHERE unsent > 0");
 }
 
+static int run(struct db *d, const char *const *sql)
+{
+	int rc = 0;
+
+	for (; rc == 0 && *sql != NULL; sql++)
+		rc = exec(d, *sql);
+	return rc;
+}
+
+/* One that is as it should be is not written: its disk may be full. */
 static int setup(struct db *d)
 {
-	static const char *const setup[] = {
-		"PRAGMA journal_mode=WAL",
-		"PRAGMA synchronous=FULL",
-		"PRAGMA journal_size_limit=4194304",
+	static const char *const modes[] = {
+		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304", NULL
+	};
+	static const char *const tables[] = {
 		("CREATE TABLE IF NOT EXISTS tasks (id TEXT NOT NULL, framework_id TEXT NOT NULL, framework TEXT,"
 		 " host TEXT, agent TEXT, name TEXT, state TEXT, reason TEXT, source TEXT, exit TEXT, message TEXT,"
 		 " time INTEGER NOT NULL, PRIMARY KEY (id, framework_id))"),
 		"CREATE INDEX IF NOT EXISTS by_time ON tasks (time)",
 		"CREATE INDEX IF NOT EXISTS by_host ON tasks (host, time)",
 		"CREATE INDEX IF NOT EXISTS by_framework ON tasks (framework, time)",
-		"PRAGMA user_version=1",
+		NULL
 	};
-	int rc = 0;
+	int rc = run(d, modes);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(setup) / sizeof(setup[0]); i++)
-		rc = exec(d, setup[i]);
-	return rc != 0 ? rc : setup_unsent(d);
+	if (rc != 0 || number(d, "PRAGMA user_version") == VERSION)
+		return rc;
+	rc = run(d, tables);
+	if (rc == 0)
+		rc = setup_unsent(d);
+	return rc != 0 ? rc : exec(d, "PRAGMA user_version=2");
 }
 
 static int open_once(struct db *d)
@@ -113,11 +126,14 @@ static int open_once(struct db *d)
 }
 
 /* What cannot be read keeps nobody from keeping what is to come. */
-static void put_aside(struct db *d)
+void db_put_aside(struct db *d)
 {
 	static const char *const tails[] = { "", "-wal", "-shm" };
 	char from[4096], to[4096];
 
+	db_close(d);
+	if (sat_dry_run())
+		return;
 	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
 		snprintf(from, sizeof(from), "%s%s", d->path, tails[i]);
 		snprintf(to, sizeof(to), "%s.damaged%s", d->path, tails[i]);
@@ -137,7 +153,7 @@ int db_open(struct db *d)
 		return 0;
 	rc = open_once(d);
 	if (rc == -EBADMSG && !sat_dry_run()) {
-		put_aside(d);
+		db_put_aside(d);
 		rc = open_once(d);
 	}
 	if (rc == 0)
@@ -285,10 +301,8 @@ int db_write(struct db *d, const struct record *list, const struct record *sent,
 	d->unsent = unsent;
 	d->kept = d->removed = d->skipped = 0;
 	sqlite3_exec(d->h, "ROLLBACK", NULL, NULL, NULL);
-	if (rc == -EBADMSG && !sat_dry_run()) {
-		db_close(d);
-		put_aside(d);
-	}
+	if (rc == -EBADMSG)
+		db_put_aside(d);
 	return rc;
 }
 
@@ -342,7 +356,8 @@ int db_unsent(struct db *d, unsigned n, struct record **list)
 
 static void write_sql(const struct ask *a, char *sql, size_t size)
 {
-	int n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks WHERE time >= ?%d", FIELDS + 1);
+	int n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks WHERE time >= ?%d AND time <= ?%d",
+			 FIELDS + 1, FIELDS + 2);
 
 	for (int i = 0; i < FIELDS; i++)
 		if (a->is[i] != NULL)
@@ -375,6 +390,7 @@ int db_find(struct db *d, struct ask *a)
 		if (a->is[i] != NULL)
 			sqlite3_bind_text(stmt, i + 1, a->is[i], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, FIELDS + 1, a->since);
+	sqlite3_bind_int64(stmt, FIELDS + 2, a->until);
 	while (!a->more && (got = sqlite3_step(stmt)) == SQLITE_ROW) {
 		a->more = a->found == a->limit || a->out.len > ANSWER_MAX;
 		if (!a->more)

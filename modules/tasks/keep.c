@@ -19,21 +19,29 @@ enum { ASKS_MAX = 64 };
 
 /* ---- On a host's thread ------------------------------------------------- */
 
+/* A file that is locked, or has no room, can be read. */
+static bool is_broken(int rc)
+{
+	return rc != 0 && rc != -ENOSPC && rc != -EBUSY;
+}
+
 static int work(void *arg)
 {
 	struct tasks *t = arg;
 	int rc = db_open(&t->db);
 
 	t->rc = rc;
-	if (rc == 0 && !sat_dry_run())
+	if (rc == 0 && !t->only && !sat_dry_run())
 		t->rc = db_write(&t->db, t->writing, t->db.sent, t->now);
-	if (t->rc == 0 && t->db.want > 0)
+	if (t->rc == 0 && !t->only && t->db.want > 0)
 		t->rc = db_unsent(&t->db, t->db.want, &t->db.batch);
 	if (t->db.h == NULL)
 		rc = t->rc;
 	for (struct ask *a = t->asking; a != NULL && rc == 0; a = a->next)
 		rc = db_find(&t->db, a);
-	if (t->rc != 0 || rc != 0 || t->last)
+	if (rc == -EBADMSG)
+		db_put_aside(&t->db);
+	if (is_broken(t->rc) || is_broken(rc) || t->last)
 		db_close(&t->db);
 	return rc;
 }
@@ -96,7 +104,7 @@ int keep_event(struct tasks *t, const struct sat_event *ev)
 	*t->waiting_end = r;
 	t->waiting_end = &r->next;
 	sat_gauge(t->self, COUNT_WAITING, ++t->n_waiting);
-	if (t->n_waiting == 1)
+	if (t->n_waiting == 1 && !t->lost)
 		sat_alarm_set(t->self, &t->gather, sat_clock() + GATHER);
 	return 0;
 }
@@ -127,8 +135,9 @@ static void ill(struct tasks *t, const char *why)
 	t->lost = true;
 	tell(t, "critical", why);
 	t->backoff = t->backoff == 0 ? BACKOFF_MIN : t->backoff < BACKOFF_MAX / 2 ? 2 * t->backoff : BACKOFF_MAX;
+	t->retry = sat_clock() + t->backoff;
 	if (!t->stopping)
-		sat_alarm_set(t->self, &t->gather, sat_clock() + t->backoff);
+		sat_alarm_set(t->self, &t->gather, t->retry);
 }
 
 static void written(struct tasks *t)
@@ -156,6 +165,21 @@ static void put_back(struct tasks *t)
 		t->waiting_end = &t->waiting;
 }
 
+/* What cannot be written is known all the same. */
+static bool find_waiting(const struct tasks *t, struct ask *a)
+{
+	const struct record *found = NULL;
+
+	for (const struct record *r = t->lost && a->single && a->found == 0 ? t->waiting : NULL; r != NULL; r = r->next)
+		if (strcmp(r->f[TASK], a->is[TASK]) == 0 && (found == NULL || r->time >= found->time))
+			found = r;
+	if (found == NULL)
+		return false;
+	record_print(&a->out, a->form, found->f, found->time);
+	a->found = 1;
+	return true;
+}
+
 static void answer(struct tasks *t, struct ask **list, int rc, const char *why)
 {
 	while (*list != NULL) {
@@ -163,7 +187,9 @@ static void answer(struct tasks *t, struct ask **list, int rc, const char *why)
 
 		*list = a->next;
 		t->n_asks--;
-		if (t->stopping || a->found > 0 || !riak_seek(t->riak, a, rc))
+		if (find_waiting(t, a))
+			ask_done(a, 0, NULL);
+		else if (t->stopping || a->found > 0 || !riak_seek(t->riak, a, rc))
 			ask_done(a, rc, why);
 	}
 }
@@ -180,11 +206,8 @@ void keep_idle(struct tasks *t)
 	sat_stopped(t->self);
 }
 
-static void finish(struct tasks *t, int rc)
+static void end_writing(struct tasks *t)
 {
-	if (t->db.damaged)
-		sat_log(t->self, LOG_ERR, "%s: was damaged, and lies beside as %s.damaged; what was kept before is not"
-			" found any more", t->db.path, t->db.path);
 	if (t->rc == 0)
 		written(t);
 	else
@@ -193,14 +216,23 @@ static void finish(struct tasks *t, int rc)
 	riak_after(t->riak, &t->db, t->rc);
 	if (t->rc != 0)
 		ill(t, t->db.error);
+}
+
+static void finish(struct tasks *t, int rc)
+{
+	if (t->db.damaged)
+		sat_log(t->self, LOG_ERR, "%s: was damaged, and lies beside as %s.damaged; what was kept before is not"
+			" found any more", t->db.path, t->db.path);
+	if (!t->only)
+		end_writing(t);
 	answer(t, &t->asking, rc, t->db.error);
 }
 
 static void go_on(struct tasks *t)
 {
-	if (t->stopping ? t->rc == 0 && t->db.h != NULL : t->asks != NULL || (t->rc == 0 && riak_wants(t->riak)))
+	if (t->stopping ? t->rc == 0 && t->db.h != NULL : t->asks != NULL || (!t->lost && riak_wants(t->riak)))
 		keep_turn(t);
-	else if (t->waiting != NULL && t->rc == 0 && !t->stopping)
+	else if (t->waiting != NULL && !t->stopping && !t->lost)
 		sat_alarm_set(t->self, &t->gather, sat_clock() + GATHER);
 	keep_idle(t);
 }
@@ -228,6 +260,16 @@ static void late(void *arg)
 	go_on(t);
 }
 
+static void begin_writing(struct tasks *t)
+{
+	t->writing = t->waiting;
+	t->waiting = NULL;
+	t->waiting_end = &t->waiting;
+	t->db.kept = t->db.removed = 0;
+	riak_before(t->riak, &t->db);
+}
+
+/* While writing fails, questions do not have to wait for another try, nor bring it about. */
 void keep_turn(struct tasks *t)
 {
 	struct sat_job job = { .size = sizeof(job), .work = work, .done = done, .late = late, .arg = t };
@@ -235,14 +277,12 @@ void keep_turn(struct tasks *t)
 
 	if (t->running || t->overdue)
 		return;
-	t->writing = t->waiting;
-	t->waiting = NULL;
-	t->waiting_end = &t->waiting;
+	t->only = t->lost && !t->stopping && sat_clock() < t->retry;
+	if (!t->only)
+		begin_writing(t);
 	t->asking = t->asks;
 	t->asks = NULL;
-	t->db.kept = t->db.removed = 0;
 	t->db.damaged = false;
-	riak_before(t->riak, &t->db);
 	t->last = t->stopping;
 	t->now = sat_wall();
 	t->db.mark = t->riak != NULL ? t->now : 0;

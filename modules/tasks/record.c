@@ -7,6 +7,8 @@
 
 #include "tasks.h"
 
+#define AHEAD (86400 * SAT_SECOND)
+
 const char *const field_names[FIELDS] = {
 	"task", "framework-id", "framework", "host", "agent", "name", "state", "reason", "source", "exit", "message"
 };
@@ -45,6 +47,14 @@ static size_t cut(const char *s, size_t max)
 	return n;
 }
 
+/* One from days ahead would never go by age, nor make room for what comes after it. */
+static int64_t ended_at(const struct sat_event *ev)
+{
+	int64_t now = sat_wall();
+
+	return ev->has & SAT_HAS_TIME && ev->time < now + AHEAD ? ev->time : now;
+}
+
 struct record *record_copy(const char *const *f, int64_t time)
 {
 	size_t size = sizeof(struct record), n[FIELDS];
@@ -79,7 +89,7 @@ int record_new(const struct sat_event *ev, struct record **to)
 		f[i] = field_of(ev, i);
 	if (f[TASK][0] == '\0' || strlen(f[TASK]) > NAME_MAX_BYTES)
 		return -EINVAL;
-	r = record_copy(f, ev->has & SAT_HAS_TIME ? ev->time : sat_wall());
+	r = record_copy(f, ended_at(ev));
 	if (r == NULL)
 		return -ENOMEM;
 	r->fills = !(ev->has & SAT_HAS_TIME) && sat_tagged(ev, "past");

@@ -32,10 +32,10 @@ static char *encode(char *to, const char *s)
 	return to;
 }
 
-/* These two a URL does not end with: they are folders. */
+/* These two a URL does not end with: they are folders.  No record has a longer id. */
 bool riak_legal(const char *id)
 {
-	return strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+	return strlen(id) <= NAME_MAX_BYTES && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
 }
 
 struct sat_call *riak_ask(struct riak *r, unsigned at, struct sat_fetch *what, const char *id, const char *more,

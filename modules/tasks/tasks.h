@@ -55,7 +55,7 @@ struct ask {
 	bool command, single;		/* single: of one task, and not there is 404 */
 	enum form form;
 	const char *is[FIELDS];		/* NULL: any; in text */
-	int64_t since;
+	int64_t since, until;
 	unsigned limit, found;
 	bool more;			/* there are, which are not shown */
 	struct sat_buf out;
@@ -88,6 +88,7 @@ int db_write(struct db *d, const struct record *list, const struct record *sent,
 int db_find(struct db *d, struct ask *a);
 int db_unsent(struct db *d, unsigned n, struct record **list);	/* those that another store lacks */
 void db_close(struct db *d);
+void db_put_aside(struct db *d);		/* it is damaged; closes it */
 
 /* ---- stored ------------------------------------------------------------- */
 
@@ -132,7 +133,8 @@ struct tasks {
 	unsigned n_waiting, n_asks, max_waiting;
 	bool running, overdue, lost, stopping, stopped;
 	struct sat_alarm gather, tidy;
-	int64_t backoff;
+	int64_t backoff, retry;
+	bool only;				/* the job is for questions alone */
 	struct sat_log_limit full;
 	bool last;				/* the job is to close the file */
 	int64_t now;				/* wall, when it began: the clock is the loop's */

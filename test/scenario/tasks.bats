@@ -11,7 +11,10 @@ setup() {
 	mkdir -p "$T/state"
 	configure ''
 }
-teardown() { common_teardown; }
+teardown() {
+	[ -z "${SMALL:-}" ] || { kill -KILL "$MASTER" 2>/dev/null || true; umount -l "$SMALL"; }
+	common_teardown
+}
 
 # configure SETTINGS: those of the group tasks.
 configure() {
@@ -91,6 +94,9 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$(ids --since 1hour)" = "b.1 a.2 a.1" ]
 	[ "$(ids --since 2001-09-09T01:46:40Z)" = "b.1 a.2 a.1 old" ]
 	[ "$(ids --since 1000000001)" = "b.1 a.2 a.1" ]
+	[ "$(ids --until 2001-09-09T01:46:41Z)" = old ]
+	[ "$(ids --since 1hour --until=0seconds)" = "b.1 a.2 a.1" ]
+	[ "$(code '/tasks?until=never')" = 400 ]
 	[ "$(sat tasks --limit 2 --json | jq -c '[(.tasks | length), .more]')" = '[2,true]' ]
 	[ "$(sat tasks --limit 2 | grep -c ' TASK_F')" = 2 ]
 	[[ "$(sat tasks --limit 2)" == *'there are more'* ]]
@@ -143,7 +149,9 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	run_it second
 	heard second 'open: unable to open database file; records wait, up to 3 of them'
 	for i in 1 2 3 4; do ended "w.$i" TASK_FAILED; done
-	[ "$(code '/state.json?task=w.1')" = 503 ]
+	[ "$(code '/state.json?task=w.1')" = 200 ]
+	[ "$(code '/state.json?task=w.4')" = 503 ]
+	[ "$(code /tasks)" = 503 ]
 	[ "$(code /healthz)" = 200 ]
 	heard second 'is dropped, since 3 wait to be written'
 	[ "$(sat query "service = 'satellite/tasks'" | jq -r '.[0].state')" = critical ]
@@ -153,6 +161,84 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	until_true 10 found
 	[ "$(code '/state.json?task=w.4')" = 404 ]
 	[ "$(sat query "service = 'satellite/tasks'" | jq -r '.[0].state')" = ok ]
+	stops "$MASTER"
+}
+
+@test "ids are any text: the odd, the long, and a million bytes of it" {
+	run_it first
+	local id long
+	long=$(head -c 1024 /dev/zero | tr '\0' x)
+	for id in '../../etc/passwd' '%00%2F' 'ünï/☃ ' "$long" "'; DROP TABLE tasks; --"; do
+		ended "$id" TASK_FAILED
+		[ "$(state_json "$id" | jq -r '.frameworks[0].completed_tasks[0].id')" = "$id" ]
+	done
+	ended "${long}x" TASK_FAILED || true
+	heard first 'one over 1024 bytes'
+	[ "$(code "/state.json?task=${long}x")" = 404 ]
+	[ "$(code '/state.json?task=%ff%fe')" = 404 ]
+	[[ $(code '/state.json?task=a%00b') == 40[04] ]]
+	head -c 1048576 /dev/zero | tr '\0' x >"$T/huge"
+	[[ $(status_of -G "http://127.0.0.1:$HTTP/state.json" --data-urlencode "task@$T/huge") == @(4??|000) ]]	# closed upon, or told
+	[ "$(tasks_json limit=99 | jq '.tasks | length')" = 5 ]
+	stops "$MASTER"
+}
+
+@test "on a full disk records wait and are found, and go to the file once there is room" {
+	mkdir "$T/small"
+	mount -t tmpfs -o size=256k none "$T/small" 2>/dev/null || skip "cannot mount here"
+	SMALL=$T/small
+	configure "path = \"$T/small/tasks.db\";"
+	run_it first
+	ended a TASK_FAILED
+	[ "$(code '/state.json?task=a')" = 200 ]
+	head -c 1048576 /dev/zero >"$T/small/filler" || true
+	local i
+	for i in $(seq 20); do ended "b.$i" TASK_FAILED; done
+	heard first 'records wait, up to 20000 of them'
+	[ "$(code '/state.json?task=a')" = 200 ]
+	[ "$(code '/state.json?task=b.20')" = 200 ]
+	[ "$(code '/state.json?task=nobody')" = 404 ]
+	# Who asks does not bring about another try.
+	local before
+	before=$(counter errors)
+	for i in $(seq 30); do [ "$(code '/state.json?task=b.1')" = 200 ]; done
+	[ "$(counter errors)" -le $((before + 4)) ]
+	rm "$T/small/filler"
+	heard first 'records are written again'
+	[ "$(tasks_json limit=99 | jq '.tasks | length')" = 21 ]
+	[ "$(counter dropped)" = 0 ]
+	stops "$MASTER"
+}
+
+@test "a file that another holds locked keeps nobody from asking, and one that is damaged is put aside" {
+	run_it first
+	ended a TASK_FAILED
+	[ "$(code '/state.json?task=a')" = 200 ]
+	python3 -c "import sqlite3, time; d = sqlite3.connect('$T/state/tasks.db', isolation_level=None); d.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep(30)" >"$T/lock" 3>&- &
+	PIDS+=("$!")
+	local lock=$!
+	until_true 10 grep -q held "$T/lock"
+	ended b TASK_FAILED
+	heard first 'database is locked; records wait'
+	[ "$(code '/state.json?task=a')" = 200 ]
+	[ "$(code '/state.json?task=b')" = 200 ]
+	[ "$(code '/state.json?task=nobody')" = 404 ]
+	kill "$lock"
+	heard first 'records are written again'
+	[ "$(tasks_json host=h1 | jq '.tasks | length')" = 2 ]
+	stops "$MASTER"
+	# Behind the head all is lost.
+	python3 - "$T/state/tasks.db" <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as f:
+		    size = f.seek(0, 2)
+		    f.seek(4096)
+		    f.write(b"\xff" * (size - 4096))
+	END
+	run_it second
+	heard second 'was damaged, and lies beside as'
+	ended c TASK_FAILED
+	until_true 10 [ "$(code '/state.json?task=c')" = 200 ]
 	stops "$MASTER"
 }
 

@@ -127,6 +127,22 @@ static void the_past_is_kept_once(void **unused)
 	forget();
 }
 
+/* Who names a time far ahead does not keep a record for ever. */
+static void what_is_to_end_ended_now(void **unused)
+{
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("")));
+	ended("a", "TASK_FAILED", sat_wall() + 1000 * 86400 * SAT_SECOND);
+	assert_int_equal(ask("/tasks", "until=0seconds"), 200);
+	assert_non_null(strstr(answer, "\"task\":\"a\""));
+	ended("a", "TASK_LOST", sat_wall() + 2);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_non_null(strstr(answer, "\"state\":\"TASK_LOST\""));
+	host_down();
+	forget();
+}
+
 static void no_more_wait_than_may(void **unused)
 {
 	char name[16];
@@ -222,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_published_is_kept),
 		cmocka_unit_test(the_past_is_kept_once),
+		cmocka_unit_test(what_is_to_end_ended_now),
 		cmocka_unit_test(no_more_wait_than_may),
 		cmocka_unit_test(size_is_bounded),
 		cmocka_unit_test(each_allocation_fails_once),
