@@ -135,7 +135,7 @@ static void records_are_behind_it(void **unused)
 	wish_off("b");
 	wl()->flush.fire(&wl()->flush);
 	assert_true(sat_acting());
-	assert_int_equal(wl()->n_batches, 1);
+	assert_in_range(wl()->n_batches, 1, 2);	/* a's record may have changed again meanwhile */
 	assert_true(host_until(quiet, 5000));
 	assert_false(kept("b"));
 	assert_true(host_until(deposed, 5000));
