@@ -28,6 +28,7 @@
 #include "replay.h"
 #include "save.h"
 #include "show.h"
+#include "slow.h"
 #include "tls.h"
 #include "vitals.h"
 #include "work.h"
@@ -195,6 +196,7 @@ static int begin(void)
 /* Nothing of a setup is left.  Exit status. */
 static int finish(int status)
 {
+	slow_end();
 	isolated_close();
 	http_end();
 	engine_stop();
@@ -412,6 +414,8 @@ static int run(void)
 		streams_show(replay_show);
 	}
 	open_handles();
+	if (options.isolated == NULL)
+		slow_begin(streams_describe);
 	life_swap(s);
 	begin_with(s);
 	load();

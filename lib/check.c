@@ -13,6 +13,7 @@
 #include "log.h"
 #include "probe.h"
 #include "self.h"
+#include "slow.h"
 
 #define FIRST_RUN	(5 * SAT_SECOND)	/* a fresh start reports within this */
 #define LONGEST_RUN	(60 * SAT_SECOND)	/* the default timeout is at most this */
@@ -114,6 +115,11 @@ static void timed_out(struct sat_alarm *alarm)
 
 static void run(struct sat_probe *p, int64_t now)
 {
+	const struct slow_call call = {
+		.path = p->self->name, .what = "check", .name = p->service,
+		.hint = "; with isolate = true in its group it would run in a process of its own",
+	};
+
 	p->running = true;
 	p->overdue = p->waits = false;
 	p->began = now;
@@ -124,7 +130,9 @@ static void run(struct sat_probe *p, int64_t now)
 		sat_probe_done(p);
 		return;
 	}
+	slow_enter(&call);
 	p->check->run(p->def);
+	slow_leave();
 }
 
 static void fall_due(struct sat_alarm *alarm)

@@ -14,6 +14,7 @@
 #include "save.h"
 #include "search.h"
 #include "self.h"
+#include "slow.h"
 #include "timer.h"
 #include "topic.h"
 #include "walk.h"
@@ -334,6 +335,7 @@ struct streams *engine_swap(struct streams *next)
 {
 	struct streams *prev = streams;
 
+	slow_settle();		/* what is adopted gets another name */
 	save_forks();
 	if (next != NULL)
 		streams_adopt(next, prev);

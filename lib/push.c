@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "node.h"
 #include "query.h"
+#include "slow.h"
 
 enum { DEPTH = 256, KEYS = 8 };
 
@@ -35,6 +36,14 @@ void streams_reinject(stream_reinject *r)
 const char *streams_error(void)
 {
 	return top_error;
+}
+
+/* [any thread] While the node is there: see slow.h. */
+void streams_describe(const void *node, char *text, size_t size)
+{
+	const struct node *n = node;
+
+	snprintf(text, size, "%s: operator %s", n->handle->path, n->op->name);
 }
 
 bool streams_pushing(void)
@@ -178,12 +187,14 @@ void run(const struct nodes *to, struct fork *f, const struct sat_at *up, int br
 			;		/* a shared node lies further out */
 		if ((n->op->flags & (SAT_ACTS | SAT_JUDGES)) && done_here(&at, item))
 			continue;
+		slow_at(n);
 		rc = n->op->item(&at, n->def, fork_state(at.fork, n), item);
 		if (__builtin_expect(rc < 0, 0))
 			failed_below(&at, rc, item);
 		else
 			said[0] = '\0';
 	}
+	slow_at(up != NULL ? up->node : NULL);
 	depth--;
 }
 
@@ -269,6 +280,7 @@ int streams_push(struct streams *s, struct event *ev)
 
 	top_rc = 0;
 	hops = ev->hops;
+	slow_next();
 	depth = 1;
 	run(&s->top, s->root, NULL, 0, &item);
 	depth = 0;
@@ -286,10 +298,13 @@ void streams_fire(struct sat_timer *t)
 	if (n->op->timer == NULL)
 		return;
 	fired = t->due;
+	slow_next();
+	slow_at(n);
 	depth = 1;
 	fork_hold(f, 1);
 	n->op->timer(&at, n->def, fork_state(f, n), t);
 	fork_hold(f, -1);
+	slow_at(NULL);
 	depth = 0;
 	fired = INT64_MIN;
 	end();

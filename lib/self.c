@@ -28,6 +28,7 @@ static const struct sat_counter described[SELF_N] = {
 	[SELF_RELOADS_REFUSED] = COUNTER("reloads-refused", .help = "reloads refused because of a mistake"),
 	[SELF_EXPIRED] = COUNTER("expired", .help = "events that expired in the index"),
 	[SELF_STALLS] = COUNTER("stalls", .help = "times the loop stood still for over a second"),
+	[SELF_SLOW] = COUNTER("slow", .help = "calls of operators and checks that held up the loop for over a second"),
 	[SELF_LONGEST_TURN] = COUNTER("longest-turn", .gauge = true,
 		.help = "microseconds that the loop's longest turn of the last 10 to 20 seconds took"),
 	[SELF_BUSY] = COUNTER("busy", .help = "microseconds that the loop did not sleep"),

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "hash.h"
 #include "node.h"
+#include "slow.h"
 
 enum { NESTING = 64, NODES = 100000 };
 
@@ -661,6 +662,7 @@ void streams_free(struct streams *s)
 
 	if (s == NULL)
 		return;
+	slow_settle();
 	streams_forget(s);
 	for (uint32_t i = 0; i < s->all.n; i++)
 		free_node(s->all.v[i]);

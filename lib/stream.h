@@ -40,6 +40,7 @@ void streams_free(struct streams *s);	/* NULL is fine */
  * top-level node, whose words are in streams_error(). */
 int streams_push(struct streams *s, struct event *ev);
 const char *streams_error(void);
+void streams_describe(const void *node, char *text, size_t size);	/* slow.h's */
 bool streams_pushing(void);
 /* A fork's timer has fired. */
 void streams_fire(struct sat_timer *t);

@@ -81,6 +81,8 @@ static void obey(struct check *c, const char *order)
 			__asm__ volatile("" : : : "memory");
 	else if (strcmp(order, "block") == 0)
 		sat_log(sat_probe_self(c->probe), LOG_NOTICE, "blocks"), sleep(3600);
+	else if (strcmp(order, "slow") == 0)
+		usleep(1500000);
 	else if (strcmp(order, "leak") == 0)
 		leak();
 	else if (strcmp(order, "garbage") == 0)
@@ -116,6 +118,21 @@ static const struct sat_check unruly = {
 	.options = options, .define = define, .run = run, .undefine = free,
 };
 
+/* Once it takes its time. */
+static int sleepy(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
+{
+	static int slept;
+
+	(void)def;
+	(void)state;
+	if (item->n == 1 && item->evs[0]->service != NULL && strcmp(item->evs[0]->service, "sleep") == 0 && !slept++)
+		usleep(1500000);
+	sat_pass(at, 0, item);
+	return 0;
+}
+static const struct sat_op sleepy_op = { .size = sizeof(struct sat_op), .name = "sleepy", .item = sleepy };
+
 SAT_MODULE(unruly,
 	.name = "unruly", .version = "1.0", .summary = "a test: what no module should do",
+	.ops = (const struct sat_op *const[]){ &sleepy_op, NULL },
 	.checks = (const struct sat_check *const[]){ &unruly, NULL }, .counters = counters);

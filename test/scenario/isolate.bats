@@ -163,6 +163,32 @@ goes_wrong() {
 	gone "$CHILD"
 }
 
+# logs REGEX: within 10 seconds.
+logs() { until_true 10 grep -qE -- "$1" "$T/slave.log"; }
+slow() { events 'select(.service == "satellite/slow") | .state + " " + .description' | grep -qE -- "$1"; }
+
+@test "what holds up the loop for over a second is named while it does" {
+	cat >"$T/slave.cfg" <<-END
+		role = "slave";
+		state-dir = "$T/state";
+		host = "h1";
+		modules = ( );
+		service-prefix = "";
+		checks = ( { command = "echo"; service = "sleep"; interval = 0.5; },
+			   { check = "unruly"; file = "$T/order"; interval = 0.5; } );
+		streams = ( "print", { where = "true"; do = ( { sleepy = "bit-bucket"; } ); } );
+	END
+	start slave --config "$T/slave.cfg" --modules "$MODULES"
+	logs "^streams\[1\]\.do\[0\]: operator sleepy has run for 1\.[0-9] s, and all else waits$"
+	until_true 10 slow "^warning streams\[1\]\.do\[0\]: operator sleepy held up all else for 1\.[2-9] s$"
+	echo slow >"$T/order"
+	logs "^unruly: check unruly has run for 1\.[0-9] s, and all else waits; with isolate = true in its group"
+	echo work >"$T/order"
+	until_true 10 slow "^warning unruly: check unruly held up all else for 1\.[2-9] s$"
+	[ "$(status '.counters.slow')" -ge 2 ]
+	stops "$PID" 5
+}
+
 @test "a killed slave leaves nobody behind, and SIGTERM is the slave's to obey" {
 	slave
 	kill -TERM "$CHILD"

@@ -17,7 +17,7 @@ http origin routes routes_index request reply client store tls control control_p
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
 conf conf_node conf_mistake conf_judge conf_fallback conf_value conf_text conf_write loader timer work
-event hash file clock account self log arena buf attr uri protobuf
+event hash file clock account self slow log arena buf attr uri protobuf
 "
 
 setup() {
