@@ -309,6 +309,31 @@ static void what_changes_on_its_way_is_sent_again(void **unused)
 	down(true);
 }
 
+/* It answers, from there too, but sends nothing until it acts. */
+static void who_does_not_act_sends_nothing(void **unused)
+{
+	(void)unused;
+	put_in("z", STATE("TASK_LOST", "1.5"));
+	up(CFG(""));
+	lead_mode(LEAD_MESOS, NULL);
+	sat_mesos_leads(&self_host, false);
+	host_turn();
+	assert_false(sat_acting());
+	ended("a", "TASK_FAILED");
+	for (int i = 0; i < 100; i++) {
+		host_skip(1);
+		usleep(1000);
+	}
+	assert_int_equal(counted(COUNT_UNSENT), 1);
+	assert_int_equal(ask("task=a"), 200);
+	assert_int_equal(does.puts, 0);
+	assert_int_equal(ask("task=z"), 200);
+	lead_mode(LEAD_ALWAYS, NULL);
+	assert_true(sends(1));
+	assert_true(find("a") >= 0);
+	down(true);
+}
+
 /* Until it is back everything waits, with ever fewer tries; then it goes on. */
 static void a_store_that_is_away_is_tried_again(void **unused)
 {
@@ -491,6 +516,7 @@ int main(void)
 		cmocka_unit_test(siblings_are_looked_through),
 		cmocka_unit_test(the_later_record_stays),
 		cmocka_unit_test(what_changes_on_its_way_is_sent_again),
+		cmocka_unit_test(who_does_not_act_sends_nothing),
 		cmocka_unit_test(a_store_that_is_away_is_tried_again),
 		cmocka_unit_test(a_thousand_go_one_by_one),
 		cmocka_unit_test(each_allocation_fails_once),
