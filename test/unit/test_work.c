@@ -15,6 +15,8 @@
 #include "unit/fault.h"
 #include "work.h"
 
+#define OVERDUE	(400 * SAT_MS)	/* enough for a thread to begin first, or its job is refused */
+
 static uv_loop_t loop;
 static char name_a[] = "a", name_b[] = "b";
 static struct sat_self a, b;
@@ -70,7 +72,8 @@ static void turn_until(const int *count, int n)
 
 	while (*count < n) {
 		assert_true(uv_hrtime() < end);
-		uv_run(&loop, UV_RUN_ONCE);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(500);
 	}
 }
 
@@ -147,7 +150,7 @@ static void a_blocked_lane_does_not_hold_another(void **unused)
 
 	(void)unused;
 	sem_init(&slow.gate, 0, 0);
-	assert_int_equal(give_in(&slow, &slow, stuck, 50 * SAT_MS), 0);
+	assert_int_equal(give_in(&slow, &slow, stuck, OVERDUE), 0);
 	assert_int_equal(give_in(&slow, &same, quick, 0), 0);
 	assert_int_equal(give_in(&fast, &fast, quick, 0), 0);
 	assert_int_equal(give(&a, &own, quick, 0), 0);
@@ -174,7 +177,7 @@ static void an_overdue_job_is_given_up(void **unused)
 
 	(void)unused;
 	sem_init(&slow.gate, 0, 0);
-	assert_int_equal(give(&a, &slow, stuck, 20 * SAT_MS), 0);
+	assert_int_equal(give(&a, &slow, stuck, OVERDUE), 0);
 	assert_int_equal(give(&a, &waits, quick, 0), 0);
 	turn_until(&slow.done, 1);
 	assert_int_equal(slow.rc, -ETIMEDOUT);
@@ -226,7 +229,7 @@ static void eight_overdue_jobs_leave_room_for_more(void **unused)
 	for (int i = 0; i < 8; i++) {
 		many[i] = (struct sat_self){ .name = name_a };
 		sem_init(&jobs[i].gate, 0, 0);
-		assert_int_equal(give(&many[i], &jobs[i], stuck, 10 * SAT_MS), 0);
+		assert_int_equal(give(&many[i], &jobs[i], stuck, OVERDUE), 0);
 	}
 	assert_int_equal(give(&b, &next, quick, 0), 0);
 	turn_until(&next.done, 1);
@@ -270,7 +273,7 @@ static void draining_does_not_wait_for_what_is_overdue(void **unused)
 
 	(void)unused;
 	sem_init(&slow.gate, 0, 0);
-	assert_int_equal(give(&a, &slow, stuck, 20 * SAT_MS), 0);
+	assert_int_equal(give(&a, &slow, stuck, OVERDUE), 0);
 	work_drain(&a, count, &drained);
 	turn_until(&drained, 1);
 	assert_int_equal(slow.rc, -ETIMEDOUT);
@@ -288,7 +291,7 @@ static void what_is_stuck_at_the_end_is_left_behind(void **unused)
 	sem_init(&slow.gate, 0, 0);
 	sem_init(&overdue.gate, 0, 0);
 	assert_int_equal(give(&a, &slow, stuck, 0), 0);
-	assert_int_equal(give(&b, &overdue, stuck, 10 * SAT_MS), 0);
+	assert_int_equal(give(&b, &overdue, stuck, OVERDUE), 0);
 	turn_until(&overdue.done, 1);
 	assert_int_equal(end(NULL), 0);
 	assert_int_equal(sat_post(&a, count, NULL), -ECANCELED);
