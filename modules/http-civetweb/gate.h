@@ -105,7 +105,7 @@ void gate_enters_from(struct client *c, int port);
 void gate_leave(struct client *c);		/* gives it back: to the next */
 void gate_closed(struct client *c);		/* frees it */
 
-/* client.c */
+/* client.c; client_pass() and client_hang_up(): pass.c */
 int client_new(struct gate *g, int fd);		/* takes fd */
 void client_pass(struct client *c);		/* its request, to civetweb, if there is a pass */
 void client_close(struct client *c);
