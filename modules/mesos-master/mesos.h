@@ -228,6 +228,7 @@ void maintain_free(struct mesos *m);
 /* tell.c: for the model. */
 int tell_task(void *m, const struct model_task *t);
 int tell_agent(void *m, const struct model_agent *a, enum model_stand now);
+int tell_framework(void *m, const struct model_framework *f, enum model_presence now);
 void tell_past(struct mesos *m, const struct model_task *t);	/* to who keeps records alone */
 
 /* past.c: the tasks that had ended before the first state. */

@@ -62,6 +62,13 @@ const char *model_stand_name(enum model_stand stand)
 	return names[stand];
 }
 
+const char *model_presence_name(enum model_presence presence)
+{
+	static const char *const names[] = { "added", "active", "inactive", "disconnected", "removed" };
+
+	return names[presence];
+}
+
 /* ---- Texts -------------------------------------------------------------- */
 
 /* In place of what is there; false: out of memory. */

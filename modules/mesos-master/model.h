@@ -37,6 +37,11 @@ enum model_stand {			/* of an agent */
 	MODEL_REMOVED, MODEL_UNREACHABLE,
 };
 
+enum model_presence {			/* of a framework */
+	PRESENCE_NEW,			/* said to nobody yet */
+	PRESENCE_ACTIVE, PRESENCE_INACTIVE, PRESENCE_DISCONNECTED, PRESENCE_REMOVED,
+};
+
 struct model_agent {
 	struct table_link link;
 	const char *id, *host, *pid, *version;
@@ -60,7 +65,8 @@ struct model_framework {
 	int64_t registered;
 	uint32_t tasks;			/* that have not ended */
 	bool active, connected, completed, has_used;
-	bool known;			/* it was listed, not only named by a task */
+	bool settled;			/* whether it is news is known */
+	uint8_t told;			/* enum model_presence */
 };
 
 struct model_task {
@@ -76,9 +82,10 @@ struct model_task {
 	uint8_t told;			/* the state that was, last; 0: none */
 };
 
-struct model_calls {			/* not 0 of task and agent: it will be told again */
+struct model_calls {			/* not 0: it will be told again */
 	int (*task)(void *arg, const struct model_task *t);
 	int (*agent)(void *arg, const struct model_agent *a, enum model_stand now);
+	int (*framework)(void *arg, const struct model_framework *f, enum model_presence now);
 };
 
 struct model {
@@ -170,6 +177,7 @@ struct model_resources model_framework_used(const struct model_framework *f);
 const char *model_word(const struct model *m, uint8_t word);		/* "TASK_RUNNING", "" */
 bool model_ended(const struct model *m, const struct model_task *t);
 const char *model_stand_name(enum model_stand stand);			/* "active" */
+const char *model_presence_name(enum model_presence presence);
 /* Attributes of an agent, in turn: *at begins as a->attributes.  key and value have room for
  * INTERN_MAX + 1 bytes.  false: no more. */
 bool model_attribute(const char **at, char *key, char *value);

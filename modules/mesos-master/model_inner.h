@@ -21,8 +21,10 @@ void model_account(struct model *m, const struct model_task *t, int sign);
 void model_count(struct model *m, struct model_task *t);	/* one that a state had */
 /* Where it is not as it was told; what cannot be told is untold. */
 void model_tell_agent(struct model *m, struct model_agent *a);
+void model_tell_framework(struct model *m, struct model_framework *f);
 void model_tell_task(struct model *m, struct model_task *t);
 void model_agent_gone(struct model *m, struct model_agent *a);
+void model_framework_silent(struct model_framework *f);		/* as it is now it is no news */
 void model_framework_gone(struct model *m, struct model_framework *f);
 void model_task_gone(struct model *m, struct model_task *t);
 

@@ -66,8 +66,17 @@ static void settle_task(struct model *m, struct model_task *t)
 
 static void settle_framework(struct model *m, struct model_framework *f)
 {
-	if (m->settle.state && f->link.mark != m->turn)
+	if (m->settle.state && f->link.mark != m->turn) {
+		if (m->settle.silent)
+			f->told = PRESENCE_NEW;	/* nobody knew it */
 		model_framework_gone(m, f);
+		return;
+	}
+	if (m->settle.silent && !f->settled)
+		model_framework_silent(f);
+	f->settled = true;
+	if (!m->untold)
+		model_tell_framework(m, f);
 }
 
 static void settle_agent(struct model *m, struct model_agent *a)

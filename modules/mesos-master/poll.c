@@ -460,7 +460,9 @@ void poll_init(struct mesos *m, int64_t timeout)
 		"/state", "/state.json", "/master/state", "/master/state.json", NULL,
 	};
 
-	static const struct model_calls calls = { .task = tell_task, .agent = tell_agent };
+	static const struct model_calls calls = {
+		.task = tell_task, .agent = tell_agent, .framework = tell_framework,
+	};
 
 	m->elected = m->leads = -1;
 	model_init(&m->model, &calls, m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tell - what changed in the cluster, as events: a task's state, an agent's stand. */
+/* tell - what changed in the cluster, as events: a task's state, an agent's stand, a framework's presence. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +119,27 @@ int tell_agent(void *arg, const struct model_agent *agent, enum model_stand now)
 	attr(&a, "agent", agent->id);
 	attr(&a, "pid", agent->pid);
 	attr(&a, "version", agent->version);
+	ev.attrs = a.all;
+	ev.n_attrs = a.n;
+	return sat_emit_event(m->self, &ev);
+}
+
+/* The host is the Mesos master's: schedulers of many frameworks may share one. */
+int tell_framework(void *arg, const struct model_framework *f, enum model_presence now)
+{
+	struct mesos *m = arg;
+	struct attrs a = { .n = 0 };
+	struct sat_event ev = {
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .host = m->host, .service = "mesos/framework",
+		.state = model_presence_name(now), .ttl = m->ttl,
+	};
+
+	attr(&a, "framework", f->name[0] != '\0' ? f->name : f->id);
+	attr(&a, "framework-id", f->id);
+	attr(&a, "principal", f->principal);
+	attr(&a, "role", f->role);
+	attr(&a, "scheduler", f->host);
+	attr(&a, "user", f->user);
 	ev.attrs = a.all;
 	ev.n_attrs = a.n;
 	return sat_emit_event(m->self, &ev);

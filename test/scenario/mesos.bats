@@ -244,6 +244,7 @@ requests_v1() { get "$C/sim/requests" | jq ".masters[$1].paths[\"/api/v1 SUBSCRI
 last_task() { indexed "$1" "service = 'mesos/tasks' and host = '$2'" | jq -er '.[0].state' 2>/dev/null; }
 task_is() { [ "$(last_task "$1" "$2")" = "$3" ]; }
 agent_is() { indexed "$1" "service = 'mesos/agent' and host = '$2'" | jq -e ".[0].state == \"$3\"" >/dev/null 2>&1; }
+framework_is() { is "$1" mesos/framework ".framework == \"$2\" and .state == \"$3\""; }
 launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; }
 
 @test "a stream tells each change of tasks and agents, and no state is asked for" {
@@ -269,6 +270,10 @@ launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; 
 	until_true 8 agent_is m0 agent002.example.com active
 	order agent/agent001.example.com/remove
 	until_true 2 agent_is m0 agent001.example.com removed
+	order framework/newcomer/add
+	until_true 2 framework_is m0 newcomer added
+	order framework/newcomer/remove
+	until_true 2 framework_is m0 newcomer removed
 	state=$(get "$(address master 0)/state")	# this one is ours
 	name=$(jq -r '.frameworks[0].name' <<<"$state")
 	want=$(jq --arg n "$name" '[.frameworks[] | select(.name == $n) | .used_resources.cpus] | add' <<<"$state")

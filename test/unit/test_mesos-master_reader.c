@@ -412,7 +412,7 @@ static int agent_told(void *arg, const struct model_agent *a, enum model_stand n
 	return 0;
 }
 
-static const struct model_calls calls = { task_told, agent_told };
+static const struct model_calls calls = { .task = task_told, .agent = agent_told };
 
 static void tells(const char *want)
 {
@@ -459,6 +459,64 @@ static void each_change_is_told_once(void **unused)
 	feed_text("{\"slaves\":[],\"recovered_slaves\":[" AGENT("") "]}");
 	feed_text("{\"slaves\":[" AGENT("") "]}");
 	tells("");
+}
+
+static int framework_refused;
+
+static int framework_told(void *arg, const struct model_framework *f, enum model_presence now)
+{
+	(void)arg;
+	if (framework_refused > 0) {
+		framework_refused--;
+		return -1;
+	}
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s=%s ", f->id, model_presence_name(now));
+	return 0;
+}
+
+#define FRAMEWORKS(list, completed) "{\"slaves\":[],\"frameworks\":[" list "],\"completed_frameworks\":[" completed "]}"
+#define FRAMEWORK(id, more) "{\"id\":\"" id "\",\"name\":\"n\"" more "}"
+
+static void frameworks_come_and_go(void **unused)
+{
+	static const struct model_calls all = { task_told, agent_told, framework_told };
+
+	(void)unused;
+	model_init(&model, &all, NULL);
+	told[0] = '\0';
+	feed_text(FRAMEWORKS(FRAMEWORK("f", "") "," FRAMEWORK("g", ",\"active\":false,\"connected\":false"), ""));
+	assert_non_null(strstr(told, "f=added "));
+	assert_non_null(strstr(told, "g=added g=disconnected "));
+	told[0] = '\0';
+	feed_text(FRAMEWORKS(FRAMEWORK("f", ",\"active\":false") ","
+			     FRAMEWORK("g", ",\"active\":false,\"connected\":false"), ""));
+	tells("f=inactive ");
+	feed_text(FRAMEWORKS(FRAMEWORK("f", ""), FRAMEWORK("g", "")));
+	assert_non_null(strstr(told, "f=active "));
+	assert_non_null(strstr(told, "g=removed "));
+	told[0] = '\0';
+	feed_text(FRAMEWORKS(FRAMEWORK("f", ""), FRAMEWORK("g", "")));
+	feed_text(FRAMEWORKS(FRAMEWORK("f", ""), ""));	/* few of the completed are kept */
+	tells("");
+	feed_text(FRAMEWORKS("", FRAMEWORK("h", "")));	/* f without a word; h came and went between two looks */
+	assert_non_null(strstr(told, "f=removed "));
+	assert_non_null(strstr(told, "h=added h=removed "));
+	told[0] = '\0';
+	say("{\"type\":\"FRAMEWORK_ADDED\",\"framework_added\":{\"framework\":{\"framework_info\":"
+	    "{\"id\":{\"value\":\"i\"},\"name\":\"n\"},\"active\":true,\"connected\":true}}}");
+	tells("i=added ");
+	framework_refused = 1;
+	say("{\"type\":\"FRAMEWORK_UPDATED\",\"framework_updated\":{\"framework\":{\"framework_info\":"
+	    "{\"id\":{\"value\":\"i\"},\"name\":\"n\"},\"active\":false,\"connected\":false}}}");
+	tells("");
+	assert_true(model.untold);
+	model_tell(&model);
+	while (model_settle(&model, 3))
+		continue;
+	tells("i=disconnected ");
+	say("{\"type\":\"FRAMEWORK_REMOVED\",\"framework_removed\":{\"framework_info\":"
+	    "{\"id\":{\"value\":\"i\"},\"name\":\"n\"}}}");
+	tells("i=removed ");
 }
 
 /* Of two tasks of one id the one that runs counts, wherever it stands. */
@@ -640,6 +698,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sums_come_from_tasks_where_a_state_has_none, begin, end),
 		cmocka_unit_test_setup_teardown(a_stream_is_followed, begin, end),
 		cmocka_unit_test_setup_teardown(each_change_is_told_once, begin, end),
+		cmocka_unit_test_setup_teardown(frameworks_come_and_go, begin, end),
 		cmocka_unit_test_setup_teardown(an_id_may_be_used_again, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_known_first_is_no_news, begin, end),
 		cmocka_unit_test_setup_teardown(captured_states_are_understood, begin, end),

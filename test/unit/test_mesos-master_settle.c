@@ -47,7 +47,7 @@ static int agent_told(void *arg, const struct model_agent *a, enum model_stand n
 	return 0;
 }
 
-static const struct model_calls calls = { task_told, agent_told };
+static const struct model_calls calls = { .task = task_told, .agent = agent_told };
 
 static bool uses(const char *state)
 {
