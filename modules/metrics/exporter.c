@@ -15,6 +15,52 @@
 #define LABELS_MAX	4
 #define KEY_MAX		512
 
+/* ---- Of one answer ------------------------------------------------------ */
+
+static const char *const resources[] = {
+	"cpus", "cpus_revocable", "mem", "mem_revocable", "disk", "disk_revocable", "gpus", "gpus_revocable",
+};
+#define RESOURCES	(sizeof(resources) / sizeof(*resources))
+
+enum { TOTAL, USED, PERCENT, PARTS };
+static const char *const parts[PARTS] = { "total", "used", "percent" };
+
+/* One figure is the difference of two others. */
+static const struct difference {
+	const char *of, *less;		/* keys */
+	const char *name, *label, *value;
+	enum family_type type;
+} differences[] = {
+	{ "containerizer/fetcher/cache_size_total_bytes", "containerizer/fetcher/cache_size_used_bytes",
+	  "mesos_slave_containerizer_fetcher_cache_size", "type", "free", FAMILY_GAUGE },
+	{ "containerizer/mesos/disk/project_ids_total", "containerizer/mesos/disk/project_ids_free",
+	  "mesos_slave_containerizer_xfs_project_ids", "type", "used", FAMILY_GAUGE },
+	{ "master/slave_removals", "master/slave_shutdowns_completed",
+	  "mesos_master_slave_removal_events_total", "event", "died", FAMILY_COUNTER },
+};
+#define DIFFERENCES	(sizeof(differences) / sizeof(*differences))
+
+struct seen { double d; bool is; };
+
+struct exporter {
+	struct families *families;
+	const char *instance;			/* whose figures come; "": it is called as its module */
+	struct seen resources[2][RESOURCES][PARTS];	/* of masters, of agents */
+	struct seen differences[DIFFERENCES][2];
+};
+
+/* With the instance's name, where it has one of its own: two Mesos have the same keys. */
+static void give(struct exporter *e, const char *name, enum family_type type, const char *help,
+		 const struct sat_attr *labels, uint32_t n, double value)
+{
+	struct sat_attr all[LABELS_MAX + 1];
+
+	memcpy(all, labels, n * sizeof(*labels));
+	if (e->instance[0] != '\0')
+		all[n++] = (struct sat_attr){ "name", e->instance };
+	families_add(e->families, name, type, help, all, n, value);
+}
+
 /* ---- Keys that are what they are ---------------------------------------- */
 
 struct entry {
@@ -61,7 +107,7 @@ static const char *part(const char *list, char **to, const char **word)
 	return list[n] == '|' ? list + n + 1 : NULL;
 }
 
-static void add_known(struct families *f, const struct entry *e, double value)
+static void add_known(struct exporter *of, const struct entry *e, double value)
 {
 	struct sat_attr labels[LABELS_MAX];
 	const char *names = e->family->labels, *values = e->values;
@@ -72,10 +118,10 @@ static void add_known(struct families *f, const struct entry *e, double value)
 		names = part(names, &to, &labels[n].key);
 		values = part(values, &to, &labels[n++].value);
 	}
-	families_add(f, e->family->name, e->family->type, e->family->help, labels, n, value);
+	give(of, e->family->name, e->family->type, e->family->help, labels, n, value);
 }
 
-static bool take_known(struct families *f, const char *key, double value)
+static bool take_known(struct exporter *to, const char *key, double value)
 {
 	const struct entry wanted = { .key = key };
 	const struct entry *e = bsearch(&wanted, entries, n_entries, sizeof(*entries), compare);
@@ -85,7 +131,7 @@ static bool take_known(struct families *f, const char *key, double value)
 	while (e > entries && strcmp(e[-1].key, key) == 0)
 		e--;
 	for (; e < entries + n_entries && strcmp(e->key, key) == 0; e++)
-		add_known(f, e, value);
+		add_known(to, e, value);
 	return true;
 }
 
@@ -138,7 +184,7 @@ static const struct pattern {
 	  { "framework", "type" }, "messages of a framework" },
 };
 
-static bool take_pattern(struct families *f, const char *key, double value)
+static bool take_pattern(struct exporter *e, const char *key, double value)
 {
 	struct sat_attr labels[3];
 	struct piece pieces[4];
@@ -156,7 +202,7 @@ static bool take_pattern(struct families *f, const char *key, double value)
 			to[pieces[n].n] = '\0';
 			to += pieces[n].n + 1;
 		}
-		families_add(f, p->name, p->type, p->help, labels, n, value);
+		give(e, p->name, p->type, p->help, labels, n, value);
 		return true;
 	}
 	return false;
@@ -164,47 +210,16 @@ static bool take_pattern(struct families *f, const char *key, double value)
 
 /* ---- Resources, and other differences ----------------------------------- */
 
-static const char *const resources[] = {
-	"cpus", "cpus_revocable", "mem", "mem_revocable", "disk", "disk_revocable", "gpus", "gpus_revocable",
-};
-#define RESOURCES	(sizeof(resources) / sizeof(*resources))
-
-enum { TOTAL, USED, PERCENT, PARTS };
-static const char *const parts[PARTS] = { "total", "used", "percent" };
-
-/* One figure is the difference of two others. */
-static const struct difference {
-	const char *of, *less;		/* keys */
-	const char *name, *label, *value;
-	enum family_type type;
-} differences[] = {
-	{ "containerizer/fetcher/cache_size_total_bytes", "containerizer/fetcher/cache_size_used_bytes",
-	  "mesos_slave_containerizer_fetcher_cache_size", "type", "free", FAMILY_GAUGE },
-	{ "containerizer/mesos/disk/project_ids_total", "containerizer/mesos/disk/project_ids_free",
-	  "mesos_slave_containerizer_xfs_project_ids", "type", "used", FAMILY_GAUGE },
-	{ "master/slave_removals", "master/slave_shutdowns_completed",
-	  "mesos_master_slave_removal_events_total", "event", "died", FAMILY_COUNTER },
-};
-#define DIFFERENCES	(sizeof(differences) / sizeof(*differences))
-
-struct seen { double d; bool is; };
-
-struct exporter {
-	struct families *families;
-	struct seen resources[2][RESOURCES][PARTS];	/* of masters, of agents */
-	struct seen differences[DIFFERENCES][2];
-};
-
 static void add_resource(struct exporter *e, int role, size_t i, const char *type, double value)
 {
 	const struct sat_attr label = { "type", type };
 	char name[64];
 
 	snprintf(name, sizeof(name), "mesos_%s_%s", role == 0 ? "master" : "slave", resources[i]);
-	families_add(e->families, name, FAMILY_GAUGE,
-		     strstr(name, "mem") != NULL || strstr(name, "disk") != NULL ?
-		     "MB, as Mesos counts them; percent: a fraction of 1" : "how many; percent: a fraction of 1",
-		     &label, 1, value);
+	give(e, name, FAMILY_GAUGE,
+	     strstr(name, "mem") != NULL || strstr(name, "disk") != NULL ?
+	     "MB, as Mesos counts them; percent: a fraction of 1" : "how many; percent: a fraction of 1",
+	     &label, 1, value);
 }
 
 static bool take_resource(struct exporter *e, const char *key, double value)
@@ -253,8 +268,10 @@ void exporter_end(struct exporter *e)
 		const struct seen *s = e->differences[i];
 
 		if (s[0].is && s[1].is)
-			families_add(e->families, d->name, d->type, d->name, &label, 1, s[0].d - s[1].d);
+			give(e, d->name, d->type, d->name, &label, 1, s[0].d - s[1].d);
 	}
+	memset(e->resources, 0, sizeof(e->resources));
+	memset(e->differences, 0, sizeof(e->differences));
 }
 
 /* ---- All of it ---------------------------------------------------------- */
@@ -263,8 +280,10 @@ struct exporter *exporter_new(struct families *f)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
 
-	if (e != NULL)
+	if (e != NULL) {
 		e->families = f;
+		e->instance = "";
+	}
 	return e;
 }
 
@@ -275,18 +294,22 @@ void exporter_free(struct exporter *e)
 
 bool exporter_take(struct exporter *e, const char *name, const struct sat_attr *labels, uint32_t n, double value)
 {
-	const char *key = NULL;
+	const char *key = NULL, *instance = "";
 
 	if (strcmp(name, "satellite_mesos_snapshot") != 0)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (strcmp(labels[i].key, "key") == 0)
 			key = labels[i].value;
+		else if (strcmp(labels[i].key, "name") == 0)
+			instance = labels[i].value;
 	if (key == NULL || strlen(key) >= KEY_MAX)
 		return false;
+	if (strcmp(instance, e->instance) != 0)
+		exporter_end(e);
+	e->instance = instance;
 	note_difference(e, key, value);
-	if (take_resource(e, key, value) || take_known(e->families, key, value) ||
-	    take_pattern(e->families, key, value))
+	if (take_resource(e, key, value) || take_known(e, key, value) || take_pattern(e, key, value))
 		return true;
 	families_add(e->families, name, FAMILY_UNKNOWN, "a figure of metrics/snapshot that has no name of its own here",
 		     labels, n, value);

@@ -120,6 +120,36 @@ static void feed(struct exporter *e, const char *key, double value)
 	assert_true(exporter_take(e, "satellite_mesos_snapshot", labels, 2, value));
 }
 
+static void two_of_mesos_are_told_apart(void **unused)
+{
+	static const struct { const char *name, *key; double value; } all[] = {
+		{ NULL, "slave/cpus_total", 4 }, { NULL, "slave/cpus_used", 1 }, { NULL, "slave/registered", 1 },
+		{ "b", "slave/cpus_total", 8 }, { "b", "slave/registered", 0 }, { "c", "slave/cpus_used", 2 },
+	};
+	struct families *f = families_new(100);
+	struct exporter *e;
+
+	(void)unused;
+	exporter_init();
+	e = exporter_new(f);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const struct sat_attr labels[] = { { "key", all[i].key }, { "name", all[i].name } };
+
+		assert_true(exporter_take(e, "satellite_mesos_snapshot", labels, 1 + (all[i].name != NULL), all[i].value));
+	}
+	exporter_end(e);
+	exporter_free(e);
+	assert_int_equal(families_doubled(f), 0);
+	check_text(f, FORM_TEXT,
+		   "# HELP mesos_slave_cpus how many; percent: a fraction of 1\n# TYPE mesos_slave_cpus gauge\n"
+		   "mesos_slave_cpus{type=\"total\"} 4\nmesos_slave_cpus{type=\"used\"} 1\n"
+		   "mesos_slave_cpus{type=\"free\"} 3\nmesos_slave_cpus{type=\"total\",name=\"b\"} 8\n"
+		   "mesos_slave_cpus{type=\"used\",name=\"c\"} 2\n"
+		   "# HELP mesos_slave_registered 1: the agent is registered\n# TYPE mesos_slave_registered gauge\n"
+		   "mesos_slave_registered 1\nmesos_slave_registered{name=\"b\"} 0\n");
+	families_free(f);
+}
+
 static void keys_go_under_the_names_of_mesos_exporter(void **unused)
 {
 	struct families *f = families_new(100);
@@ -288,6 +318,7 @@ int main(void)
 		cmocka_unit_test(families_are_written_in_both_forms),
 		cmocka_unit_test(series_are_there_once_and_not_too_many),
 		cmocka_unit_test(what_is_written_is_there_once),
+		cmocka_unit_test(two_of_mesos_are_told_apart),
 		cmocka_unit_test(keys_go_under_the_names_of_mesos_exporter),
 		cmocka_unit_test(it_answers_and_counts),
 		cmocka_unit_test(every_failure_is_survived),
