@@ -291,6 +291,21 @@ static void watch(struct isolate *p)
 	is_well(p);
 }
 
+/* What waits in the kernel for a disk that does not answer is not ours to wait for. */
+static void abandon(struct isolate *p)
+{
+	log_line(LOG_WARNING, p->instance->self.name, "its process (%lld) was killed and does not end: it is left behind",
+		 (long long)p->instance->isolated.pid);
+	p->exited = true;
+	close_all(p);
+}
+
+static void end_now(struct isolate *p)
+{
+	isolate_kill(p, "was asked to end, and did not, so it was killed");
+	uv_timer_start(&p->timer, tick, LINGER_MS, 0);
+}
+
 static void tick(uv_timer_t *timer)
 {
 	struct isolate *p = timer->data;
@@ -299,8 +314,10 @@ static void tick(uv_timer_t *timer)
 		begin_run(p);
 	else if (p->exited)
 		close_all(p);
+	else if (p->phase == ISOLATE_ENDS && p->killed)
+		abandon(p);
 	else if (p->phase == ISOLATE_ENDS)
-		isolate_kill(p, "was asked to end, and did not, so it was killed");
+		end_now(p);
 	else
 		watch(p);
 }

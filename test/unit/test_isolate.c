@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_isolate - whatever the process of an isolated group does or sends, and whatever fails here, its parent goes on. */
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -141,6 +142,27 @@ static void much_is_taken(void **unused)
 	}
 }
 
+/* Killed, it stays (here since another is meant): the end does not wait for it. */
+static void who_cannot_be_killed_is_left_behind(void **unused)
+{
+	struct isolate *p;
+	int64_t begun;
+	int pid;
+
+	(void)unused;
+	up("stays");
+	p = mine()->process;
+	pid = p->process.pid;
+	assert_true(pid > 0);
+	p->process.pid = INT_MAX;
+	begun = clock_boot();
+	host_down();
+	assert_true(clock_boot() - begun < 4500000);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* It runs, or will be started again. */
 static bool has_settled(void)
 {
@@ -198,6 +220,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_it_does_is_said),
 		cmocka_unit_test(figures_are_bounded),
 		cmocka_unit_test(much_is_taken),
+		cmocka_unit_test(who_cannot_be_killed_is_left_behind),
 		cmocka_unit_test(every_failure_is_survived),
 		cmocka_unit_test(every_call_that_fails_is_survived),
 	};

@@ -197,13 +197,14 @@ static inline void print(void)
 static inline void deaf(void) { close(ISOLATE_FD); pause(); }
 static inline void mute(void) { close(STDERR_FILENO); done(); }
 static inline void ends(void) { _exit(7); }
+static inline void stays(void) { for (;;) pause(); }
 static inline void behaves(void) { }
 
 static const struct { const char *name; void (*does)(void); } behaviours[] = {
 	{ "behaves", behaves }, { "longest", longest }, { "too-long", too_long }, { "garbage", garbage },
 	{ "beyond", beyond }, { "half", half }, { "unknown", unknown }, { "figures", figures }, { "many", many },
 	{ "a-million", a_million }, { "empty", empty }, { "pour", pour }, { "print", print }, { "deaf", deaf },
-	{ "mute", mute }, { "ends", ends },
+	{ "mute", mute }, { "ends", ends }, { "stays", stays },
 };
 
 /* The process itself: hear what there is to do, do the word's, then answer beats. */
