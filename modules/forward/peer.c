@@ -14,6 +14,7 @@
 
 #define SOONEST		SAT_SECOND		/* the first back-off, before jitter */
 #define LATEST		(30 * SAT_SECOND)
+#define LOSSES		5u			/* told of in a minute */
 
 /* ---- Timing ------------------------------------------------------------- */
 
@@ -148,16 +149,24 @@ void peer_leave(struct peer *p, enum after after)
 		uv_close((uv_handle_t *)&p->tcp, closed);
 }
 
-/* Said once, until it answers again.  Of a name's addresses, one that takes connections and no
- * event is as good as one where nobody is. */
+/* Said once, until it answers again.  One that closes after each message is not worth two lines each time; where
+ * it stays away a later try says so. */
+static void tell_away(struct peer *p, const char *why)
+{
+	if (p->told == AWAY || !sat_log_allowed(p->sender->self, &p->losses, LOSSES, 60 * SAT_SECOND))
+		return;
+	p->told = AWAY;
+	sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, peer_waiting(p));
+}
+
+/* Of a name's addresses, one that takes connections and no event is as good as one where nobody is. */
 void peer_lose(struct peer *p, const char *why)
 {
 	if (!p->proved && p->next_addr < p->n_addrs && (p->state == SHAKING || p->state == UP)) {
 		peer_leave(p, NEXT_ADDRESS);
 		return;
 	}
-	if (!p->away)
-		sat_log(p->sender->self, LOG_WARNING, "%s: %s; %zu events wait", p->name, why, peer_waiting(p));
+	tell_away(p, why);
 	p->away = true;
 	p->answers = false;
 	p->state = CLOSING;
@@ -170,9 +179,10 @@ void peer_lose(struct peer *p, const char *why)
 /* The other side of that, once it answers. */
 void peer_took(struct peer *p)
 {
-	if (!p->answers)
+	if (p->told != WELL)
 		sat_log(p->sender->self, LOG_NOTICE, "%s: %s; %zu wait", p->name,
 			p->sender->how.udp ? "gets datagrams, and says nothing" : "takes events", peer_waiting(p));
+	p->told = WELL;
 	p->answers = p->proved = true;
 	p->away = p->full = false;
 	p->backoff = SOONEST;

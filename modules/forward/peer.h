@@ -52,7 +52,8 @@ struct peer {
 	bool open;			/* tcp is a handle, maybe closing */
 	int fd;				/* of UDP; -1: none */
 	int64_t up_since;
-	struct sat_log_limit too_long;
+	struct sat_log_limit too_long, losses;
+	enum { NOTHING, AWAY, WELL } told;	/* by the last line about it */
 	struct sat_tls_conn *tls;	/* NULL: plain, or not connected */
 	struct sat_alarm alarm;		/* by state: try again, or enough waited */
 	struct sat_alarm flush;
@@ -61,7 +62,7 @@ struct peer {
 	int64_t acknowledged, dropped, connections;
 	bool proved;			/* this connection is to one that takes events */
 	bool due;			/* what waits is to be sent without waiting for more */
-	bool answers, away;		/* what was said of it last: neither, or one */
+	bool answers, away;		/* its last word: neither, or one */
 	bool full, stuck, draining, last_try;
 };
 

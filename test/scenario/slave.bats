@@ -166,6 +166,22 @@ names_slave() {
 	stops $SLAVE
 }
 
+@test "a master that closes after each message fills no log" {
+	master 2
+	printf '#!/bin/sh\necho >>%s\nhead -c 5 >/dev/null\nprintf "\\000\\000\\000\\002\\020\\001"\n' "$T/conns" >"$T/acks"
+	chmod +x "$T/acks"
+	: >"$T/conns"
+	socat "TCP-LISTEN:$PORT1,bind=127.0.0.1,fork,reuseaddr" "EXEC:$T/acks" 3>&- &
+	PIDS+=("$!")
+	until_true 5 listens "$PORT1"
+	slave '{ check = "load-average"; interval = 0.1; }'
+	until_true 40 eval '[ "$(wc -l <'"$T"'/conns)" -ge 9 ]'
+	[ "$(grep -c "127.0.0.1:$PORT1: .* events wait" "$T/slave.log")" -le 5 ]
+	comes 2 "load average over past 15 minutes" '.state == "ok"'
+	said slave "127.0.0.1:$PORT1: takes events"
+	stops $SLAVE
+}
+
 @test "a slave sends datagrams where it is told to, and counts them" {
 	master 1
 	cat >"$T/slave.cfg" <<-END
