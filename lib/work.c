@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * work - jobs that may block, on threads of the host's own: serial per instance
- * and lane, with deadlines; and sat_post(), the only door into the loop from elsewhere.
+ * and lane, with deadlines.
  *
  * The loop decides which job runs; the threads only take what lies in `todo`
  * and put it into `finished`.  So all but what `lock` guards belongs to the
@@ -18,11 +18,11 @@
 #include <uv.h>
 
 #include "log.h"
+#include "post.h"
 #include "work.h"
 
 #define THREADS		8
 #define JOBS_MAX	65536		/* that wait, of one instance */
-#define POSTS_MAX	(1 << 20)
 #define DEADLINE	(60 * SAT_SECOND)
 
 #if defined(__has_feature)	/* clang's way to say it */
@@ -77,25 +77,15 @@ struct worker {
 	pthread_t thread;
 };
 
-struct post {
-	struct post *next;
-	struct sat_self *self;
-	void (*fn)(void *arg);
-	void *arg;
-};
-
 /* Between threads. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static struct queue todo, finished;
-static struct post *posts, **last_post = &posts;
-static unsigned n_posts;
-static bool open_for_posts, ending;
+static bool is_open, ending;
 static uv_async_t async;
 
 /* The loop's. */
 static uv_timer_t timer;
-static struct post *posts_now;		/* taken, not yet run */
 static struct task *flight;
 static struct worker *workers;
 static struct work *ready, **last_ready = &ready;
@@ -154,7 +144,7 @@ static bool run_task(struct worker *me, struct task *t)
 	pthread_mutex_lock(&lock);
 	t->state = TASK_FINISHED;
 	queue_add(&finished, t);
-	if (open_for_posts)
+	if (is_open)
 		uv_async_send(&async);
 	return !t->overdue;
 }
@@ -466,28 +456,11 @@ static void check_deadlines(uv_timer_t *unused)
 	dispatch();
 }
 
-static void take_posts(void)
-{
-	struct post *p;
-
-	pthread_mutex_lock(&lock);
-	posts_now = posts;
-	posts = NULL;
-	last_post = &posts;
-	n_posts = 0;
-	pthread_mutex_unlock(&lock);
-	while ((p = posts_now) != NULL) {
-		posts_now = p->next;
-		p->fn(p->arg);
-		free(p);
-	}
-}
-
 static void woken(uv_async_t *unused)
 {
 	(void)unused;
 	take_finished();
-	take_posts();
+	post_take();
 	dispatch();
 }
 
@@ -535,7 +508,7 @@ int sat_work(struct sat_self *self, const struct sat_job *job)
 {
 	struct task *t = calloc(1, sizeof(*t));
 	struct work *w = NULL;
-	int rc = t == NULL ? -ENOMEM : open_for_posts ? 0 : -ECANCELED;
+	int rc = t == NULL ? -ENOMEM : is_open ? 0 : -ECANCELED;
 
 	if (rc == 0 && n_workers == 0)	/* without any, nobody would take it */
 		rc = start_thread();
@@ -555,31 +528,6 @@ int sat_work(struct sat_self *self, const struct sat_job *job)
 	return 0;
 }
 
-int sat_post(struct sat_self *self, void (*fn)(void *arg), void *arg)
-{
-	struct post *p = malloc(sizeof(*p));
-	int rc = 0;
-
-	if (p == NULL)
-		return -ENOMEM;
-	*p = (struct post){ .self = self, .fn = fn, .arg = arg };
-	pthread_mutex_lock(&lock);
-	if (!open_for_posts)
-		rc = -ECANCELED;
-	else if (n_posts >= POSTS_MAX)
-		rc = -ENOBUFS;
-	if (rc == 0) {
-		*last_post = p;
-		last_post = &p->next;
-		n_posts++;
-		uv_async_send(&async);
-	}
-	pthread_mutex_unlock(&lock);
-	if (rc != 0)
-		free(p);
-	return rc;
-}
-
 /* ---- For the host ------------------------------------------------------- */
 
 void work_drain(struct sat_self *self, void (*done)(void *arg), void *arg)
@@ -593,21 +541,6 @@ void work_drain(struct sat_self *self, void (*done)(void *arg), void *arg)
 	w->drained = done;
 	w->drained_arg = arg;
 	tell_drained(w);
-}
-
-static struct post **drop_posts_of(struct post **list, const struct sat_self *self)
-{
-	struct post *p;
-
-	while ((p = *list) != NULL) {
-		if (p->self != self) {
-			list = &p->next;
-			continue;
-		}
-		*list = p->next;
-		free(p);
-	}
-	return list;
 }
 
 static void forget_ready(struct work *gone)
@@ -639,10 +572,7 @@ void work_forget(struct sat_self *self)
 {
 	struct work *w = self->work, *next;
 
-	pthread_mutex_lock(&lock);
-	last_post = drop_posts_of(&posts, self);
-	pthread_mutex_unlock(&lock);
-	drop_posts_of(&posts_now, self);
+	post_forget(self);
 	self->work = NULL;
 	for (; w != NULL; w = next) {
 		next = w->next;
@@ -662,9 +592,10 @@ int work_init(struct uv_loop_s *loop)
 	if (rc != 0)
 		return rc;
 	uv_timer_init(loop, &timer);
+	post_init(&async);
 	pthread_mutex_lock(&lock);
 	ending = false;
-	open_for_posts = true;
+	is_open = true;
 	uv_async_send(&async);		/* what was left behind may have ended meanwhile */
 	pthread_mutex_unlock(&lock);
 	return 0;
@@ -677,7 +608,7 @@ static void end_threads(void)
 
 	pthread_mutex_lock(&lock);
 	ending = true;
-	open_for_posts = false;
+	is_open = false;
 	pthread_cond_broadcast(&wake);
 	for (struct task *t = flight; t != NULL; t = t->next_flight) {
 		if (t->state == TASK_RUNS && !t->overdue) {
@@ -701,17 +632,11 @@ static void end_threads(void)
 void work_end(void)
 {
 	struct task *t, **f = &flight;
-	struct post *p;
 
+	post_end();
 	end_threads();
 	uv_close((uv_handle_t *)&async, NULL);
 	uv_close((uv_handle_t *)&timer, NULL);
-	while ((p = posts) != NULL) {
-		posts = p->next;
-		free(p);
-	}
-	last_post = &posts;
-	n_posts = 0;
 	pthread_mutex_lock(&lock);
 	while ((t = *f) != NULL) {	/* what still runs stays in the list, and known */
 		if (t->state == TASK_RUNS) {

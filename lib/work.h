@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * work - jobs that may block, on threads of the host's own: serial per instance,
- * with deadlines; and sat_post(), the only door into the loop from elsewhere.
+ * with deadlines.
  */
 #ifndef WORK_H
 #define WORK_H

@@ -16,7 +16,7 @@ index index_entry index_names index_due index_find search walk
 http origin routes routes_index request reply client store tls control control_parse listen lead claim delivery
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
-conf conf_node conf_mistake conf_judge conf_fallback conf_value conf_text conf_write loader timer work
+conf conf_node conf_mistake conf_judge conf_fallback conf_value conf_text conf_write loader timer work post
 event hash file clock account self slow log arena buf attr uri protobuf
 "
 
