@@ -399,7 +399,12 @@ static int take(struct setup *s)
 static int run(void)
 {
 	struct setup *s;
+	int rc = process_init();
 
+	if (rc != 0) {
+		fprintf(stderr, "satellite: fork: %s\n", strerror(-rc));
+		return 1;
+	}
 	signal(SIGHUP, SIG_IGN);	/* until it can be obeyed */
 	if (open_log(NULL) != 0 || begin() != 0)
 		return 1;

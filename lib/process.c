@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -40,6 +41,45 @@ void process_begin(void)
 	umask(022);
 	setlocale(LC_ALL, "C");
 	tzset();
+}
+
+/* Reap all that has ended; the status of that child, once it has, or -1. */
+static int reap(pid_t daemon)
+{
+	int status, result = -1;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == daemon)
+			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return result;
+}
+
+/* Orphans are process 1's children.  The daemon waits for its own only, so it is not that one. */
+int process_init(void)
+{
+	sigset_t all, before;
+	int number, status = -1;
+	pid_t daemon;
+
+	if (getpid() != 1)
+		return 0;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	daemon = fork();
+	if (daemon <= 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return daemon == 0 ? 0 : -errno;
+	}
+	while (status < 0) {
+		if (sigwait(&all, &number) != 0)
+			continue;
+		if (number == SIGCHLD)
+			status = reap(daemon);
+		else if (number == SIGTERM || number == SIGINT || number == SIGHUP)
+			kill(daemon, number);
+	}
+	_exit(status);
 }
 
 void process_raise_files(void)

@@ -189,6 +189,27 @@ slow() { events 'select(.service == "satellite/slow") | .state + " " + .descript
 	stops "$PID" 5
 }
 
+@test "as process 1 of a container it reaps what commands leave behind" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	cat >"$T/slave.cfg" <<-END
+		role = "slave";
+		state-dir = "$T/state";
+		host = "h1";
+		modules = ( );
+		checks = ( { command = "setsid sleep 0.2 >/dev/null 2>&1 & echo x >>$T/ran"; shell = true;
+			     service = "orphan"; interval = 0.3; } );
+		streams = ( "print" );
+	END
+	unshare --pid --fork --kill-child "$SATELLITE" --config "$T/slave.cfg" --modules "$MODULES" >"$T/slave.out" 2>"$T/slave.log" 3>&- &
+	PID=$!
+	until_true 10 eval 'INIT=$(pgrep -P $PID)'
+	until_true 15 eval '[ "$(wc -l <"$T/ran")" -ge 8 ]'
+	until_true 5 eval '[ "$(ps -o stat= --ppid "$(pgrep -P $PID)" | grep -c ^Z)" = 0 ]'
+	[ "$(events .state | sort -u)" = ok ]
+	kill -TERM "$(pgrep -P $PID)"
+	ends "$PID" 5
+}
+
 @test "a killed slave leaves nobody behind, and SIGTERM is the slave's to obey" {
 	slave
 	kill -TERM "$CHILD"
