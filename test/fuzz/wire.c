@@ -21,6 +21,17 @@ static size_t lengths(const struct sat_event *ev)
 	return n;
 }
 
+/* Keys that are no ASCII: what is no UTF-8 in them is replaced, and two of an event may become one. */
+static bool has_others(const struct wire_msg *m)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		for (uint32_t k = 0; k < m->events[i].pub.n_attrs; k++)
+			for (const char *c = m->events[i].pub.attrs[k].key; *c != '\0'; c++)
+				if ((unsigned char)*c >= 0x80)
+					return true;
+	return false;
+}
+
 static void write_and_read(const struct wire_msg *m, size_t n)
 {
 	const struct sat_event **evs = malloc((m->n + 1) * sizeof(*evs));
@@ -36,7 +47,7 @@ static void write_and_read(const struct wire_msg *m, size_t n)
 		abort();
 	for (uint32_t i = 0; i < again.n; i++)
 		n_again += lengths(&again.events[i].pub);
-	if (n_again != n)
+	if (n_again > n || (n_again < n && !has_others(m)))
 		abort();
 	free(evs);
 	arena_free(&a);

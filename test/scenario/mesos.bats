@@ -326,8 +326,8 @@ hwm() { awk '/^VmHWM/ { print $2 }' "/proc/$pid/status"; }
 	until_true 5 is m0 mesos/agents/registered '.metric == 3'
 	before=$(hwm)
 	while IFS='|' read -r mode words; do
-		id=$(launch agent001.example.com)	# so that the state is asked for
 		order 'master/0/mode?path=/state' "$mode"
+		id=$(launch agent001.example.com)	# so that the state is asked for
 		until_true 12 critical m0 state "$words" || { echo "$mode"; return 1; }
 		leads m0
 		order 'master/0/mode?path=/state' ok
