@@ -140,7 +140,8 @@ static bool door(const struct instance *i)
 {
 	const struct sat_module *m = i->self.module;
 
-	return m->ops == NULL && m->store == NULL && m->http_client == NULL && m->tls == NULL;
+	/* What is isolated takes in nothing here, and operators have no part in its process. */
+	return (m->ops == NULL || i->self.isolated != NULL) && m->store == NULL && m->http_client == NULL && m->tls == NULL;
 }
 
 /* Begin to stop those that may; true: all have stopped. */
