@@ -16,6 +16,7 @@ enum { LOOK = 250000, LONG = 1000000, TTL = 300, STACK = 128 << 10 };	/* microse
 
 const void *slow_node;
 uint32_t slow_push;
+bool slow_asleep;
 
 static const struct slow_call *call;
 static void (*describe)(const void *node, char *text, size_t size);
@@ -85,12 +86,14 @@ static void tell(const struct slow_call *c, const void *node, int64_t now)
 		 (double)(now - seen.since) / SAT_SECOND, c != NULL ? c->hint : "");
 }
 
-static void look(void)
+/* Whether anything happens. */
+static bool look(void)
 {
 	int64_t now = now_us();
 	const struct slow_call *c = __atomic_load_n(&call, __ATOMIC_ACQUIRE);
 	const void *node = __atomic_load_n(&slow_node, __ATOMIC_ACQUIRE);
 	uint32_t push = __atomic_load_n(&slow_push, __ATOMIC_RELAXED);
+	bool busy = push != seen.push || c != NULL || node != NULL;
 	bool same = push == seen.push && (c != NULL || node != NULL);
 
 	/* Who was stopped himself has seen nothing of what was between. */
@@ -102,21 +105,33 @@ static void look(void)
 		tell(c, node, now);
 	}
 	seen.looked = now;
+	return busy;
 }
 
 /* ---- The thread --------------------------------------------------------- */
 
+static void wait_for_next(void)
+{
+	int64_t next = now_us() + LOOK;
+	struct timespec t = { .tv_sec = next / SAT_SECOND, .tv_nsec = next % SAT_SECOND * 1000 };
+
+	pthread_cond_timedwait(&wake, &lock, &t);
+}
+
+/* It says that it sleeps one look before it does: what began unaware of that is seen by then. */
 static void *watch(void *unused)
 {
-	struct timespec t;
-	int64_t next;
+	bool busy;
 
 	pthread_mutex_lock(&lock);
 	while (!ending) {
-		look();
-		next = now_us() + LOOK;
-		t = (struct timespec){ .tv_sec = next / SAT_SECOND, .tv_nsec = next % SAT_SECOND * 1000 };
-		pthread_cond_timedwait(&wake, &lock, &t);
+		busy = look();
+		if (!busy && slow_asleep) {
+			pthread_cond_wait(&wake, &lock);
+		} else {
+			__atomic_store_n(&slow_asleep, !busy, __ATOMIC_SEQ_CST);
+			wait_for_next();
+		}
 	}
 	pthread_mutex_unlock(&lock);
 	return unused;
@@ -138,6 +153,8 @@ static int start(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&thread, &attr, watch, NULL);
+	if (rc == 0)
+		pthread_setname_np(thread, "satellite-slow");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return rc;
@@ -148,7 +165,7 @@ void slow_begin(void (*how)(const void *node, char *text, size_t size))
 	int rc;
 
 	describe = how;
-	ending = false;
+	ending = slow_asleep = false;
 	memset(&seen, 0, sizeof(seen));
 	rc = start();
 	runs = rc == 0;
@@ -165,6 +182,7 @@ void slow_end(void)
 	pthread_cond_signal(&wake);
 	pthread_mutex_unlock(&lock);
 	pthread_join(thread, NULL);
+	slow_asleep = false;
 	pthread_cond_destroy(&wake);
 	runs = false;
 }
@@ -181,6 +199,14 @@ void slow_leave(void)
 {
 	__atomic_store_n(&call, NULL, __ATOMIC_RELEASE);
 	slow_settle();
+}
+
+void slow_rouse(void)
+{
+	pthread_mutex_lock(&lock);
+	__atomic_store_n(&slow_asleep, false, __ATOMIC_RELAXED);
+	pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
 }
 
 void slow_settle(void)

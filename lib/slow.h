@@ -3,11 +3,13 @@
  * slow - what holds up the loop for over a second is named while it does.
  *
  * The loop thread notes what of a module's it is in, which costs a store; a thread
- * looks at that four times a second.  What the note points to stays until slow_settle().
+ * looks at that four times a second, and sleeps while nothing happens.  What the note
+ * points to stays until slow_settle().
  */
 #ifndef SLOW_H
 #define SLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,12 +21,14 @@ struct slow_call {		/* on the stack of who calls */
 
 extern const void *slow_node;	/* of a push; NULL: none */
 extern uint32_t slow_push;	/* which */
+extern bool slow_asleep;	/* the thread */
 
 /* describe: into "path: what" of a node.  [loop thread, as all but that] */
 void slow_begin(void (*describe)(const void *node, char *text, size_t size));
 void slow_end(void);
 void slow_enter(const struct slow_call *c);
 void slow_leave(void);
+void slow_rouse(void);
 void slow_settle(void);		/* before a node is freed, or gets another name */
 
 static inline void slow_at(const void *node)
@@ -35,6 +39,8 @@ static inline void slow_at(const void *node)
 static inline void slow_next(void)
 {
 	__atomic_store_n(&slow_push, slow_push + 1, __ATOMIC_RELAXED);
+	if (__builtin_expect(__atomic_load_n(&slow_asleep, __ATOMIC_RELAXED), false))
+		slow_rouse();
 }
 
 #endif
