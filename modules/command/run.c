@@ -4,9 +4,10 @@
  *
  * A child leads a session of its own, and what is left of its group at its end
  * is killed: only what has begun a group or a session of its own, as daemons do,
- * lives on, and with a cgroup not even that.  Where its time is up these end, too.  Its end is its exit; a daemon may hold the
- * pipes open, so these are closed a second later whoever still has them.  It is
- * reaped last: until then its number, by which the group is killed, is no other's.
+ * lives on, and with a cgroup not even that.  Where its time is up these end, too.
+ * Its end is its exit; a daemon may hold the pipes open, so these are closed a
+ * second later whoever still has them.  It is reaped last: until then its number,
+ * by which the group is killed, is no other's.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,12 +21,16 @@
 #include "command.h"
 
 #define KEPT	(64 * 1024)		/* of what a child prints */
+#define SPILL	(256 * 1024)		/* of what is dropped, before a pause: 13 MB a second at most */
+#define PAUSE	(20 * SAT_MS)
 #define LINGER	SAT_SECOND		/* for the rest of the output, after the exit */
 #define MERCY	(2 * SAT_SECOND)	/* from SIGTERM to SIGKILL */
 
 struct output {
 	uv_pipe_t pipe;
 	struct sat_buf kept;
+	struct sat_alarm pause;
+	size_t spilt;			/* since the last pause */
 	bool open;
 };
 
@@ -53,6 +58,8 @@ static void closed(uv_handle_t *handle)
 	if (--r->handles > 0)
 		return;
 	sat_alarm_stop(&r->alarm);
+	sat_alarm_stop(&r->out.pause);
+	sat_alarm_stop(&r->err.pause);
 	sat_buf_free(&r->out.kept);
 	sat_buf_free(&r->err.kept);
 	c->run = NULL;
@@ -78,6 +85,33 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(room, sizeof(room));
 }
 
+static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void read_on(struct sat_alarm *alarm)
+{
+	struct output *o = SAT_OWNER(alarm, struct output, pause);
+
+	if (o->open && uv_read_start((uv_stream_t *)&o->pipe, give_room, came) != 0) {
+		struct run *r = o->pipe.data;
+
+		close_output(o);
+		end(r);
+	}
+}
+
+/* Who prints without an end waits for its own pipe, and takes no CPU, nor does who reads it. */
+static void drop(struct run *r, struct output *o, size_t n)
+{
+	sat_count(r->command->self, COUNT_OUTPUT_DROPPED, (int64_t)n);
+	o->spilt += n;
+	if (o->spilt < SPILL)
+		return;
+	o->spilt = 0;
+	o->pause.fire = read_on;
+	if (sat_alarm_set(r->command->self, &o->pause, sat_clock() + PAUSE) == 0)
+		uv_read_stop((uv_stream_t *)&o->pipe);
+}
+
 static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct run *r = stream->data;
@@ -93,7 +127,7 @@ static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	if (take > 0)
 		sat_buf_add(&o->kept, buf->base, take);
 	if (take < (size_t)n)
-		sat_count(r->command->self, COUNT_OUTPUT_DROPPED, n - (ssize_t)take);
+		drop(r, o, (size_t)n - take);
 }
 
 /* NUL-ended; a NUL that the child printed becomes a blank. */

@@ -465,6 +465,15 @@ static void long_output_is_bounded(void **unused)
 	assert_int_equal(sat_counted(&bed.self, COUNT_OUTPUT_DROPPED), 1000000 - 65536);
 }
 
+static void endless_output_is_read_slowly(void **unused)
+{
+	(void)unused;
+	expect(run_with("", "command = \"yes\"; timeout = 0.5;"), "critical", "killed: not done after 0.5 s");
+	assert_true(sat_counted(&bed.self, COUNT_OUTPUT_DROPPED) > 256 << 10);
+	assert_true(sat_counted(&bed.self, COUNT_OUTPUT_DROPPED) < 32 << 20);
+	bed_end_checks();
+}
+
 static void every_failure_is_survived(void **unused)
 {
 	int nth = 0, fired;
@@ -512,6 +521,7 @@ int main(void)
 		TEST(what_a_cgroup_lacks_is_said),
 		TEST(all_in_a_cgroup_ends_with_it),
 		TEST(long_output_is_bounded),
+		TEST(endless_output_is_read_slowly),
 		TEST(every_failure_is_survived),
 	};
 
