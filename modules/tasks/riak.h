@@ -52,6 +52,7 @@ struct riak {
 	char *path;			/* "/buckets/B/keys/" */
 	char *user, *password, *ca, *cert, *key;
 	int64_t timeout, max_unsent;
+	int64_t unsent;			/* records in the file, by its last job */
 
 	struct record *todo;
 	struct record *sent;		/* and not marked so yet */

@@ -201,7 +201,7 @@ static bool is_idle(const struct riak *r)
 bool riak_wants(const struct riak *r)
 {
 	return r != NULL && !r->stopping && is_idle(r) && (r->sent != NULL ||
-	       (r->t->db.unsent > 0 && may_send(r)));
+	       (r->unsent > 0 && may_send(r)));
 }
 
 void riak_before(struct riak *r, struct db *d)
@@ -250,7 +250,8 @@ void riak_after(struct riak *r, struct db *d, int rc)
 	} else {
 		send_let_go(r, d->sent);
 		sat_count(r->self, COUNT_SKIPPED, d->skipped);
-		sat_gauge(r->self, COUNT_UNSENT, d->unsent);
+		r->unsent = d->unsent;
+		sat_gauge(r->self, COUNT_UNSENT, r->unsent);
 	}
 	d->sent = NULL;
 	take_batch(r, d->batch);
