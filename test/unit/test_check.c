@@ -249,6 +249,49 @@ static void runs_are_spread_over_the_interval(void **unused)
 	end(c, false);
 }
 
+static int64_t raw;
+
+static int64_t read_raw(void)
+{
+	return raw;
+}
+
+static void live_turn(int64_t after)
+{
+	raw += after;
+	clock_turn();
+	engine_run();
+	clock_expect(clock_steady());
+}
+
+/* The clock goes on by a second a turn then, and turns are quick. */
+static void after_a_stall_of_seconds_each_runs_once(void **unused)
+{
+	static const struct clock_source source = { read_raw, read_raw };
+	struct checks *c = build("checks = ( { check = \"plain\"; name = \"a\"; interval = 1; } );");
+	int runs;
+
+	(void)unused;
+	assert_non_null(c);
+	raw = START;
+	clock_live();
+	clock_source(&source);
+	checks_adopt(c, NULL);
+	for (int i = 0; i < 60; i++)
+		live_turn(SAT_SECOND / 20);
+	runs = fake.runs;
+	assert_in_range(runs, 2, 4);
+	live_turn(3 * SAT_SECOND);
+	for (int i = 0; i < 5; i++)
+		live_turn(0);
+	assert_int_equal(fake.runs, runs + 1);
+	for (int i = 0; i < 60; i++)
+		live_turn(SAT_SECOND / 20);
+	assert_in_range(fake.runs, runs + 3, runs + 4);
+	end(c, false);
+	clock_source(NULL);
+}
+
 static void one_that_runs_is_not_started_again(void **unused)
 {
 	struct checks *c = build("checks = ( { check = \"plain\"; name = \"a\"; interval = 10; timeout = 15; } );");
@@ -570,6 +613,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(first_run_comes_soon_and_later_ones_each_interval),
 		TEST(runs_are_spread_over_the_interval),
+		TEST(after_a_stall_of_seconds_each_runs_once),
 		TEST(one_that_runs_is_not_started_again),
 		TEST(who_waits_for_a_turn_is_not_timed),
 		TEST(timeout_is_told_to_the_check),
