@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* slow - what holds up the loop for over a second is named while it does. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "self.h"
@@ -23,8 +26,8 @@ static void (*describe)(const void *node, char *text, size_t size);
 
 static pthread_t thread;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake;
-static bool runs, ending;
+static int timer = -1;		/* what the thread waits for; -1: it does not run */
+static bool ending;
 
 /* What was seen last; under the lock. */
 static struct {
@@ -86,15 +89,14 @@ static void tell(const struct slow_call *c, const void *node, int64_t now)
 		 (double)(now - seen.since) / SAT_SECOND, c != NULL ? c->hint : "");
 }
 
-/* Whether anything happens. */
+/* Whether the loop is in any. */
 static bool look(void)
 {
 	int64_t now = now_us();
 	const struct slow_call *c = __atomic_load_n(&call, __ATOMIC_ACQUIRE);
 	const void *node = __atomic_load_n(&slow_node, __ATOMIC_ACQUIRE);
 	uint32_t push = __atomic_load_n(&slow_push, __ATOMIC_RELAXED);
-	bool busy = push != seen.push || c != NULL || node != NULL;
-	bool same = push == seen.push && (c != NULL || node != NULL);
+	bool busy = c != NULL || node != NULL, same = busy && push == seen.push;
 
 	/* Who was stopped himself has seen nothing of what was between. */
 	if (!same || now - seen.looked > LONG) {
@@ -110,44 +112,50 @@ static bool look(void)
 
 /* ---- The thread --------------------------------------------------------- */
 
-static void wait_for_next(void)
+static void look_in(int64_t us)
 {
-	int64_t next = now_us() + LOOK;
-	struct timespec t = { .tv_sec = next / SAT_SECOND, .tv_nsec = next % SAT_SECOND * 1000 };
+	const struct itimerspec t = { .it_value = { us / SAT_SECOND, us % SAT_SECOND * 1000 } };
 
-	pthread_cond_timedwait(&wake, &lock, &t);
+	timerfd_settime(timer, 0, &t, NULL);
+}
+
+static bool wait_for_next(void)
+{
+	uint64_t fired;
+
+	while (read(timer, &fired, sizeof(fired)) < 0)
+		if (errno != EINTR)
+			return false;
+	return !__atomic_load_n(&ending, __ATOMIC_ACQUIRE);
 }
 
 /* It says that it sleeps one look before it does: what began unaware of that is seen by then. */
 static void *watch(void *unused)
 {
-	bool busy;
+	bool slept, busy;
 
-	pthread_mutex_lock(&lock);
-	while (!ending) {
+	while (wait_for_next()) {
+		slept = __atomic_load_n(&slow_asleep, __ATOMIC_SEQ_CST);
+		pthread_mutex_lock(&lock);
 		busy = look();
-		if (!busy && slow_asleep) {
-			pthread_cond_wait(&wake, &lock);
-		} else {
-			__atomic_store_n(&slow_asleep, !busy, __ATOMIC_SEQ_CST);
-			wait_for_next();
-		}
+		pthread_mutex_unlock(&lock);
+		if (!busy && slept)
+			continue;	/* slow_rouse() sets the timer */
+		__atomic_store_n(&slow_asleep, !busy, __ATOMIC_SEQ_CST);
+		look_in(LOOK);
 	}
-	pthread_mutex_unlock(&lock);
 	return unused;
 }
 
 static int start(void)
 {
-	pthread_condattr_t clock;
 	pthread_attr_t attr;
 	sigset_t all, before;
 	int rc;
 
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&wake, &clock);
-	pthread_condattr_destroy(&clock);
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (timer < 0)
+		return errno;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK);
 	sigfillset(&all);
@@ -157,7 +165,13 @@ static int start(void)
 		pthread_setname_np(thread, "satellite-slow");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	return rc;
+	if (rc != 0) {
+		close(timer);
+		timer = -1;
+		return rc;
+	}
+	look_in(LOOK);
+	return 0;
 }
 
 void slow_begin(void (*how)(const void *node, char *text, size_t size))
@@ -168,23 +182,20 @@ void slow_begin(void (*how)(const void *node, char *text, size_t size))
 	ending = slow_asleep = false;
 	memset(&seen, 0, sizeof(seen));
 	rc = start();
-	runs = rc == 0;
-	if (!runs)
+	if (rc != 0)
 		log_line(LOG_WARNING, NULL, "what holds up the loop will not be named: %s", strerror(rc));
 }
 
 void slow_end(void)
 {
-	if (!runs)
+	if (timer < 0)
 		return;
-	pthread_mutex_lock(&lock);
-	ending = true;
-	pthread_cond_signal(&wake);
-	pthread_mutex_unlock(&lock);
+	__atomic_store_n(&ending, true, __ATOMIC_RELEASE);
+	look_in(1);
 	pthread_join(thread, NULL);
 	slow_asleep = false;
-	pthread_cond_destroy(&wake);
-	runs = false;
+	close(timer);
+	timer = -1;
 }
 
 /* ---- The loop's side ---------------------------------------------------- */
@@ -203,10 +214,8 @@ void slow_leave(void)
 
 void slow_rouse(void)
 {
-	pthread_mutex_lock(&lock);
-	__atomic_store_n(&slow_asleep, false, __ATOMIC_RELAXED);
-	pthread_cond_signal(&wake);
-	pthread_mutex_unlock(&lock);
+	__atomic_store_n(&slow_asleep, false, __ATOMIC_SEQ_CST);
+	look_in(LOOK);
 }
 
 void slow_settle(void)
