@@ -256,6 +256,44 @@ asked() { is "$(get "$C/sim/$1")" "$2" >/dev/null; }
 	is "$(get "$M0/metrics/snapshot")" "$n > 0 and .\"master/tasks_lost\" == $n and .\"master/slave_removals\" == 1"
 }
 
+# counted FIGURES: "active inactive connected unreachable removals unhealthy" of the master's, and the first four of its state.
+counted() {
+	[ "$(get "$M0/metrics/snapshot" | jq -r '[."master/slaves_active", ."master/slaves_inactive", ."master/slaves_connected",
+		."master/slaves_unreachable", ."master/slave_removals", ."master/slave_removals/reason_unhealthy"] | map(tostring) | join(" ")')" = "$1" ]
+	[ "$(get "$M0/state" | jq -r '[.activated_slaves, .deactivated_slaves, .unreachable_slaves] | map(tostring) | join(" ")')" = \
+		"$(awk '{ print $1, $2, $4 }' <<<"$1")" ]
+}
+
+@test "agents are deactivated, out of reach, given up and back, and counted as Mesos counts them" {
+	start --agents 4 --tasks 12 --heartbeat 0.3
+	follow
+	until_true 5 saw 'map(.type) | index("HEARTBEAT")'
+	counted "4 0 4 0 0 0"
+	post agent/agent000.example.com/deactivate ''
+	counted "3 1 4 0 0 0"
+	is "$(get "$M0/slaves")" '.slaves[0] | .deactivated and .active == false'
+	post agent/agent000.example.com/reactivate ''
+	post agent/agent001.example.com/fail ''
+	counted "3 1 3 0 0 0"
+	post agent/agent001.example.com/unreachable ''
+	counted "3 0 3 1 1 1"
+	id=$(get "$M0/slaves" | jq -r '.slaves[0].id')
+	post agent/agent000.example.com/unreachable ''
+	counted "2 0 2 2 2 2"
+	post agent/agent000.example.com/add ''
+	counted "3 0 3 1 2 2"
+	[ "$(get "$M0/slaves" | jq -r '.slaves[0].id')" = "$id" ]
+	post agent/agent001.example.com/gone ''
+	post agent/agent002.example.com/gone ''
+	counted "2 0 2 0 2 2"
+	post agent/agent003.example.com/remove ''
+	counted "1 0 1 0 3 2"
+	until_true 5 saw 'map(.type) | index("AGENT_REMOVED")'
+	saw 'map(.type | select(startswith("AGENT_"))) == ["AGENT_ADDED", "AGENT_REMOVED"]'
+	kill "$FOLLOWER"
+	wait "$FOLLOWER" || true
+}
+
 @test "agents answer at their own ports, with figures laid over" {
 	start --agents 3 --agent-ports 2 --agents-port 0 --tasks 9
 	a=$(port agent agent001.example.com)

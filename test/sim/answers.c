@@ -565,7 +565,7 @@ static bool slave_was_reregistered(const struct view *v, const void *about)
 
 static void slave_active(struct out *o, const void *about)
 {
-	out_bool(o, ((const struct agent *)about)->connected);
+	out_bool(o, agent_active(about));
 }
 
 static void slave_deactivated(struct out *o, const void *about)
@@ -787,13 +787,13 @@ static void state_leader_info(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void put_agent_count(struct out *o, bool connected)
+static void put_agent_count(struct out *o, bool active)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < o->v->s->n_agents; i++)
 		n += o->v->s->agents[i].registered &&
-			o->v->s->agents[i].connected == connected;
+			agent_active(&o->v->s->agents[i]) == active;
 	out_number(o, (double)n);
 }
 
@@ -807,6 +807,13 @@ static void state_deactivated(struct out *o, const void *x)
 {
 	(void)x;
 	put_agent_count(o, false);
+}
+
+static void state_unreachable(struct out *o, const void *x)
+{
+	(void)x;
+	out_number(o, (double)cluster_unreachable(o->v->s->agents,
+						  o->v->s->n_agents));
 }
 
 static void state_flags(struct out *o, const void *about)
@@ -878,7 +885,7 @@ SHAPE(shape_state,
 	{ "capabilities", 105, .leaf = state_capabilities },
 	{ "activated_slaves", .leaf = state_activated },
 	{ "deactivated_slaves", .leaf = state_deactivated },
-	{ "unreachable_slaves", 102, .leaf = put_zero },
+	{ "unreachable_slaves", 102, .leaf = state_unreachable },
 	{ "started_tasks", 0, 22, .leaf = put_zero },
 	{ "staged_tasks", 0, 22, .leaf = state_staged },
 	{ "finished_tasks", 0, 22, .leaf = state_finished },

@@ -325,9 +325,9 @@ static void agent_info(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void agent_active(struct out *o, const void *about)
+static void agent_is_active(struct out *o, const void *about)
 {
-	out_bool(o, ((const struct agent *)about)->connected);
+	out_bool(o, agent_active(about));
 }
 
 static void agent_deactivated(struct out *o, const void *about)
@@ -408,7 +408,7 @@ static void agent_drain_start(struct out *o, const void *about)
 
 SHAPE(shape_agent,
 	{ "agent_info", .leaf = agent_info },
-	{ "active", .leaf = agent_active },
+	{ "active", .leaf = agent_is_active },
 	{ "deactivated", 109, .leaf = agent_deactivated },
 	{ "drain_info", 109, .leaf = agent_drain_info, .has = agent_drains },
 	{ "estimated_drain_start_time", 109, .leaf = agent_drain_start,

@@ -29,8 +29,7 @@ void churn_free(struct churn *ch)
 
 bool churn_offers(const struct whitelist *w, const struct agent *a)
 {
-	return a->registered && a->connected && !a->deactivated &&
-		whitelist_has(w, a->host);
+	return agent_active(a) && whitelist_has(w, a->host);
 }
 
 /* A sum that moves when an agent comes, goes or is switched. */

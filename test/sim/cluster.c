@@ -174,8 +174,15 @@ void cluster_register(struct cluster *c, struct agent *a)
 		cluster_set_connected(c, a, true);
 		return;
 	}
-	a->id = c->next_agent_id++;
 	a->registered = a->connected = true;
+	if (a->unreachable) {		/* the same one comes back */
+		a->unreachable = false;
+		a->reregistered_time = now_seconds();
+		c->count.reregistered++;
+		cluster_tell(c, EV_AGENT_ADDED, a);
+		return;
+	}
+	a->id = c->next_agent_id++;
 	a->deactivated = a->draining = false;
 	a->registered_time = now_seconds();
 	a->reregistered_time = 0;
@@ -202,7 +209,42 @@ void cluster_remove(struct cluster *c, struct agent *a)
 	lose_tasks(c, a);
 	a->registered = a->connected = false;
 	c->count.removed++;
+	c->count.unregistered++;
 	cluster_tell(c, EV_AGENT_REMOVED, a);
+}
+
+/* Until 1.1 it was removed, for good. */
+void cluster_mark_unreachable(struct cluster *c, struct agent *a)
+{
+	if (!a->registered)
+		return;
+	lose_tasks(c, a);
+	a->registered = a->connected = false;
+	a->unreachable = c->version >= 101;
+	c->count.removed++;
+	c->count.unhealthy++;
+	c->change++;
+}
+
+void cluster_mark_gone(struct cluster *c, struct agent *a)
+{
+	lose_tasks(c, a);
+	a->registered = a->connected = a->unreachable = false;
+	c->change++;
+}
+
+bool agent_active(const struct agent *a)
+{
+	return a->registered && a->connected && !a->deactivated;
+}
+
+size_t cluster_unreachable(const struct agent *agents, size_t n)
+{
+	size_t i, sum = 0;
+
+	for (i = 0; i < n; i++)
+		sum += agents[i].unreachable;
+	return sum;
 }
 
 void cluster_set_connected(struct cluster *c, struct agent *a, bool connected)

@@ -42,6 +42,7 @@ struct agent {
 	char *host;
 	uint32_t index, id;		/* id: the N of "…-SN" */
 	bool registered, connected, deactivated, draining, blackhole;
+	bool unreachable;		/* not registered, and known to the registry */
 	int port;
 	double registered_time, reregistered_time, drain_time;
 	uint32_t tasks, in_state[TASK_STATES];	/* not ended */
@@ -68,6 +69,7 @@ struct counters {
 	uint64_t launched, ended[TASK_STATES];
 	uint64_t by_cause[TASK_STATES][TASK_CAUSES];
 	uint64_t updates, registered, reregistered, removed, declined;
+	uint64_t unhealthy, unregistered;	/* of those that were removed */
 };
 
 enum cluster_event {
@@ -137,8 +139,14 @@ void cluster_free(struct cluster *c);
 struct agent *cluster_add_agent(struct cluster *c, const char *host);
 struct agent *cluster_find_agent(const struct cluster *c, const char *host);
 void cluster_register(struct cluster *c, struct agent *a);
-/* The agent is gone; its tasks are lost. */
+/* The agent unregisters; its tasks are lost. */
 void cluster_remove(struct cluster *c, struct agent *a);
+/* It answers no more; its tasks are lost.  No event tells of it. */
+void cluster_mark_unreachable(struct cluster *c, struct agent *a);
+/* An operator gives it up; its tasks are lost.  No event tells of it, and no counter. */
+void cluster_mark_gone(struct cluster *c, struct agent *a);
+bool agent_active(const struct agent *a);	/* registered, and offered but for the whitelist */
+size_t cluster_unreachable(const struct agent *agents, size_t n);
 void cluster_set_connected(struct cluster *c, struct agent *a, bool connected);
 struct framework *cluster_add_framework(struct cluster *c, const char *name);
 void cluster_remove_framework(struct cluster *c, struct framework *f);

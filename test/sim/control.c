@@ -180,6 +180,10 @@ static void do_agent(struct sim *sim, struct http_request *req, struct agent *a,
 		cluster_register(c, a);
 	else if (!strcmp(what, "remove"))
 		cluster_remove(c, a);
+	else if (!strcmp(what, "unreachable"))
+		cluster_mark_unreachable(c, a);
+	else if (!strcmp(what, "gone"))
+		cluster_mark_gone(c, a);
 	else if (!strcmp(what, "fail"))
 		cluster_set_connected(c, a, false);
 	else if (!strcmp(what, "blackhole"))
@@ -246,6 +250,7 @@ static void get_agent(struct sim *sim, struct http_request *req, struct parts *p
 	cJSON_AddBoolToObject(json, "registered", a->registered);
 	cJSON_AddBoolToObject(json, "connected", a->connected);
 	cJSON_AddBoolToObject(json, "deactivated", a->deactivated);
+	cJSON_AddBoolToObject(json, "unreachable", a->unreachable);
 	cJSON_AddBoolToObject(json, "blackhole", a->blackhole);
 	cJSON_AddBoolToObject(json, "offers",
 			      churn_offers(leaders_list(sim), a));

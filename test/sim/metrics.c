@@ -44,7 +44,7 @@ static void usage(struct list *l, const char *prefix, const char *name, double u
 }
 
 struct sums {
-	double active, inactive;
+	double active, inactive, connected, disconnected, unreachable;
 	struct resources total;
 	double cpus, mem, disk, gpus;
 	double frameworks;
@@ -63,13 +63,16 @@ static struct sums sum_up(const struct view *v, bool leads)
 
 		if (!a->registered)
 			continue;
-		s.active += a->connected;
-		s.inactive += !a->connected;
+		s.active += agent_active(a);
+		s.inactive += !agent_active(a);
+		s.connected += a->connected;
+		s.disconnected += !a->connected;
 		s.cpus += r.cpus / 1000.0;
 		s.mem += r.mem;
 		s.disk += r.disk;
 		s.gpus += agent_has_gpus(a) ? 8 : 0;
 	}
+	s.unreachable = (double)cluster_unreachable(v->c->agents, v->c->n_agents);
 	for (i = 0; i < v->c->n_frameworks; i++)
 		s.frameworks += v->c->frameworks[i].registered;
 	return s;
@@ -92,6 +95,29 @@ static void put_resources(struct list *l, const struct sums *s, bool leads)
 	}
 }
 
+/* Who is marked gone is in none of them. */
+static void put_removals(struct list *l, const struct counters *n)
+{
+	bool shuts = l->o->v->version < 101;
+
+	metric(l, "master/slave_registrations", (double)n->registered);
+	metric(l, "master/slave_removals", (double)n->removed);
+	metric(l, "master/slave_reregistrations", (double)n->reregistered);
+	metric(l, "master/slave_shutdowns_canceled", 0);
+	metric(l, "master/slave_shutdowns_scheduled", shuts ? (double)n->unhealthy : 0);
+	if (l->o->v->version < 24)
+		return;
+	metric(l, "master/slave_removals/reason_registered", 0);
+	metric(l, "master/slave_removals/reason_unhealthy", (double)n->unhealthy);
+	metric(l, "master/slave_removals/reason_unregistered", (double)n->unregistered);
+	metric(l, "master/slave_shutdowns_completed", shuts ? (double)n->unhealthy : 0);
+	if (shuts)
+		return;
+	metric(l, "master/slave_unreachable_canceled", 0);
+	metric(l, "master/slave_unreachable_completed", (double)n->unhealthy);
+	metric(l, "master/slave_unreachable_scheduled", (double)n->unhealthy);
+}
+
 static void put_members(struct list *l, const struct sums *s, const struct counters *n)
 {
 	metric(l, "master/frameworks_active", s->frameworks);
@@ -99,22 +125,12 @@ static void put_members(struct list *l, const struct sums *s, const struct count
 	metric(l, "master/frameworks_disconnected", 0);
 	metric(l, "master/frameworks_inactive", 0);
 	metric(l, "master/slaves_active", s->active);
-	metric(l, "master/slaves_connected", s->active);
-	metric(l, "master/slaves_disconnected", s->inactive);
+	metric(l, "master/slaves_connected", s->connected);
+	metric(l, "master/slaves_disconnected", s->disconnected);
 	metric(l, "master/slaves_inactive", s->inactive);
 	if (l->o->v->version >= 102)
-		metric(l, "master/slaves_unreachable", 0);
-	metric(l, "master/slave_registrations", (double)n->registered);
-	metric(l, "master/slave_removals", (double)n->removed);
-	metric(l, "master/slave_reregistrations", (double)n->reregistered);
-	if (l->o->v->version < 100) {
-		metric(l, "master/slave_shutdowns_canceled", 0);
-		metric(l, "master/slave_shutdowns_scheduled", 0);
-	} else {
-		metric(l, "master/slave_unreachable_canceled", 0);
-		metric(l, "master/slave_unreachable_completed", 0);
-		metric(l, "master/slave_unreachable_scheduled", 0);
-	}
+		metric(l, "master/slaves_unreachable", s->unreachable);
+	put_removals(l, n);
 }
 
 /* master/task_failed/source_slave/reason_container_launch_failed and such. */
@@ -169,7 +185,6 @@ static void put_messages(struct list *l, const struct counters *n)
 		"framework_to_executor", "kill_task", "reconcile_tasks",
 		"register_framework", "reregister_framework",
 		"resource_request", "revive_offers", "unregister_framework",
-		"unregister_slave",
 	};
 	char key[64];
 	size_t i;
@@ -182,6 +197,7 @@ static void put_messages(struct list *l, const struct counters *n)
 	metric(l, "master/messages_launch_tasks", (double)n->launched);
 	metric(l, "master/messages_register_slave", (double)n->registered);
 	metric(l, "master/messages_reregister_slave", (double)n->reregistered);
+	metric(l, "master/messages_unregister_slave", (double)n->unregistered);
 	metric(l, "master/messages_status_update", (double)n->updates);
 	metric(l, "master/messages_status_update_acknowledgement",
 	       (double)n->updates);
