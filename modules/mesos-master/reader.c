@@ -227,7 +227,7 @@ static int open_part(void *arg, unsigned level, const char *key, bool list)
 
 	if (s == NULL || level > READER_DEPTH)
 		return SAT_JSON_SKIP;
-	while (s->key != NULL && (s->form != (list ? LIST : OBJECT) || strcmp(s->key, key) != 0))
+	while (s->key != NULL && (s->form != (list ? LIST : OBJECT) || !reader_is(key, s->key)))
 		s++;
 	if (s->key == NULL)
 		return SAT_JSON_SKIP;

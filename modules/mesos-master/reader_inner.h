@@ -16,9 +16,13 @@ enum where {
 	FRAMEWORK_REMOVED, WHERES,
 };
 
+/* In place: as a call it was an eighth of the time that a state takes. */
 static inline bool reader_is(const char *key, const char *name)
 {
-	return strcmp(key, name) == 0;
+	for (; *key == *name; key++, name++)
+		if (*key == '\0')
+			return true;
+	return false;
 }
 
 int reader_value(void *r, unsigned level, const char *key, const struct sat_json_value *v);
