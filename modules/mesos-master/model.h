@@ -17,7 +17,7 @@
 #define MODEL_AGENTS_MAX	250000u
 #define MODEL_FRAMEWORKS_MAX	100000u
 #define MODEL_TASKS_MAX		1000000u
-#define MODEL_ENDED_MAX		250000u		/* tasks: of these the oldest go first */
+#define MODEL_ENDED_MAX		250000u		/* tasks: of these about the oldest go first */
 #define MODEL_NAME_MAX		255		/* bytes of an id, a name */
 #define MODEL_TEXT_MAX		((size_t)1 << 30)	/* of all texts together */
 
@@ -106,6 +106,10 @@ struct model {
 		bool state;		/* one that was read; else what is untold */
 		bool silent;
 	} settle;
+	struct {			/* going round the table for the oldest, where too many have ended */
+		uint32_t slot, left;	/* left: slots of this round */
+		int64_t limit;		/* those of this time, and before, go */
+	} drop;
 	uint32_t n_ended;		/* tasks */
 	uint32_t n_recovered, n_active, n_draining;	/* agents */
 	uint64_t listing;		/* another when an agent, its names or whether it is active did change */

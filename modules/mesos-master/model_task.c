@@ -8,6 +8,11 @@
 
 #define GPUS_MAX 0x7fffu
 
+enum {
+	DROP_SLOTS = 256,		/* looked at for each task that is one too many */
+	SAMPLE = 512, SAMPLE_SLOTS = 16384,	/* tasks that tell how old the oldest are; slots to find so many in */
+};
+
 static int64_t thousandths(double d)
 {
 	return d > 0 && d < 9e15 ? llround(d * 1000) : 0;
@@ -41,6 +46,13 @@ void model_task_gone(struct model *m, struct model_task *t)
 	task_free(m, t);
 }
 
+/* ---- Too many that have ended ------------------------------------------- */
+
+static struct model_task *at_slot(const struct table *t, uint32_t slot)
+{
+	return (struct model_task *)table_at(t, slot & (t->size - 1));
+}
+
 static int by_time(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -48,30 +60,45 @@ static int by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The oldest tenth of those that have ended goes. */
+/* About how old the oldest tenth is: the table knows no order, so tasks that lie together are of any age. */
+static int64_t learn_limit(const struct model *m)
+{
+	int64_t times[SAMPLE];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < SAMPLE_SLOTS && n < SAMPLE; i++) {
+		const struct model_task *t = at_slot(&m->tasks, m->drop.slot + i);
+
+		if (t != NULL && model_ended(m, t))
+			times[n++] = t->time;
+	}
+	if (n == 0)
+		return INT64_MIN;
+	qsort(times, n, sizeof(*times), by_time);
+	return times[n / 10];
+}
+
+/* One of the oldest tenth goes for each that is one too many: the table is gone through again and again, a little
+ * each time, since all of it takes many times what a turn may. */
 static void drop_oldest(struct model *m)
 {
-	int64_t *times = malloc(m->n_ended * sizeof(*times)), limit;
-	uint32_t n = 0, most = m->n_ended / 10;
-	struct model_task *t, *next;
+	for (unsigned n = 0; n < DROP_SLOTS && m->n_ended > MODEL_ENDED_MAX; n++) {
+		struct model_task *t;
 
-	if (times == NULL)
-		return;
-	for (t = model_next_task(m, NULL); t != NULL; t = model_next_task(m, t))
-		if (model_ended(m, t))
-			times[n++] = t->time;
-	qsort(times, n, sizeof(*times), by_time);
-	limit = times[n / 10];
-	free(times);
-	for (t = model_next_task(m, NULL); t != NULL && most > 0; t = next) {
-		next = model_next_task(m, t);
-		if (!model_ended(m, t) || t->time > limit)
+		if (m->drop.left == 0) {
+			m->drop.limit = learn_limit(m);
+			m->drop.left = m->tasks.size;
+		}
+		m->drop.left--;
+		t = at_slot(&m->tasks, m->drop.slot++);
+		if (t == NULL || !model_ended(m, t) || t->time > m->drop.limit)
 			continue;
 		model_task_gone(m, t);
 		m->dropped++;
-		most--;
 	}
 }
+
+/* ---- What is heard of one ----------------------------------------------- */
 
 /*
  * Later news of it that is older than what we know, and would call it alive

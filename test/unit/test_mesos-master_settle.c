@@ -289,6 +289,67 @@ static void it_is_freed_in_parts(void **unused)
 	model_free(&model);
 }
 
+/* ---- Too many that have ended ------------------------------------------- */
+
+static void end_task(uint32_t i, int64_t time)
+{
+	static struct model_task_news n = { .framework = "f", .agent = "a", .state = "TASK_FINISHED" };
+
+	snprintf(n.id, sizeof(n.id), "%u", i);
+	n.time = time;
+	assert_int_equal(model_put_task(&model, &n), 0);
+}
+
+static bool has_ended(uint32_t i)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", i);
+	return model_task(&model, "f", id) != NULL;
+}
+
+/* Each has a time of its own, in no order. */
+static int64_t time_of(uint32_t i)
+{
+	return 1 + (int64_t)((uint64_t)i * 7919 % MODEL_ENDED_MAX);
+}
+
+/* As many again come as a tenth of them is, and twice that: each lets few go at a time, of the oldest. */
+static void of_too_many_about_the_oldest_go(void **unused)
+{
+	const uint32_t more = MODEL_ENDED_MAX / 5;
+	uint32_t most = 0, i;
+
+	(void)unused;
+	model_init(&model, NULL, NULL);
+	for (i = 0; i < MODEL_ENDED_MAX; i++)
+		end_task(i, time_of(i));
+	assert_int_equal(model.dropped, 0);
+	for (; i < MODEL_ENDED_MAX + more; i++) {
+		uint64_t before = model.dropped;
+
+		end_task(i, MODEL_ENDED_MAX + (int64_t)i);
+		most = model.dropped - before > most ? (uint32_t)(model.dropped - before) : most;
+		assert_in_range(model.n_ended, MODEL_ENDED_MAX - 256, MODEL_ENDED_MAX + 256);
+	}
+	assert_in_range(most, 1, 256);
+	assert_in_range(model.dropped, more - 256, more + 256);
+	for (i = 0; i < MODEL_ENDED_MAX + more; i++)
+		assert_true(has_ended(i) || time_of(i) < MODEL_ENDED_MAX / 3);
+	model_free(&model);
+}
+
+static void of_one_age_no_more_go_than_must(void **unused)
+{
+	(void)unused;
+	model_init(&model, NULL, NULL);
+	for (uint32_t i = 0; i < MODEL_ENDED_MAX + 1000; i++)
+		end_task(i, 0);
+	assert_int_equal(model.n_ended, MODEL_ENDED_MAX);
+	assert_int_equal(model.dropped, 1000);
+	model_free(&model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +357,8 @@ int main(void)
 		cmocka_unit_test(silence_is_for_the_state_alone),
 		cmocka_unit_test(what_could_not_be_told_is_told_later),
 		cmocka_unit_test(it_is_freed_in_parts),
+		cmocka_unit_test(of_too_many_about_the_oldest_go),
+		cmocka_unit_test(of_one_age_no_more_go_than_must),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
