@@ -111,6 +111,7 @@ static int errno_of(const struct call *c, CURLcode code)
 		return -ECONNRESET;
 	case CURLE_PARTIAL_FILE:
 	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
 		return -EBADMSG;
 	default:
 		return -EIO;
@@ -391,6 +392,8 @@ static int set_request(struct call *c, const struct sat_fetch *what)
 		if (curl_slist_append(c->headers, what->headers[i]) == NULL)
 			return -ENOMEM;
 	SET(CURLOPT_HTTPHEADER, c->headers);
+	/* To compress costs whoever answers; what a proxy compresses unasked is understood. */
+	SET(CURLOPT_ACCEPT_ENCODING, "identity");
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static struct sat_self user = { .name = user_name };
 
 /* ---- The server: one request a connection, the path says what comes ----- */
 
-struct conn { uv_tcp_t tcp; char in[4096], *out; size_t n; };
+struct conn { uv_tcp_t tcp; char in[4096], *out; size_t n, n_out; };	/* n_out: 0: to its NUL */
 static uv_tcp_t listeners[2];
 static int ports[2], n_conns;
 static char seen[4096];			/* the last request */
@@ -58,13 +58,17 @@ static void written(uv_write_t *w, int status)
 
 static void say(struct conn *c, uv_write_cb done)
 {
-	uv_buf_t buf = uv_buf_init(c->out, (unsigned)strlen(c->out));
+	uv_buf_t buf = uv_buf_init(c->out, (unsigned)(c->n_out > 0 ? c->n_out : strlen(c->out)));
 	uv_write_t *w = malloc(sizeof(*w));
 
 	uv_write(w, (uv_stream_t *)&c->tcp, &buf, 1, done);
 }
 
 #define HEAD "HTTP/1.1 %s\r\nConnection: close\r\n"
+
+/* "hello", by gzip. */
+static const char packed[] = "\037\213\010\000\000\000\000\000\002\003\313\110\315\311\311\007\000\206\246\020\066\005"
+	"\000\000";
 
 static void respond(struct conn *c, const char *path)
 {
@@ -92,10 +96,17 @@ static void respond(struct conn *c, const char *path)
 		len = snprintf(c->out, n, "\x16\x03\x01 this is not HTTP\r\n\r\n");
 	else if (strcmp(path, "/large") == 0)
 		len = snprintf(c->out, n, HEAD "Content-Length: 3000000\r\n\r\n", "200 OK");
+	else if (strcmp(path, "/packed") == 0 || strcmp(path, "/packed-badly") == 0)
+		len = snprintf(c->out, n, HEAD "Content-Encoding: gzip\r\n\r\n", "200 OK");
 	else if (strcmp(path, "/drip") == 0)
 		len = snprintf(c->out, n, HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n", "200 OK");
 	if (strcmp(path, "/large") == 0)
 		memset(c->out + len, 'x', 3000000);
+	if (strncmp(path, "/packed", 7) == 0) {
+		c->n_out = (size_t)len + sizeof(packed);
+		memcpy(c->out + len, packed, sizeof(packed));
+		c->out[len + 14] += path[7] == '-';
+	}
 	if (strcmp(path, "/drip") == 0)
 		done = written;
 	if (*c->out != '\0')	/* else: /silent */
@@ -430,6 +441,24 @@ static void what_goes_wrong_has_a_number_and_words(void **unused)
 	assert_null(ask(&g, "", (struct sat_fetch){ .url = "gopher://127.0.0.1/" }));
 }
 
+/* It is not asked for, but a proxy may do so. */
+static void what_comes_compressed_is_understood(void **unused)
+{
+	struct got g;
+
+	(void)unused;
+	fetch(&g, "/packed", (struct sat_fetch){ 0 });
+	assert_int_equal(g.rc, 0);
+	assert_string_equal(g.body, "hello");
+	assert_non_null(strstr(seen, "Accept-Encoding: identity\r\n"));
+	fetch(&g, "/packed", (struct sat_fetch){ .data = data });
+	assert_int_equal(g.rc, 0);
+	assert_int_equal(g.data, 5);
+	fetch(&g, "/packed-badly", (struct sat_fetch){ 0 });
+	assert_int_equal(g.rc, -EBADMSG);
+	assert_true(*g.error != '\0');
+}
+
 static void a_body_has_a_limit(void **unused)
 {
 	struct got g;
@@ -553,6 +582,7 @@ int main(void)
 		TEST(methods_and_bodies),
 		TEST(redirects_are_followed_without_credentials),
 		TEST(what_goes_wrong_has_a_number_and_words),
+		TEST(what_comes_compressed_is_understood),
 		TEST(a_body_has_a_limit),
 		TEST(a_reader_may_abort_and_cancel),
 		TEST(a_stream_ends_when_it_is_silent),
