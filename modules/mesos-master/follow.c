@@ -132,6 +132,8 @@ static void over(struct mesos *m)
 	records_free(&f->records);
 	if (!f->live)
 		model_abort(&m->model);
+	if (!f->live && f->reader.put)
+		m->has_model = false;	/* half of it is of then, half of now */
 	if (f->live || f->down_since == 0)
 		f->down_since = sat_clock();
 	if (f->live)
@@ -286,7 +288,7 @@ static void subscribe(struct mesos *m, int64_t now)
 
 	f->rc = 0;
 	f->why[0] = '\0';
-	f->gap = f->silent = f->unwanted = f->refused = false;
+	f->reader.put = f->gap = f->silent = f->unwanted = f->refused = false;
 	f->heartbeat = HEARTBEAT;
 	f->heard = now;
 	if (f->down_since == 0)

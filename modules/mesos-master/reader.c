@@ -291,8 +291,10 @@ static void end_resource(struct reader *r)
 static int close_part(void *arg, unsigned level)
 {
 	struct reader *r = arg;
+	unsigned what = r->where[level + 1];
 
-	switch (r->where[level + 1]) {
+	r->put |= what == AGENT || what == FRAMEWORK || what == TASK;
+	switch (what) {
 	case AGENT:
 		if (r->known_only && model_agent(r->model, r->agent.id) == NULL)
 			return 0;

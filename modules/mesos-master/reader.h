@@ -27,6 +27,7 @@ struct reader {
 		double heartbeat;	/* seconds; 0: not said */
 	} top;
 	bool known_only;		/* of agents that are not in the model it is silent */
+	bool put;			/* something of it is in the model */
 	bool gap;			/* an update of a task that is not known: something was missed */
 	uint8_t where[READER_DEPTH + 2];	/* what each container is; by level */
 	/* What is being read. */

@@ -218,12 +218,11 @@ static void hear_task(void *state, const char *topic, const struct sat_item *ite
 }
 
 /* A state with so many tasks that ended, and one that runs. */
-static int push_ended(unsigned n)
+static char *with_ended(unsigned n)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
-	int rc;
 
 	assert_non_null(f);
 	fprintf(f, "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{\"get_tasks\":{\"tasks\":[%s],"
@@ -232,9 +231,17 @@ static int push_ended(unsigned n)
 		fprintf(f, "%s{\"name\":\"n\",\"task_id\":{\"value\":\"e%u\"},\"framework_id\":" ID("f") ",\"agent_id\":" ID("s")
 			",\"state\":\"TASK_FAILED\",\"statuses\":[{\"state\":\"TASK_FAILED\",\"timestamp\":%u.5}]}",
 			i > 0 ? "," : "", i, 1600000000 + i);
-	fprintf(f, "]},\"get_agents\":{\"agents\":[%s]}},\"heartbeat_interval_seconds\":5.0}}", AGENT);
+	fprintf(f, "]},\"get_frameworks\":{\"frameworks\":[{\"framework_info\":{\"name\":\"marathon\",\"id\":" ID("f")
+		"},\"active\":true}]},\"get_agents\":{\"agents\":[%s]}},\"heartbeat_interval_seconds\":5.0}}", AGENT);
 	assert_int_equal(fclose(f), 0);
-	rc = push(text);
+	return text;
+}
+
+static int push_ended(unsigned n)
+{
+	char *text = with_ended(n);
+	int rc = push(text);
+
 	free(text);
 	return rc;
 }
@@ -339,6 +346,34 @@ static void half_a_record_is_nothing(void **unused)
 	pass(3, LEADS);
 	assert_int_equal(push(whole), 0);
 	assert_string_equal(of_host("mesos/tasks")->state, "TASK_RUNNING");
+}
+
+/* Of a large one half is in the model then: its sums are neither of then nor of now, so nobody hears them. */
+static void half_a_large_record_is_no_figure(void **unused)
+{
+	char *text = with_ended(2000), head[32];
+	size_t len = strlen(text), at = (size_t)(strstr(text, "\"get_agents\"") - text);
+
+	(void)unused;
+	mesos->max_state = 10000000;
+	pass(1, LEADS);
+	assert_int_equal(push(SUBSCRIBED("TASK_RUNNING")), 0);
+	assert_float_equal(metric("mesos/frameworks/marathon/cpu"), 2, 0);
+	break_off("/api/v1", -ECONNRESET);
+	pass(3, LEADS);
+	snprintf(head, sizeof(head), "%zu\n", len);
+	push_bytes(head, strlen(head));
+	push_bytes(text, at);
+	break_off("/api/v1", -ECONNRESET);
+	assert_float_equal(model_framework_used(model_framework(&mesos->model, "f")).cpus, 0, 0);
+	mesos->next_report = sat_clock();
+	pass(3, LEADS);
+	assert_float_equal(metric("mesos/frameworks/marathon/cpu"), 2, 0);	/* the last that was true */
+	pass(3, LEADS);
+	assert_int_equal(push(text), 0);
+	assert_float_equal(metric("mesos/frameworks/marathon/cpu"), 2, 0);
+	assert_null(of_host("mesos/agent"));
+	free(text);
 }
 
 static void what_it_did_not_tell_of_is_asked_for_anew(void **unused)
@@ -592,6 +627,7 @@ int main(void)
 		FOLLOWING(without_a_stream_states_are_polled),
 		FOLLOWING(missing_heartbeats_end_a_stream_and_the_next_heals_the_gap),
 		FOLLOWING(half_a_record_is_nothing),
+		FOLLOWING(half_a_large_record_is_no_figure),
 		FOLLOWING(what_it_did_not_tell_of_is_asked_for_anew),
 		FOLLOWING(nonsense_means_polling),
 		FOLLOWING(a_leader_deposed_is_followed_no_more),
