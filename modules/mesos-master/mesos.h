@@ -196,6 +196,10 @@ void named_turn(struct mesos *m);			/* a report is due: say how it stands */
 bool named_rules(const struct mesos *m);		/* ZooKeeper says who leads, or that nobody does */
 bool named_is_local(const struct mesos *m);		/* the one that is observed is this host's */
 
+/* belief.c: for how long a Mesos master counts as leading that says nothing. */
+int64_t belief_patience(const struct mesos *m);
+bool belief_holds(const struct mesos *m, int64_t now);	/* that it leads as it said last */
+
 /* poll.c */
 void mesos_hear(struct mesos *m, bool elected);		/* the one that is observed leads, or nobody */
 bool mesos_is_ready(const struct mesos *m);		/* to be asked for its state, or for the stream */

@@ -10,13 +10,6 @@
  * only when the figures of agents, frameworks or tasks have moved.  Were
  * followers to read it every time, each would cost the leader the same again,
  * since a follower sends the request on to it.
- *
- * Slowness alone is not held against a leadership at once, but a master that
- * hangs is not believed for long: its session with ZooKeeper, of ten seconds by
- * default, may end 6.7 s after it began to hang, since it is renewed each third
- * of it, and then another leads.  So four seconds; up to eight, which is no 2 s
- * too late, where its answers took long lately; and longer while it writes us a
- * state, which was seen to take 13 s.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +18,6 @@
 #include "poll.h"
 
 #define BEAT		(500 * SAT_MS)		/* the host wants to hear who leads every second */
-#define BELIEF		(4 * SAT_SECOND)	/* in a master that is silent */
-#define BELIEF_SLOW	(8 * SAT_SECOND)	/* in one whose answers took long lately */
-#define BELIEF_WRITING	(30 * SAT_SECOND)
-#define WRITING		3			/* times that the last state took, before a byte of it comes */
 #define SNAPSHOT_TIMEOUT (10 * SAT_SECOND)
 #define SOON		(10 * SAT_SECOND)	/* after an answer that cost little */
 #define SLOWER		10			/* the rest that an answer earns, in times that it took */
@@ -68,61 +57,9 @@ static void compare_process(struct mesos *m)
 	m->began = began;
 }
 
-/* For how long a master is believed that says nothing. */
-static int64_t patience(const struct mesos *m)
-{
-	int64_t slow = (int64_t)(2 * mesos_longest(m) * SAT_SECOND);
-
-	return most(3 * m->leader_interval, most(BELIEF, least(BELIEF_SLOW, slow)));
-}
-
-/* While it writes this; 0: it does not.  What comes of it is a word, too. */
-static int64_t written_until(const struct mesos *m, const struct source *s)
-{
-	if (s->call == NULL)
-		return 0;
-	if (s->heard != 0)
-		return s->heard + patience(m);
-	return s->asked + (m->wrote > 0 ? most(patience(m), least(BELIEF_WRITING, WRITING * m->wrote))
-				      : least(BELIEF_WRITING, s->timeout));
-}
-
-/* A follower has no stream, and a leader that is deposed ends it. */
-static int64_t followed_until(const struct mesos *m)
-{
-	const struct follow *f = &m->follow;
-
-	if (!f->live || !m->no_word)
-		return written_until(m, &f->source);
-	return f->heard + 2 * f->heartbeat + SAT_SECOND;
-}
-
-/* Where its figures do not say who leads, they say that it lives. */
-static int64_t believed_until(const struct mesos *m)
-{
-	int64_t until = m->elected_until;
-
-	if (m->elected != 1)
-		return until;
-	if (m->no_word)
-		until = least(until, m->heard + patience(m));
-	until = most(until, written_until(m, &m->state));
-	until = most(until, written_until(m, &m->follow.agents));
-	return most(until, followed_until(m));
-}
-
-/* A process that was stopped wakes up with a leader of long ago. */
-static bool is_believed(const struct mesos *m, int64_t now)
-{
-	int64_t until = believed_until(m);
-
-	return now < until &&
-	       source_boot() - m->elected_boot < until - m->elected_until + m->elected_for;
-}
-
 static void settle_leader(struct mesos *m, int64_t now)
 {
-	bool believed = is_believed(m, now), leads = m->elected == 1 && believed && leader_is_local(m, m->url);
+	bool believed = belief_holds(m, now), leads = m->elected == 1 && believed && leader_is_local(m, m->url);
 	bool doubt = m->elected == 1 && !believed;	/* nobody says that another does */
 
 	if (believed || m->leads == 1)
@@ -157,7 +94,7 @@ static void hear_elected(struct mesos *m, int elected, int64_t for_how_long)
 
 void mesos_hear(struct mesos *m, bool elected)
 {
-	hear_elected(m, elected, patience(m));
+	hear_elected(m, elected, belief_patience(m));
 }
 
 /* One who has just been elected does not always know yet, and answers as who follows. */
@@ -445,7 +382,7 @@ static void beat(struct sat_alarm *alarm)
 		source_say(&m->maintenance);
 		named_turn(m);
 		if (m->leads >= 0)
-			mesos_say_leader(m, is_believed(m, now));
+			mesos_say_leader(m, belief_holds(m, now));
 	}
 	if (now >= m->next_poll && m->snapshot.call == NULL) {
 		m->next_poll = now + m->leader_interval;

@@ -52,10 +52,29 @@ static uint64_t print(const char *key, const struct sat_value *v)
 	return sat_hash((uint64_t)v->i, key);	/* v->d lies in the same place */
 }
 
+/* What its state has, but for agents. */
+static double *part_of_state(struct snapshot *s, const char *key)
+{
+	static const struct { const char *key; size_t at; } all[] = {
+#define AT(member) offsetof(struct snapshot, member)
+		{ "tasks_running", AT(tasks) }, { "tasks_staging", AT(tasks) }, { "tasks_starting", AT(tasks) },
+		{ "tasks_killing", AT(tasks) }, { "tasks_unreachable", AT(tasks) },
+		{ "tasks_finished", AT(ended) }, { "tasks_failed", AT(ended) }, { "tasks_killed", AT(ended) },
+		{ "tasks_lost", AT(ended) }, { "tasks_error", AT(ended) },
+		{ "frameworks_active", AT(frameworks) }, { "frameworks_inactive", AT(frameworks) },
+	};
+
+	for (size_t i = 0; strncmp(key, "master/", 7) == 0 && i < sizeof(all) / sizeof(*all); i++)
+		if (strcmp(key + 7, all[i].key) == 0)
+			return (double *)(void *)((char *)s + all[i].at);
+	return NULL;
+}
+
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	struct reading *r = arg;
 	struct sat_value n;
+	double d, *part;
 
 	if (level == 0)
 		return -EPROTO;
@@ -67,6 +86,7 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 		return 0;
 	}
 	r->s->figures++;
+	d = n.kind == SAT_INT ? (double)n.i : n.d;
 	/* `elected` is how the oldest, with /stats.json, say it. */
 	if (strcmp(key, "master/elected") == 0 || (r->s->elected < 0 && strcmp(key, "elected") == 0))
 		r->s->elected = n.kind == SAT_INT && n.i == 1;
@@ -75,7 +95,10 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	if (n.kind == SAT_INT && strcmp(key, "master/slaves_inactive") == 0)
 		r->s->agents_inactive = n.i;
 	if (strcmp(key, "master/uptime_secs") == 0)
-		r->s->uptime = n.kind == SAT_INT ? (double)n.i : n.d;
+		r->s->uptime = d;
+	part = part_of_state(r->s, key);
+	if (part != NULL && d > 0)
+		*part += d;
 	if (is_watched(key)) {
 		r->s->watched = true;
 		r->s->print += print(key, &n);

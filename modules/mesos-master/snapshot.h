@@ -10,6 +10,7 @@ struct snapshot {
 	size_t odd;		/* members that are neither that nor null */
 	int elected;		/* 1, 0, or -1: not said */
 	int64_t agents_active, agents_inactive;	/* registered agents; -1: not said */
+	double tasks, ended, frameworks;	/* ended: tasks, since the master began; 0: none, or not said */
 	double uptime;		/* of the master, seconds; less than 0: not said */
 	bool watched;		/* it has figures that move when agents, frameworks or tasks do, */
 	uint64_t print;		/* and these, whatever their order */

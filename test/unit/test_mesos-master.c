@@ -139,6 +139,20 @@ static void figures_move_only_with_the_cluster(void **unused)
 	assert_int_equal(s[3].elected, -1);
 }
 
+static void what_a_state_will_have_is_counted(void **unused)
+{
+	static const char text[] = "{\"master/tasks_running\":200,\"master/tasks_killing\":1,\"master/tasks_killed\":30,"
+		"\"master/tasks_lost\":-7,\"master/frameworks_active\":3.0,\"tasks_running\":9}";
+	struct snapshot s;
+	char why[160];
+
+	(void)unused;
+	assert_int_equal(snapshot_read(&s, text, sizeof(text) - 1, NULL, NULL, why, sizeof(why)), 0);
+	assert_float_equal(s.tasks, 201, 0);
+	assert_float_equal(s.ended, 30, 0);
+	assert_float_equal(s.frameworks, 3, 0);
+}
+
 static void what_has_no_figures_says_so(void **unused)
 {
 	static const char *const texts[] = {
@@ -463,6 +477,30 @@ static void a_doubt_costs_no_state(void **unused)
 	assert_int_equal(mesos->model.agents.n, 0);
 }
 
+#define LARGE(agents, tasks) "{\"master/elected\":1,\"master/slaves_active\":" agents ",\"master/tasks_running\":" tasks \
+	",\"master/tasks_finished\":1e9,\"master/frameworks_active\":30}"
+
+/* Of the first, for as long as one may take of so many agents and tasks. */
+static void who_writes_the_first_state_is_believed_by_its_size(void **unused)
+{
+	static const struct { const char *figures; double seconds; } all[] = {
+		{ LEADS, 4 }, { "{\"master/elected\":1}", 20 },	/* its timeout */
+		{ LARGE("20000", "0"), 10 }, { LARGE("10000", "40000"), 13 }, { LARGE("50000", "200000"), 20 },
+		{ LARGE("9e18", "1e308"), 20 }, { LARGE("9223372036854775807", "-1"), 20 },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		begin(unused);
+		answer("/metrics/snapshot", 200, all[i].figures);
+		assert_non_null(asked("/state"));
+		move(all[i].seconds - 0.6);
+		assert_true(sat_acting());
+		move(1.2);
+		assert_false(sat_acting());
+		end(unused);
+	}
+}
+
 /* A state may take long to be written, as long as the last one did three times over, and what comes of it is a word. */
 static void who_writes_a_state_may_be_silent_longer(void **unused)
 {
@@ -470,7 +508,7 @@ static void who_writes_a_state_may_be_silent_longer(void **unused)
 	int i;
 
 	(void)unused;
-	answer("/metrics/snapshot", 200, LEADS);
+	answer("/metrics/snapshot", 200, LARGE("10000", "100000"));
 	move(19);
 	assert_true(sat_acting());
 	c = asked("/state");
@@ -662,6 +700,7 @@ int main(void)
 		cmocka_unit_test(text_is_legal_or_not),
 		cmocka_unit_test(figures_are_read),
 		cmocka_unit_test(figures_move_only_with_the_cluster),
+		cmocka_unit_test(what_a_state_will_have_is_counted),
 		cmocka_unit_test(what_has_no_figures_says_so),
 		cmocka_unit_test(captured_nonsense_is_refused),
 		cmocka_unit_test(captured_figures_are_understood),
@@ -673,6 +712,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_bad_state_is_an_event, begin, end),
 		cmocka_unit_test_setup_teardown(a_leader_that_hangs_leads_for_a_short_while, begin, end),
 		cmocka_unit_test_setup_teardown(a_doubt_costs_no_state, begin, end),
+		cmocka_unit_test(who_writes_the_first_state_is_believed_by_its_size),
 		cmocka_unit_test_setup_teardown(who_writes_a_state_may_be_silent_longer, begin, end),
 		cmocka_unit_test_setup_teardown(what_changes_in_silence_is_news, begin, end),
 		cmocka_unit_test_setup_teardown(another_process_is_no_news, begin, end),

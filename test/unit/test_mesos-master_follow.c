@@ -433,12 +433,23 @@ static void what_the_stream_says_is_a_word_of_who_leads(void **unused)
 	(void)unused;
 	pass(1, LEADS);
 	push(SUBSCRIBED("TASK_STAGING"));
+	move(5);
+	assert_false(sat_acting());	/* silent, as far as anybody knows */
 	for (int i = 0; i < 10; i++) {
-		move(3);
 		push("{\"type\":\"HEARTBEAT\"}");
+		move(0.5);
+		assert_true(sat_acting());
+		move(6);		/* its figures alone do not come */
 		assert_true(sat_acting());
 	}
-	move(7);
+	move(5.5);
+	assert_false(sat_acting());
+	assert_true(asked("/api/v1")->canceled);
+	break_off("/api/v1", -ECANCELED);
+	pass(3, LEADS);
+	push(SUBSCRIBED("TASK_STAGING"));
+	assert_true(sat_acting());
+	move(9);
 	assert_false(sat_acting());
 	push("{\"type\":\"HEARTBEAT\"}");
 	move(0.5);
