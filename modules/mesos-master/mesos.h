@@ -47,6 +47,7 @@ struct source {
 	int trouble;			/* 0: all is well; an HTTP status, or -errno */
 	double took;			/* seconds */
 	char via[256];			/* where it was sent on to, or "" */
+	bool sent_on;			/* and is asked for, by itself */
 	char why[512];
 };
 

@@ -162,6 +162,22 @@ static void note_via(struct source *s, const char *url)
 		snprintf(s->via, sizeof(s->via), "%.*s", (int)strcspn(url, "?#@"), url);
 }
 
+/*
+ * The leader may be on any host, and the client keeps our credentials from those that we did not name.
+ * By the word of a master that has them already it is one of theirs: it is asked by itself, though never
+ * in the clear where that one was not.
+ */
+static bool ask_leader(struct source *s, const struct sat_answer *a)
+{
+	const char *base = base_of(s);
+
+	if (a->status != 401 || s->sent_on || (s->m->user == NULL && s->m->token == NULL) || s->via[0] == '\0' ||
+	    strcmp(s->via, a->url) != 0 || strncmp(s->via, base, strcspn(base, ":") + 1) != 0)
+		return false;
+	s->sent_on = true;
+	return ask(s);
+}
+
 static void done(void *arg, const struct sat_answer *a)
 {
 	struct source *s = arg;
@@ -186,7 +202,10 @@ static void done(void *arg, const struct sat_answer *a)
 		s->done(m, a);
 		return;
 	}
+	if (a->rc == 0 && !m->stopping && ask_leader(s, a))
+		return;
 	if (a->rc == 0 && a->status == 404 && !m->stopping) {
+		s->sent_on = false;
 		s->path = s->paths[s->path + 1] != NULL ? s->path + 1 : 0;
 		if (s->path != s->first && ask(s))
 			return;
@@ -208,7 +227,7 @@ static bool ask(struct source *s)
 		.timeout = s->timeout, .max = s->max, .data = s->data != NULL ? data : NULL, .done = done,
 	};
 
-	snprintf(url, sizeof(url), "%s%s", base_of(s), s->paths[s->path]);
+	snprintf(url, sizeof(url), "%s%s", s->sent_on ? s->via : base_of(s), s->sent_on ? "" : s->paths[s->path]);
 	if (s->body != NULL)
 		headers[n++] = "Content-Type: application/json";
 	if (m->token != NULL) {		/* the client keeps it from another host */
@@ -233,6 +252,7 @@ static bool ask(struct source *s)
 bool source_ask(struct source *s)
 {
 	s->first = s->path;
+	s->sent_on = false;
 	return ask(s);
 }
 

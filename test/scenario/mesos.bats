@@ -144,6 +144,18 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 	[ "$status" != 0 ]
 }
 
+@test "a master that follows sends on to its leader, and the credentials with it" {
+	simulate --masters 2 --agents 3 --version 1.11 --credentials 'eye:s3cret-word'
+	for subscribe in true false; do
+		SUBSCRIBE=$subscribe watch_mesos "$subscribe" 1 'user = "eye"; password = "s3cret-word";'
+		sed -i 's/leader = "mesos"/leader = "always"/' "$T/$subscribe.cfg"
+		kill -HUP "$PID"
+		until_true 8 is "$subscribe" mesos/agents/registered '.metric == 3'
+		well "$subscribe" "$([ "$subscribe" = true ] && echo stream || echo state)"
+		follows "$subscribe"
+	done
+}
+
 @test "whatever the master does is an event and one line, and it comes back by itself" {
 	simulate --masters 1 --agents 3 --version 1.11
 	watch_mesos m0 0 'timeout = 1;'

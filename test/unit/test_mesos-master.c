@@ -570,6 +570,54 @@ static void another_process_is_no_news(void **unused)
 	after_silence(PROCESS("5"), "");
 }
 
+/* It is sent on to this URL, where the answer is that. */
+static void sent_on(const char *path, const char *url, int status, const char *body)
+{
+	struct call *c = asked(path);
+
+	assert_non_null(c);
+	snprintf(c->url, sizeof(c->url), "%s", url);
+	answer(path, status, body);
+}
+
+static void a_leader_gets_the_credentials_of_who_names_it(void **unused)
+{
+	static const char state[] = "http://n:5050/state";
+
+	(void)unused;
+	answer("/metrics/snapshot", 200, "{\"master/elected\":0,\"master/slaves_active\":2}");
+	sent_on("/state", state, 401, "no");
+	assert_null(asked("/state"));		/* we have none */
+	assert_non_null(strstr(event("mesos/endpoint/state")->description, "sent on to http://n:5050/state"));
+
+	mesos->user = strdup("u");
+	mesos->password = strdup("p");
+	for (int i = 0; i < 3; i++) {
+		move(61);
+		answer("/metrics/snapshot", 200, "{\"master/elected\":0,\"master/slaves_active\":2}");
+		assert_string_equal(asked("/state")->url, "http://m:5050/state");
+		/* In the clear where we did not ask so, or by a URL that is cut here: no. */
+		sent_on("/state", i == 0 ? "https://n:5050/state" : i == 1 ? "http://n@o:5050/state" : state, 401, "no");
+		assert_true((asked("/state") != NULL) == (i == 2));
+	}
+	assert_string_equal(asked("/state")->url, state);
+	assert_string_equal(asked("/state")->what.user, "u");
+	answer("/state", 401, "no");
+	assert_null(asked("/state"));		/* once */
+	assert_string_equal(state_of("mesos/endpoint/state"), "critical");
+
+	move(61);
+	answer("/metrics/snapshot", 200, "{\"master/elected\":0,\"master/slaves_active\":2}");
+	sent_on("/state", state, 401, "no");
+	answer("/state", 404, "");
+	assert_string_equal(asked("/state.json")->url, "http://m:5050/state.json");
+	sent_on("/state.json", "http://n:5050/state.json", 401, "no");
+	assert_string_equal(asked("/state.json")->url, "http://n:5050/state.json");
+	answer("/state.json", 200, STATE);
+	assert_string_equal(state_of("mesos/endpoint/state"), "ok");
+	assert_int_equal(listed, 2);
+}
+
 static void a_follower_asks_once(void **unused)
 {
 	int i, states = 0;
@@ -716,6 +764,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_writes_a_state_may_be_silent_longer, begin, end),
 		cmocka_unit_test_setup_teardown(what_changes_in_silence_is_news, begin, end),
 		cmocka_unit_test_setup_teardown(another_process_is_no_news, begin, end),
+		cmocka_unit_test_setup_teardown(a_leader_gets_the_credentials_of_who_names_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_follower_asks_once, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_tells_who_leads_where_figures_do_not, begin, end),
 		cmocka_unit_test_setup_teardown(the_figures_outweigh_a_state_that_does_not_say, begin, end),
