@@ -48,7 +48,7 @@ static struct options options;
 static uv_loop_t loop;
 static uv_signal_t hangup, terminate, interrupt;
 static uv_timer_t saver, watchdog;
-static bool stopping, overdue;
+static bool stopping, overdue, lost;
 
 /* ---- Configuration ------------------------------------------------------ */
 
@@ -325,8 +325,8 @@ static void stopped(void)
 static void give_up(uv_timer_t *timer)
 {
 	(void)timer;
-	life_overdue();
 	overdue = true;
+	lost = life_overdue();
 	uv_stop(&loop);
 }
 
@@ -428,9 +428,9 @@ static int run(void)
 		log_line(LOG_NOTICE, NULL, "satellite " SAT_VERSION " runs on %s, state in %s", self_process.host,
 		 self_process.state_dir);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	if (overdue) {		/* something of it may still be in use */
+	if (overdue || life_left()) {	/* something of it may still be in use */
 		log_close();
-		_exit(1);
+		_exit(lost);
 	}
 	return finish(0);
 }

@@ -458,6 +458,13 @@ void checks_each(const struct checks *c, void (*fn)(void *arg, const char *servi
 			fn(arg, c->list[k]->service, c->list[k]->took);
 }
 
+void checks_each_running(const struct checks *c, void (*fn)(void *arg, const char *service), void *arg)
+{
+	for (size_t k = 0; k < c->n; k++)
+		if (c->list[k]->running)
+			fn(arg, c->list[k]->service);
+}
+
 struct sat_probe *checks_entry(const struct checks *c, const struct sat_self *self, unsigned entry)
 {
 	for (size_t k = 0; k < c->n; k++)

@@ -26,6 +26,7 @@ void checks_stop(struct checks *c, bool retire, void (*done)(void *arg), void *a
 void checks_free(struct checks *c);
 /* How long the last run of each took, in microseconds; not of those that have not run. */
 void checks_each(const struct checks *c, void (*fn)(void *arg, const char *service, int64_t took), void *arg);
+void checks_each_running(const struct checks *c, void (*fn)(void *arg, const char *service), void *arg);
 /* A JSON array of them: service, interval, took, running, next (seconds), last (an event) and ago. */
 void checks_print(const struct checks *c, struct sat_buf *out);
 struct sat_probe;

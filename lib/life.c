@@ -23,7 +23,8 @@
 #include "routes.h"
 #include "store.h"
 
-#define END_MS 5000
+#define END_MS		5000
+#define CHECKS_MS	2500	/* for checks, where all ends: what follows needs time, too */
 
 enum phase { PHASE_CHECKS, PHASE_DOORS, PHASE_STREAMS, PHASE_INSTANCES };
 
@@ -32,6 +33,7 @@ static struct {
 	void (*quiet)(void);
 	void (*done)(void);
 	uv_timer_t timer;
+	bool left;		/* checks, which may still use what they had */
 } life;
 
 static void turn(uv_timer_t *timer);
@@ -116,6 +118,14 @@ static void instance_ended(struct instance *i)
 	wake();
 }
 
+static void checks_ended(void *arg)
+{
+	struct setup *s = arg;
+
+	if (s->phase == PHASE_CHECKS)
+		ended(s);
+}
+
 /* Whether another that still lives uses this one. */
 static bool wanted(const struct setup *s, const struct instance *i)
 {
@@ -166,7 +176,7 @@ static void enter(struct setup *s, enum phase phase)
 	s->phase = phase;
 	if (phase == PHASE_CHECKS) {
 		s->pending = 1;
-		checks_stop(s->checks, s->last, ended, s);
+		checks_stop(s->checks, s->last, checks_ended, s);
 	}
 	if (phase == PHASE_STREAMS) {
 		if (s->last) {
@@ -194,10 +204,16 @@ static bool end(struct setup *s)
 	return s->phase == PHASE_INSTANCES && stop(s, false);
 }
 
+static void log_check(void *arg, const char *service)
+{
+	(void)arg;
+	log_line(LOG_ERR, NULL, "check %s: still running", service);
+}
+
 static void log_overdue(const struct setup *s)
 {
 	if (s->phase == PHASE_CHECKS)
-		log_line(LOG_ERR, NULL, "checks: still running");
+		checks_each_running(s->checks, log_check, NULL);
 	if (s->phase == PHASE_STREAMS)
 		log_line(LOG_ERR, NULL, "streams: outputs have not stopped");
 	for (size_t k = 0; k < s->n; k++)
@@ -205,10 +221,33 @@ static void log_overdue(const struct setup *s)
 			log_line(LOG_ERR, s->list[k]->self.name, "has not stopped");
 }
 
-void life_overdue(void)
+bool life_overdue(void)
 {
-	for (struct setup *s = life.ending; s != NULL; s = s->next)
+	bool lost = false;
+
+	for (struct setup *s = life.ending; s != NULL; s = s->next) {
 		log_overdue(s);
+		lost = lost || (s->last && s->phase < PHASE_INSTANCES);
+	}
+	return lost;
+}
+
+static uint64_t due(const struct setup *s)
+{
+	return s->deadline - (s->last && s->phase == PHASE_CHECKS ? END_MS - CHECKS_MS : 0);
+}
+
+/* A check that hangs keeps nothing else from its end: outputs send what they have, all is saved. */
+static void leave_checks(struct setup *s)
+{
+	log_overdue(s);
+	life.left = true;
+	enter(s, PHASE_DOORS);
+}
+
+bool life_left(void)
+{
+	return life.left;
 }
 
 /* Free what has ended; what is overdue stays, since it may still be in use. */
@@ -217,16 +256,19 @@ static uint64_t end_all(void)
 	uint64_t now = uv_now(self_process.loop), next = UINT64_MAX;
 
 	for (struct setup **at = &life.ending, *s; (s = *at) != NULL;) {
+		if (s->last && s->phase == PHASE_CHECKS && due(s) <= now)
+			leave_checks(s);
 		if (end(s)) {
 			*at = s->next;
-			setup_free(s);
+			if (!s->last || !life.left)
+				setup_free(s);
 			continue;
 		}
 		if (s->deadline <= now) {
 			log_overdue(s);
 			s->deadline = UINT64_MAX;
 		}
-		next = s->deadline < next ? s->deadline : next;
+		next = due(s) < next ? due(s) : next;
 		at = &s->next;
 	}
 	return next;

@@ -15,8 +15,10 @@ void life_swap(struct setup *s);
  * save; outputs, and the instances, the last started first.  done() follows.
  */
 void life_stop(void (*quiet)(void), void (*done)(void));
-/* Log the name of everything that has not stopped. */
-void life_overdue(void);
+/* Log the name of everything that has not stopped.  true: events may be lost with it, or what is kept. */
+bool life_overdue(void);
+/* After done(): checks still run, and use what they had: nothing may be freed. */
+bool life_left(void);
 
 struct setup *life_setup(void);	/* the running one, or NULL */
 
