@@ -273,6 +273,7 @@ settings() {
 
 @test "rules and dashboard are good, and of figures that there are" {
 	promtool check rules "$ROOT/etc/prometheus-rules.yml"
+	promtool test rules "$ROOT/test/data/prometheus-rules.yml"
 	jq -e '.title == "Satellite" and ([.panels[].id] | length == (unique | length))' "$ROOT/etc/grafana-dashboard.json"
 	{
 		sed -n '/expr:/,/^ *\(for\|labels\):/p' "$ROOT/etc/prometheus-rules.yml"
