@@ -76,25 +76,32 @@ static void weigh(double *best, int *exact, int how, double q)
 	*best = q;
 }
 
+/* Who does not name it gets it only where text will not do. */
 bool accept_openmetrics(const char *accept)
 {
 	double open = 0, text = 0;
-	int exact = 0;
+	int open_exact = 0, text_exact = 0;
+	bool named = false;
 	struct range r;
 
 	while (accept != NULL && next(&accept, &r)) {
 		bool ours = r.version_len == 0 || (r.version_len == 5 && strncmp(r.version, "1.0.0", 5) == 0);
 
-		if (is(&r, "application/openmetrics-text") && ours && r.q > open)
-			open = r.q;
-		else if (is(&r, "text/plain"))
-			weigh(&text, &exact, 3, r.q);
-		else if (is(&r, "text/*"))
-			weigh(&text, &exact, 2, r.q);
-		else if (is(&r, "*/*"))
-			weigh(&text, &exact, 1, r.q);
+		if (is(&r, "application/openmetrics-text") && ours) {
+			named = true;
+			weigh(&open, &open_exact, 3, r.q);
+		} else if (is(&r, "application/*")) {
+			weigh(&open, &open_exact, 2, r.q);
+		} else if (is(&r, "text/plain")) {
+			weigh(&text, &text_exact, 3, r.q);
+		} else if (is(&r, "text/*")) {
+			weigh(&text, &text_exact, 2, r.q);
+		} else if (is(&r, "*/*")) {
+			weigh(&open, &open_exact, 1, r.q);
+			weigh(&text, &text_exact, 1, r.q);
+		}
 	}
-	return open > 0 && open >= text;
+	return open > 0 && (named ? open >= text : !(text > 0));
 }
 
 bool accept_gzip(const char *encoding)

@@ -18,6 +18,7 @@ static void a_client_is_answered_as_it_likes(void **unused)
 	static const char *const open[] = {
 		prometheus, "application/openmetrics-text", "text/plain;q=0.5, application/openmetrics-text; version=\"1.0.0\"",
 		"APPLICATION/OPENMETRICS-TEXT;Version=1.0.0 ; q=0.2", "text/plain;q=0, application/openmetrics-text;q=0.1, */*",
+		"application/*", "text/plain;q=0, */*;q=0.5",
 	};
 	static const char *const plain[] = {
 		NULL, "", "*/*", "text/plain", "application/openmetrics-text;version=0.0.1, text/plain;q=0.1",
