@@ -55,15 +55,21 @@ static uint32_t keep(struct tasks *t, const struct sat_json_value *v)
 	return t->text.full ? 0 : at;
 }
 
+/* Any character that Prometheus has in no name, of however many bytes, is one _. */
 void tasks_label_name(char *to, const char *name, size_t len)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < len; i++) {
 		char c = name[i];
 		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-		to[i] = letter || (i > 0 && c >= '0' && c <= '9') ? c : '_';
+		if ((c & 0xc0) == 0x80)
+			continue;
+		to[n] = letter || (n > 0 && c >= '0' && c <= '9') ? c : '_';
+		n++;
 	}
-	to[len] = '\0';
+	to[n] = '\0';
 }
 
 /* Which of these a label is called as. */

@@ -160,6 +160,13 @@ static void status_value(struct reader *r, const char *key, const struct sat_jso
 		seconds(&s->time, v);
 }
 
+static const char *skip_blanks(const char *p, const char *end)
+{
+	while (p < end && *p == ' ')
+		p++;
+	return p;
+}
+
 /* "[31000-32000, 33000]" */
 static uint32_t count_ports(const struct sat_json_value *v)
 {
@@ -175,11 +182,12 @@ static uint32_t count_ports(const struct sat_json_value *v)
 		for (i = 0, range[0] = range[1] = 0; i < 2; i++) {
 			for (range[i] = 0; p < end && *p >= '0' && *p <= '9' && range[i] < UINT32_MAX; p++)
 				range[i] = range[i] * 10 + (uint64_t)(*p - '0');
+			p = skip_blanks(p, end);
 			if (i == 0 && (p == end || *p != '-')) {
 				range[1] = range[0];
 				break;
 			}
-			p += i == 0;
+			p = i == 0 ? skip_blanks(p + 1, end) : p;
 		}
 		sum += range[1] >= range[0] ? range[1] - range[0] + 1 : 0;
 	}

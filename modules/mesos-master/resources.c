@@ -68,18 +68,21 @@ static void tell_resource(struct sat_figures *out, size_t i, const struct model_
 
 /* ---- Attributes --------------------------------------------------------- */
 
-/* As Prometheus can have it. */
+/* As Prometheus can have it: any other character, of however many bytes, is one _. */
 static void label_name(char *to, size_t size, const char *name)
 {
-	size_t i;
+	size_t n = 0;
 
-	for (i = 0; i + 1 < size && name[i] != '\0'; i++) {
-		char c = name[i];
+	for (; n + 1 < size && *name != '\0'; name++) {
+		char c = *name;
 		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-		to[i] = letter || (i > 0 && c >= '0' && c <= '9') ? c : '_';
+		if ((c & 0xc0) == 0x80)
+			continue;
+		to[n] = letter || (n > 0 && c >= '0' && c <= '9') ? c : '_';
+		n++;
 	}
-	to[i] = '\0';
+	to[n] = '\0';
 }
 
 /* mesos_exporter had "" for other than simple words. */

@@ -30,7 +30,7 @@ extern const struct sat_module sat_module_mesos_agent;
 			"{\"key\":\"other\",\"value\":\"x\"}],\"id\":\"t1\"},{\"id\":\"t2\",\"name\":7}],\"queued_tasks\":[{}]," \
 			"\"id\":\"e\",\"source\":\"s\"}],\"id\":\"f\"}]}"
 
-static const char *const labels[] = { "a-b", "team", NULL }, *const attributes[] = { "rack", "zone", "n", "gone", NULL };
+static const char *const labels[] = { "a-b", "t\xc3\xa9\xe2\x82\xacm", NULL }, *const attributes[] = { "rack", "zone", "n", "gone", NULL };
 static const struct tasks_wanted wanted = { labels, attributes, 2, 4 };
 
 /* ---- Readers ------------------------------------------------------------ */
@@ -289,8 +289,8 @@ static void an_agent_is_told_and_forgotten(void **unused)
 		"satellite_mesos_snapshot from=agent key=system/load_1min 0.25\n"
 		"mesos_agent_threads id=e framework_id=f source=s 3\n"
 		"mesos_agent_mem_rss_bytes id=e framework_id=f source=s 4096\n"
-		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t1 task_name=n a_b=v team= 1\n"
-		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t2 task_name=7 a_b= team= 1\n"
+		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t1 task_name=n a_b=v t__m= 1\n"
+		"+mesos_slave_task_labels source=s framework_id=f executor_id=e task_id=t2 task_name=7 a_b= t__m= 1\n"
 		"+mesos_slave_attributes rack=a/1 zone= n=2 gone= 1\n");
 	assert_int_equal(sat_counted(&instance.self, SUCCESS_SNAPSHOT), sat_wall() / SAT_SECOND);
 	move(10);	/* where it was found it is asked for again */

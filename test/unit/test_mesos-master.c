@@ -293,7 +293,7 @@ static void tells_figures(const char *want)
 
 static void figures_are_those_of_now(void **unused)
 {
-	static const char *const attributes[] = { "r-k", "other", NULL };
+	static const char *const attributes[] = { "r-k", "other", "\xc3\xbc-1", NULL };
 
 	(void)unused;
 	mesos->attributes = attributes;
@@ -302,7 +302,7 @@ static void figures_are_those_of_now(void **unused)
 	answer("/state", 200, "{\"pid\":\"m@1\",\"leader\":\"m@1\",\"frameworks\":[],"
 	       "\"slaves\":[{\"id\":\"i\",\"hostname\":\"h\","
 	       "\"pid\":\"s@1\",\"resources\":{\"cpus\":4,\"mem\":2,\"disk\":3,\"ports\":\"[1-5]\"},"
-	       "\"used_resources\":{\"cpus\":0.5},\"attributes\":{\"r.k\":\"a b\",\"other\":\"1/2\"}},"
+	       "\"used_resources\":{\"cpus\":0.5},\"attributes\":{\"r.k\":\"a b\",\"other\":\"1/2\",\"\xc3\xbc.1\":7}},"
 	       "{\"id\":\"j\",\"hostname\":\"no pid\"}],"
 	       "\"recovered_slaves\":[{\"id\":\"k\",\"hostname\":\"k\",\"pid\":\"s@3\"}]}");
 	tells_figures("satellite_mesos_snapshot from=master key=master/elected 1\n"
@@ -311,7 +311,7 @@ static void figures_are_those_of_now(void **unused)
 		      "mesos_slave_mem_bytes slave=s@1 2.09715e+06\nmesos_slave_mem_used_bytes slave=s@1 0\n"
 		      "mesos_slave_disk_bytes slave=s@1 3.14573e+06\nmesos_slave_disk_used_bytes slave=s@1 0\n"
 		      "mesos_slave_ports slave=s@1 5\nmesos_slave_ports_used slave=s@1 0\n"
-		      "mesos_slave_attributes slave=s@1 r_k= other=1/2 1\n");
+		      "mesos_slave_attributes slave=s@1 r_k= other=1/2 __1=7 1\n");
 	move(1.5);
 	break_off("/metrics/snapshot", -ECONNREFUSED);
 	tells_figures("");

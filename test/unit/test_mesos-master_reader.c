@@ -284,7 +284,7 @@ static void sums_come_from_tasks_where_a_state_has_none(void **unused)
 		  "{\"id\":\"1\",\"slave_id\":\"s\",\"state\":\"TASK_RUNNING\",\"resources\":{\"cpus\":0.1,"
 		  "\"mem\":32}},"
 		  "{\"id\":\"2\",\"framework_id\":\"f\",\"slave_id\":\"s\",\"state\":\"TASK_STAGING\","
-		  "\"resources\":{\"cpus\":0.2,\"ports\":\"[1-2, 7]\"}}],\"completed_tasks\":["
+		  "\"resources\":{\"cpus\":0.2,\"ports\":\"[ 2 - 4 ]\"}}],\"completed_tasks\":["
 		  "{\"id\":\"3\",\"framework_id\":\"f\",\"slave_id\":\"s\",\"state\":\"TASK_FAILED\","
 		  "\"resources\":{\"cpus\":9}}]}]}");
 	used = model_agent_used(model_agent(&model, "s"));
