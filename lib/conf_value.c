@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_value - settings that were judged, by the type of their option, and as canonical text. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,47 @@ const char *const *sat_conf_strings(const struct sat_conf *conf, const char *nam
 			++*n;
 	}
 	return strings;
+}
+
+/* The names, from one string or several, with blanks between. */
+static char *join(const char *const *names)
+{
+	size_t n = 1;
+	char *text;
+
+	for (const char *const *s = names; *s != NULL; s++)
+		n += strlen(*s) + 1;
+	text = calloc(1, n);
+	for (const char *const *s = names; text != NULL && *s != NULL; s++) {
+		strcat(text, *s);
+		strcat(text, " ");
+	}
+	return text;
+}
+
+int sat_conf_fields(const struct sat_conf *conf, const char *name, struct sat_field *fields, uint32_t max, char **text)
+{
+	char *word, *rest;
+	uint32_t n = 0;
+	int rc = -ENOMEM;
+
+	*text = join(sat_conf_strings(conf, name, NULL));
+	if (*text == NULL)
+		return rc;
+	for (word = strtok_r(*text, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest)) {
+		if (n == max) {
+			rc = sat_conf_error(conf, name, "over %u fields", max);
+			goto fail;
+		}
+		fields[n++] = sat_field(word);
+	}
+	if (n > 0)
+		return (int)n;
+	rc = sat_conf_error(conf, name, "names no field");
+fail:
+	free(*text);
+	*text = NULL;
+	return rc;
 }
 
 struct sat_query *sat_conf_query(const struct sat_conf *conf, const char *name)

@@ -211,49 +211,23 @@ static void by_undefine(void *def)
 	free(b);
 }
 
-/* The names, from one string or several, with blanks between. */
-static char *join(const char *const *names)
-{
-	size_t n = 1;
-	char *text;
-
-	for (const char *const *s = names; *s != NULL; s++)
-		n += strlen(*s) + 1;
-	text = calloc(1, n);
-	for (const char *const *s = names; text != NULL && *s != NULL; s++) {
-		strcat(text, *s);
-		strcat(text, " ");
-	}
-	return text;
-}
-
 static int by_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
 	struct by *b = calloc(1, sizeof(*b));
-	char *word, *rest;
-	int rc = -ENOMEM;
+	int n;
 
 	(void)module;
-	if (b == NULL || (b->text = join(sat_conf_strings(conf, "by", NULL))) == NULL)
-		goto fail;
-	for (word = strtok_r(b->text, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest)) {
-		if (b->n == FIELDS) {
-			rc = sat_conf_error(conf, "by", "over %d fields", FIELDS);
-			goto fail;
-		}
-		b->fields[b->n++] = sat_field(word);
+	if (b == NULL)
+		return -ENOMEM;
+	n = sat_conf_fields(conf, "by", b->fields, FIELDS, &b->text);
+	if (n < 0) {
+		by_undefine(b);
+		return n;
 	}
-	if (b->n == 0) {
-		rc = sat_conf_error(conf, "by", "names no field");
-		goto fail;
-	}
+	b->n = (uint32_t)n;
 	sat_fork_limits(node, (uint32_t)sat_conf_integer(conf, "max"), sat_conf_time(conf, "keep"));
 	*def = b;
 	return 0;
-fail:
-	if (b != NULL)
-		by_undefine(b);
-	return rc;
 }
 
 static int by_item(const struct sat_at *at, void *def, void *state, const struct sat_item *item)

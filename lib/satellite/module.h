@@ -223,6 +223,10 @@ SAT_API bool sat_conf_boolean(const struct sat_conf *conf, const char *name);
 SAT_API int64_t sat_conf_time(const struct sat_conf *conf, const char *name);	/* microseconds */
 /* The strings of a SAT_STRINGS option; NULL-ended; *n may be NULL. */
 SAT_API const char *const *sat_conf_strings(const struct sat_conf *conf, const char *name, size_t *n);
+/* The fields that a SAT_STRINGS option names, in one string or several, with blanks between: 1 to max
+ * of them, which *text holds, the caller's to free; else -errno: reported, and *text is NULL. */
+SAT_API int sat_conf_fields(const struct sat_conf *conf, const char *name, struct sat_field *fields, uint32_t max,
+			    char **text);
 /* A new query, the caller's to free with sat_query_free(); NULL: not given. */
 SAT_API struct sat_query *sat_conf_query(const struct sat_conf *conf, const char *name);
 /* The setting itself (SAT_GROUP, SAT_NODES, SAT_ANY), or NULL: not given. */

@@ -69,22 +69,6 @@ static void undefine(void *def)
 	free(c);
 }
 
-/* The names, from one string or several, with blanks between. */
-static char *join(const char *const *names)
-{
-	size_t n = 1;
-	char *text;
-
-	for (const char *const *s = names; *s != NULL; s++)
-		n += strlen(*s) + 1;
-	text = calloc(1, n);
-	for (const char *const *s = names; text != NULL && *s != NULL; s++) {
-		strcat(text, *s);
-		strcat(text, " ");
-	}
-	return text;
-}
-
 static uint64_t hash_value(uint64_t h, const struct sat_value *v)
 {
 	char text[32];
@@ -384,31 +368,21 @@ const struct sat_op window_coalesce = {
 static int with_event_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
 	struct coalesce *c = calloc(1, sizeof(*c));
-	char *word, *rest;
-	int rc = -ENOMEM;
+	int n;
 
 	(void)module;
-	if (c == NULL || (c->text = join(sat_conf_strings(conf, "coalesce-with-event", NULL))) == NULL)
-		goto fail;
-	for (word = strtok_r(c->text, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest)) {
-		if (c->n == FIELDS) {
-			rc = sat_conf_error(conf, "coalesce-with-event", "over %d fields", FIELDS);
-			goto fail;
-		}
-		c->fields[c->n++] = sat_field(word);
+	if (c == NULL)
+		return -ENOMEM;
+	n = sat_conf_fields(conf, "coalesce-with-event", c->fields, FIELDS, &c->text);
+	if (n < 0) {
+		undefine(c);
+		return n;
 	}
-	if (c->n == 0) {
-		rc = sat_conf_error(conf, "coalesce-with-event", "names no field");
-		goto fail;
-	}
+	c->n = (uint32_t)n;
 	c->max = (uint32_t)sat_conf_integer(conf, "max");
 	c->self = sat_node_self(node);
 	*def = c;
 	return 0;
-fail:
-	if (c != NULL)
-		undefine(c);
-	return rc;
 }
 
 /* The event itself, then those that are expired, for the last time, then the others. */

@@ -119,6 +119,28 @@ static void what_is_given_is_read(void **unused)
 	conf_unref(c);
 }
 
+static void fields_are_named_in_one_string_or_several(void **unused)
+{
+	struct sat_field fields[3];
+	struct conf *c;
+	char *text;
+
+	(void)unused;
+	assert_int_equal(judge("path = \"x\"; masters = ( \" host\\tstate\", \"rack\" );", &c), 0);
+	assert_int_equal(sat_conf_fields(conf_root(c), "masters", fields, 3, &text), 3);
+	assert_string_equal(fields[0].name, "host");
+	assert_string_equal(fields[1].name, "state");
+	assert_string_equal(fields[2].name, "rack");
+	free(text);
+	assert_int_equal(sat_conf_fields(conf_root(c), "masters", fields, 2, &text), -EINVAL);
+	assert_null(text);
+	conf_unref(c);
+	assert_int_equal(judge("path = \"x\"; masters = \"  \";", &c), 0);
+	assert_int_equal(sat_conf_fields(conf_root(c), "masters", fields, 3, &text), -EINVAL);
+	assert_null(text);
+	conf_unref(c);
+}
+
 static void what_is_not_given_falls_back(void **unused)
 {
 	const struct sat_conf *r;
@@ -586,6 +608,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_given_is_read),
+		cmocka_unit_test(fields_are_named_in_one_string_or_several),
 		cmocka_unit_test(what_is_not_given_falls_back),
 		cmocka_unit_test(every_mistake_is_said_in_one_run),
 		cmocka_unit_test(what_is_wrong_is_replaced),
