@@ -44,7 +44,7 @@ struct call {
 	struct client *client;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *body_sent;
+	char *body_sent, *keep;
 	struct sat_fetch what;		/* texts in it are gone; the callbacks and limits hold */
 	void *arg;
 	struct sat_buf body;
@@ -73,6 +73,7 @@ static void call_free(struct call *c)
 	curl_slist_free_all(c->headers);
 	sat_buf_free(&c->body);
 	free(c->body_sent);
+	free(c->keep);
 	free(c);
 }
 
@@ -125,6 +126,16 @@ static const char *words(const struct call *c, CURLcode code)
 	return *c->error != '\0' ? c->error : curl_easy_strerror(code);
 }
 
+/* Of the last answer, after redirects. */
+static const char *kept(const struct call *c)
+{
+	struct curl_header *h;
+
+	if (c->keep == NULL || curl_easy_header(c->easy, c->keep, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return NULL;
+	return h->value;
+}
+
 static void call_end(struct call *c, CURLcode code)
 {
 	struct sat_answer answer = { .size = sizeof(answer), .rc = errno_of(c, code) };
@@ -134,6 +145,7 @@ static void call_end(struct call *c, CURLcode code)
 	curl_easy_getinfo(c->easy, CURLINFO_EFFECTIVE_URL, &answer.url);
 	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &answer.type);
 	answer.status = (int)status;
+	answer.kept = kept(c);
 	answer.error = answer.rc != 0 ? words(c, code) : NULL;
 	answer.body = c->body.p != NULL ? c->body.p : "";
 	answer.len = c->body.len;
@@ -401,7 +413,10 @@ static int set_trust(struct call *c, const struct sat_fetch *what)
 {
 	CURL *e = c->easy;
 
-	if (what->user != NULL) {
+	if (what->token != NULL) {
+		SET(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		SET(CURLOPT_XOAUTH2_BEARER, what->token);
+	} else if (what->user != NULL) {
 		SET(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 		SET(CURLOPT_USERNAME, what->user);
 		SET(CURLOPT_PASSWORD, what->password != NULL ? what->password : "");
@@ -449,7 +464,8 @@ static int call_set(struct call *c, const struct sat_fetch *what)
 	int rc;
 
 	c->easy = curl_easy_init();
-	if (c->easy == NULL)
+	c->keep = what->keep != NULL ? strdup(what->keep) : NULL;
+	if (c->easy == NULL || (what->keep != NULL && c->keep == NULL))
 		return -ENOMEM;
 	code = curl_easy_setopt(c->easy, CURLOPT_URL, what->url);
 	if (code != CURLE_OK)

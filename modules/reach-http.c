@@ -174,21 +174,12 @@ static int judge_url(struct http *h, const struct sat_conf *conf)
 	return 0;
 }
 
-/* The settings a and b go together. */
-static int judge_pair(const struct sat_conf *conf, const char *a, const char *b)
-{
-	if (sat_conf_has(conf, a) == sat_conf_has(conf, b))
-		return 0;
-	return sat_conf_error(conf, sat_conf_has(conf, a) ? a : b, "needs %s beside it", sat_conf_has(conf, a) ? b : a);
-}
-
 static int judge_settings(struct http *h, const struct sat_conf *conf)
 {
-	int rc = judge_url(h, conf), more = judge_pair(conf, "user", "password");
+	int rc = judge_url(h, conf);
 
-	rc = more != 0 ? more : rc;
-	more = judge_pair(conf, "cert", "key");
-	rc = more != 0 ? more : rc;
+	if (sat_fetch_settings(conf, &h->what) != 0)
+		rc = -EINVAL;
 	if (h->text != NULL && (*h->text == '\0' || strlen(h->text) >= TEXT_MAX))
 		rc = sat_conf_error(conf, "contains", "is no text of 1 to %d bytes", TEXT_MAX - 1);
 	if (h->warning >= h->threshold)
@@ -210,9 +201,7 @@ static void read_settings(struct http *h, const struct sat_conf *conf)
 	h->warning = number(conf, "warning");
 	h->what = (struct sat_fetch){
 		.size = sizeof(struct sat_fetch), .url = sat_conf_string(conf, "url"),
-		.user = sat_conf_string(conf, "user"), .password = sat_conf_string(conf, "password"),
-		.ca = sat_conf_string(conf, "ca"), .cert = sat_conf_string(conf, "cert"),
-		.key = sat_conf_string(conf, "key"), .no_redirect = h->status >= 300 && h->status < 400,
+		.no_redirect = h->status >= 300 && h->status < 400,
 		.data = take, .done = done,
 	};
 }
@@ -245,11 +234,7 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("contains", SAT_STRING, .help = "critical where the body's first MiB has not this text"),
 	SAT_OPTION("threshold", SAT_NUMBER, .min = 0, .max = 1e8, .help = "critical when not faster, in milliseconds"),
 	SAT_OPTION("warning", SAT_NUMBER, .min = 0, .max = 1e8, .help = "warning when not faster"),
-	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the server's certificate"),
-	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
-	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_FETCH_OPTIONS("the server's"),
 	NULL,
 };
 

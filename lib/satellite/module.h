@@ -681,7 +681,9 @@ struct sat_fetch {
 	const char *const *headers;	/* "Name: value", NULL-ended; NULL: none */
 	const void *body; size_t body_len;
 	const char *user, *password;	/* Basic; NULL: none.  Not sent to another host on redirect */
+	const char *token;		/* Bearer, in place of both; likewise */
 	const char *ca, *cert, *key;	/* PEM files; NULL: the system's, none */
+	const char *keep;		/* the header of the answer that is kept; NULL: none */
 	int64_t timeout;		/* for all of it; 0: 30 s.  With `endless`: for each silence */
 	size_t max;			/* of a body that is kept; 0: 1 MiB */
 	bool endless;			/* a stream: no limit to the whole */
@@ -697,6 +699,7 @@ struct sat_answer {
 	const char *error;		/* in words, where rc is not 0 */
 	const char *url;		/* the last one, after redirects */
 	const char *type;		/* Content-Type, or NULL */
+	const char *kept;		/* what `keep` named, or NULL */
 	const char *body; size_t len;	/* NUL-ended */
 	uint64_t received;		/* bytes of body that came over the wire */
 };
@@ -704,6 +707,23 @@ struct sat_call;
 /* Needs "http-client".  NULL: refused (out of memory, a bad URL), reported. */
 SAT_API struct sat_call *sat_fetch(struct sat_self *self, const struct sat_fetch *what, void *arg);
 SAT_API void sat_fetch_cancel(struct sat_call *call);	/* done() comes with -ECANCELED */
+
+/* Options of who is asked, for a module's table; whose: "the master's". */
+#define SAT_FETCH_OPTIONS(whose) \
+	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"), \
+	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"), \
+	SAT_OPTION("token", SAT_STRING, .help = "sent as a bearer token, in place of both"), \
+	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign " whose " certificate"), \
+	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"), \
+	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key")
+/* By a group that has these: into what, whose texts are the settings' then.  Mistakes are reported. */
+SAT_API int sat_fetch_settings(const struct sat_conf *conf, struct sat_fetch *what);
+/* A setting (as of sat_conf_error()) whose value is the URL that paths are put behind: http:// or
+ * https://, a host, and no more than port and path; *to is a copy without slashes at its end, for free(). */
+SAT_API int sat_fetch_base(const struct sat_conf *conf, const char *name, const char *url, char **to);
+/* The same of each of a SAT_STRINGS setting; to has room for max, and its *n first are the caller's to
+ * free whatever is returned: one that is a mistake is NULL, as it has to be before. */
+SAT_API int sat_fetch_bases(const struct sat_conf *conf, const char *name, char **to, unsigned max, unsigned *n);
 
 /* What a module that is the HTTP client offers; only the host calls it. */
 struct sat_http_client {

@@ -19,11 +19,7 @@ static const struct sat_option *const options[] = {
 	SAT_OPTION("rate", SAT_NUMBER, .fallback = "10", .min = 0.01, .max = 1000,
 		   .help = "agents a second that are switched at most"),
 	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "60", .min = 0.1, .max = 3600, .help = "for a list of agents"),
-	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication: a principal that may deactivate agents"),
-	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the master's certificate"),
-	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
-	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_FETCH_OPTIONS("the master's"),	/* of a principal that may deactivate agents */
 	NULL
 };
 
@@ -170,32 +166,8 @@ static void destroy(void *state)
 	wants_free(a);
 	for (unsigned i = 0; i < a->n_urls; i++)
 		free(a->urls[i]);
-	free(a->user);
-	free(a->password);
-	free(a->ca);
-	free(a->cert);
-	free(a->key);
 	free(a->store);
 	free(a);
-}
-
-static int judge_url(const struct sat_conf *at, char *url)
-{
-	const char *host = strstr(url, "://");
-	size_t n = strlen(url);
-
-	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-		return sat_conf_error(at, NULL, "\"%s\" is not http://HOST:PORT or https://HOST:PORT", url);
-	host += 3;
-	if (memchr(host, '@', strcspn(host, "/")) != NULL)
-		return sat_conf_error(at, NULL, "names a user: that is for `user` and `password`");
-	if (strpbrk(url, "?# ") != NULL || n > 1024)
-		return sat_conf_error(at, NULL, "is more than scheme, host, port and path");
-	while (n > 0 && url[n - 1] == '/')
-		url[--n] = '\0';
-	if (host[0] == '\0' || host[0] == '/' || host[0] == ':')
-		return sat_conf_error(at, NULL, "names no host");
-	return 0;
 }
 
 /* A setting of another's group, as it stands there; NULL: it does not. */
@@ -230,20 +202,15 @@ static int judge_store(struct actuator *a, const struct sat_conf *conf)
 			      store == NULL ? STORE : sat_conf_value(store).text);
 }
 
+/* Every mistake is reported, not the first alone. */
 static int judge(struct actuator *a, const struct sat_conf *conf)
 {
-	const struct sat_conf *urls = sat_conf_get(conf, "url");
-	int rc = a->n_urls == 0 ? sat_conf_error(conf, "url", "names no master") : 0, more;
+	int rc = sat_fetch_bases(conf, "url", a->urls, URLS_MAX, &a->n_urls), more;
 
-	for (unsigned i = 0; i < a->n_urls; i++)
-		if (judge_url(sat_conf_at(urls, i), a->urls[i]) != 0)
-			rc = -EINVAL;
-	if ((a->user == NULL) != (a->password == NULL))
-		rc = sat_conf_error(conf, a->user == NULL ? "password" : "user", "needs %s beside it",
-				    a->user == NULL ? "user" : "password");
-	if ((a->cert == NULL) != (a->key == NULL))
-		rc = sat_conf_error(conf, a->cert == NULL ? "key" : "cert", "needs %s beside it",
-				    a->cert == NULL ? "cert" : "key");
+	if (rc == -ENOMEM)
+		return rc;
+	if (sat_fetch_settings(conf, &a->how) != 0)
+		rc = -EINVAL;
 	a->link = sat_store_use(a->self, conf, "store");
 	if (a->link == NULL)
 		rc = -EINVAL;
@@ -253,33 +220,13 @@ static int judge(struct actuator *a, const struct sat_conf *conf)
 	return rc != 0 ? rc : more;
 }
 
-static int copy(char **to, const char *text)
-{
-	if (text == NULL)
-		return 0;
-	*to = strdup(text);
-	return *to != NULL ? 0 : -ENOMEM;
-}
-
 static int settings(struct actuator *a, const struct sat_conf *conf)
 {
-	size_t n;
-	const char *const *urls = sat_conf_strings(conf, "url", &n);
-	int rc = copy(&a->store, sat_conf_string(conf, "store"));
-
-	if (n > URLS_MAX)
-		return sat_conf_error(conf, "url", "names over %d masters", URLS_MAX);
-	for (; rc == 0 && a->n_urls < n; a->n_urls += rc == 0)
-		rc = copy(&a->urls[a->n_urls], urls[a->n_urls]);
-	rc = rc != 0 ? rc : copy(&a->user, sat_conf_string(conf, "user"));
-	rc = rc != 0 ? rc : copy(&a->password, sat_conf_string(conf, "password"));
-	rc = rc != 0 ? rc : copy(&a->ca, sat_conf_string(conf, "ca"));
-	rc = rc != 0 ? rc : copy(&a->cert, sat_conf_string(conf, "cert"));
-	rc = rc != 0 ? rc : copy(&a->key, sat_conf_string(conf, "key"));
+	a->store = strdup(sat_conf_string(conf, "store"));
 	a->interval = sat_conf_time(conf, "interval");
 	a->timeout = sat_conf_time(conf, "timeout");
 	a->rate = sat_conf_number(conf, "rate");
-	return rc != 0 ? rc : judge(a, conf);
+	return a->store != NULL ? judge(a, conf) : -ENOMEM;
 }
 
 static int create(struct sat_self *self, const struct sat_conf *conf, void **state)

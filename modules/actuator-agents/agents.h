@@ -60,7 +60,8 @@ struct actuator {
 	struct sat_self *self;
 	struct sat_link *link;
 	/* settings */
-	char *urls[URLS_MAX], *user, *password, *ca, *cert, *key, *store;
+	struct sat_fetch how;		/* it is asked: credentials and certificates */
+	char *urls[URLS_MAX], *store;
 	unsigned n_urls, url;		/* url: in use */
 	int64_t interval, timeout;
 	double rate;

@@ -42,11 +42,6 @@ static struct sat_call *post(struct actuator *a, struct sat_fetch *what, const c
 	what->headers = (const char *const []){ "Content-Type: application/json", "Accept: application/json", NULL };
 	what->body = body;
 	what->body_len = strlen(body);
-	what->user = a->user;
-	what->password = a->password;
-	what->ca = a->ca;
-	what->cert = a->cert;
-	what->key = a->key;
 	return sat_fetch(a->self, what, arg);
 }
 
@@ -66,8 +61,9 @@ static const char *advice(const struct actuator *a, int status)
 {
 	switch (status) {
 	case 401:
-		return a->user == NULL ? ": it wants credentials (settings: user, password)" :
-			": it does not take these credentials (settings: user, password; url, if it was sent on)";
+		return a->how.user == NULL && a->how.token == NULL ?
+			": it wants credentials (settings: user, password, or token)" :
+			": it does not take these credentials (settings: user, password, token; url, if it was sent on)";
 	case 403:
 		return ": this principal may not do that; allow it in the Mesos master's ACLs";
 	default:
@@ -190,8 +186,11 @@ static void list_done(void *arg, const struct sat_answer *answer)
 
 void list_ask(struct actuator *a)
 {
-	struct sat_fetch what = { .timeout = a->timeout, .data = list_data, .done = list_done };
+	struct sat_fetch what = a->how;
 
+	what.timeout = a->timeout;
+	what.data = list_data;
+	what.done = list_done;
 	a->next_list = sat_clock() + a->interval;
 	a->no_list_before = sat_clock() + SPACING;
 	a->asked = boot();
@@ -349,10 +348,13 @@ static void call_done(void *arg, const struct sat_answer *answer)
 static void call(struct job *j)
 {
 	struct actuator *a = j->a;
-	struct sat_fetch what = { .timeout = CALL_TIMEOUT, .max = WORDS_MAX, .done = call_done };
+	struct sat_fetch what = a->how;
 	struct sat_buf body = { .max = 4096 };
 	const char *key = j->step == STEP_DEACTIVATE ? "deactivate_agent" : "reactivate_agent";
 
+	what.timeout = CALL_TIMEOUT;
+	what.max = WORDS_MAX;
+	what.done = call_done;
 	sat_buf_printf(&body, "{\"type\":\"%s\",\"%s\":{\"agent_id\":{\"value\":", call_name(j), key);
 	sat_buf_json(&body, j->id);
 	sat_buf_printf(&body, "}}}");

@@ -26,8 +26,8 @@ enum { SNAPSHOT, STATISTICS_SOURCE, STATE, SOURCES };
 
 struct agent {
 	struct sat_self *self;
-	char *url, *user, *password, *ca, *cert, *key;
-	int64_t timeout;
+	char *url;
+	struct sat_fetch how;	/* it is asked: credentials, certificates, timeout */
 	struct sat_call *call;
 	struct total *waiting;
 	unsigned path;

@@ -94,8 +94,9 @@ static const char *describe(const struct agent *a, const struct sat_answer *ans,
 	if (ans->rc != 0)
 		return ans->error != NULL ? ans->error : strerror(-ans->rc);
 	if (rc == 401)
-		return a->user == NULL ? "answers 401: it wants credentials (settings: user, password)" :
-					 "answers 401: it does not take these credentials";
+		return a->how.user == NULL && a->how.token == NULL ?
+			"answers 401: it wants credentials (settings: user, password, or token)" :
+			"answers 401: it does not take these credentials";
 	if (rc == 403)
 		return "answers 403: this principal may not see it";
 	if (rc == 404)
@@ -162,12 +163,12 @@ static void done(void *arg, const struct sat_answer *ans)
 static bool ask(struct agent *a)
 {
 	char url[2048];
-	struct sat_fetch what = {
-		.size = sizeof(what), .url = url, .user = a->user, .password = a->password,
-		.ca = a->ca, .cert = a->cert, .key = a->key, .timeout = a->timeout, .done = done,
-	};
+	struct sat_fetch what = a->how;
 
 	snprintf(url, sizeof(url), "%s%s", a->url, paths[a->path]);
+	what.size = sizeof(what);
+	what.url = url;
+	what.done = done;
 	a->call = sat_fetch(a->self, &what, a);
 	return a->call != NULL;
 }
@@ -250,13 +251,9 @@ static const struct sat_check *const checks[] = {
 static const struct sat_option *const options[] = {
 	SAT_OPTION("url", SAT_STRING, .fallback = "http://localhost:5051",
 		   .help = "the Mesos agent of this host"),
-	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
+	SAT_FETCH_OPTIONS("the agent's"),
 	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 3600,
 		   .help = "for an answer"),
-	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the agent's certificate"),
-	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
-	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
 	SAT_OPTION("interval", SAT_SECONDS, .fallback = "0", .min = 0, .max = 86400,
 		   .help = "seconds between two looks at its figures, containers and tasks; 0: never"),
 	SAT_OPTION("events", SAT_BOOLEAN, .fallback = "true",
@@ -286,22 +283,7 @@ static void destroy(void *state)
 	poll_free(a);
 	free(a->url);
 	free(a->prefix);
-	free(a->user);
-	free(a->password);
-	free(a->ca);
-	free(a->cert);
-	free(a->key);
 	free(a);
-}
-
-static int copy(char **to, const struct sat_conf *conf, const char *name)
-{
-	const char *text = sat_conf_string(conf, name);
-
-	if (text == NULL)
-		return 0;
-	*to = strdup(text);
-	return *to != NULL ? 0 : -ENOMEM;
 }
 
 static int judge_labels(const struct sat_conf *conf, const char *name, const char *const **list, uint32_t *n)
@@ -316,21 +298,12 @@ static int judge_labels(const struct sat_conf *conf, const char *name, const cha
 /* Every mistake is reported, not the first alone. */
 static int judge(struct agent *a, const struct sat_conf *conf)
 {
-	size_t n = strlen(a->url);
-	int rc = 0;
+	int rc = sat_fetch_base(conf, "url", sat_conf_string(conf, "url"), &a->url);
 
-	if (strncmp(a->url, "http://", 7) != 0 && strncmp(a->url, "https://", 8) != 0)
-		rc = sat_conf_error(conf, "url", "is not http://HOST:PORT or https://HOST:PORT");
-	else if (strpbrk(a->url, "?#@ ") != NULL || n > 1024)
-		rc = sat_conf_error(conf, "url", "is more than scheme, host, port and path");
-	while (n > 0 && a->url[n - 1] == '/')
-		a->url[--n] = '\0';
-	if ((a->user == NULL) != (a->password == NULL))
-		rc = sat_conf_error(conf, a->user == NULL ? "password" : "user", "needs %s beside it",
-				    a->user == NULL ? "user" : "password");
-	if ((a->cert == NULL) != (a->key == NULL))
-		rc = sat_conf_error(conf, a->cert == NULL ? "key" : "cert", "needs %s beside it",
-				    a->cert == NULL ? "cert" : "key");
+	if (rc == -ENOMEM)
+		return rc;
+	if (sat_fetch_settings(conf, &a->how) != 0)
+		rc = -EINVAL;
 	if (judge_labels(conf, "task-labels", &a->wanted.labels, &a->wanted.n_labels) != 0 ||
 	    judge_labels(conf, "attributes", &a->wanted.attributes, &a->wanted.n_attributes) != 0)
 		rc = -EINVAL;
@@ -346,20 +319,13 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (a == NULL)
 		return -ENOMEM;
 	a->self = self;
-	a->timeout = sat_conf_time(conf, "timeout");
+	a->how.timeout = sat_conf_time(conf, "timeout");
 	a->interval = sat_conf_time(conf, "interval");
 	a->ttl = 3 * (double)a->interval / SAT_SECOND;
 	a->events = sat_conf_boolean(conf, "events");
 	poll_init(a);
-	rc = copy(&a->url, conf, "url");
-	rc = rc != 0 ? rc : copy(&a->user, conf, "user");
-	rc = rc != 0 ? rc : copy(&a->password, conf, "password");
-	rc = rc != 0 ? rc : copy(&a->ca, conf, "ca");
-	rc = rc != 0 ? rc : copy(&a->cert, conf, "cert");
-	rc = rc != 0 ? rc : copy(&a->key, conf, "key");
 	a->prefix = strdup(prefix != NULL ? prefix : "");
-	rc = rc != 0 ? rc : a->prefix != NULL ? 0 : -ENOMEM;
-	rc = rc != 0 ? rc : judge(a, conf);
+	rc = a->prefix != NULL ? judge(a, conf) : -ENOMEM;
 	if (rc != 0) {
 		destroy(a);
 		return rc;

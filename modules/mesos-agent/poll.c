@@ -156,16 +156,18 @@ static bool ask(struct source *s)
 {
 	const struct agent *a = s->agent;
 	char url[2048];
-	struct sat_fetch what = {
-		.size = sizeof(what), .url = url, .user = a->user, .password = a->password, .ca = a->ca,
-		.cert = a->cert, .key = a->key, .timeout = a->timeout, .max = ANSWER_MAX, .data = s->data, .done = done,
-	};
+	struct sat_fetch what = a->how;
 
 	if (s->data != NULL) {
 		tasks_free(s->agent->reading);
 		s->agent->reading = tasks_new(&a->wanted);
 	}
 	snprintf(url, sizeof(url), "%s%s", a->url, s->paths[s->path]);
+	what.size = sizeof(what);
+	what.url = url;
+	what.max = ANSWER_MAX;
+	what.data = s->data;
+	what.done = done;
 	sat_count(a->self, COUNT_REQUESTS, 1);
 	s->read = 0;
 	s->call = sat_fetch(a->self, &what, s);

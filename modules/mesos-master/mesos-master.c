@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "legal.h"
 #include "mesos.h"
 #include "poll.h"
 
@@ -18,12 +17,7 @@ static const struct sat_option *const options[] = {
 		   .help = "between two looks at who leads"),
 	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "60", .min = 0.1, .max = 3600,
 		   .help = "for a whole answer"),
-	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("token", SAT_STRING, .help = "sent as a bearer token, in place of both"),
-	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign the master's certificate"),
-	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
-	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_FETCH_OPTIONS("the master's"),
 	SAT_OPTION("subscribe", SAT_BOOLEAN, .fallback = "true",
 		   .help = "follow the master's v1 stream, where it has one"),
 	SAT_OPTION("max-state", SAT_INTEGER, .fallback = "2000000000", .min = 1024, .max = 1e12,
@@ -77,12 +71,6 @@ static void destroy(void *state)
 	maintain_free(m);
 	figures_drop(m);
 	masters_free(m);
-	free(m->user);
-	free(m->password);
-	free(m->token);
-	free(m->ca);
-	free(m->cert);
-	free(m->key);
 	free(m->host);
 	free(m);
 }
@@ -90,19 +78,11 @@ static void destroy(void *state)
 /* Every mistake is reported, not the first alone. */
 static int judge(struct mesos *m, const struct sat_conf *conf)
 {
-	int rc = masters_judge(m, conf);
+	int rc = masters_settings(m, conf);
 	size_t n;
 
-	if ((m->user == NULL) != (m->password == NULL))
-		rc = sat_conf_error(conf, m->user == NULL ? "password" : "user", "needs %s beside it",
-				    m->user == NULL ? "user" : "password");
-	if (m->token != NULL && m->user != NULL)
-		rc = sat_conf_error(conf, "token", "stands beside user: one of them is enough");
-	if (m->token != NULL && (strlen(m->token) > TOKEN_MAX || !legal_text(m->token, strlen(m->token))))
-		rc = sat_conf_error(conf, "token", "is longer than %d bytes, or not one line of text", TOKEN_MAX);
-	if ((m->cert == NULL) != (m->key == NULL))
-		rc = sat_conf_error(conf, m->cert == NULL ? "key" : "cert", "needs %s beside it",
-				    m->cert == NULL ? "cert" : "key");
+	if (sat_fetch_settings(conf, &m->how) != 0)
+		rc = -EINVAL;
 	if (sat_conf_strings(conf, "attributes", &n) != NULL && n > MESOS_ATTRIBUTES)
 		rc = sat_conf_error(conf, "attributes", "has more than %d names", MESOS_ATTRIBUTES);
 	if (m->leader_interval > m->interval)
@@ -118,14 +98,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	if (m == NULL)
 		return -ENOMEM;
 	m->self = self;
-	rc = copy(&m->user, conf, "user");
-	rc = rc != 0 ? rc : copy(&m->password, conf, "password");
-	rc = rc != 0 ? rc : copy(&m->token, conf, "token");
-	rc = rc != 0 ? rc : copy(&m->ca, conf, "ca");
-	rc = rc != 0 ? rc : copy(&m->cert, conf, "cert");
-	rc = rc != 0 ? rc : copy(&m->key, conf, "key");
-	rc = rc != 0 ? rc : copy(&m->host, conf, "host");
-	rc = rc != 0 ? rc : masters_copy(m, conf);
+	rc = copy(&m->host, conf, "host");
 	if (rc != 0)
 		goto fail;
 	m->interval = sat_conf_time(conf, "interval");

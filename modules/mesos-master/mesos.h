@@ -11,7 +11,6 @@
 #include "snapshot.h"
 
 #define MESOS_ATTRIBUTES 16
-#define TOKEN_MAX	4096
 #define BUCKETS		12
 #define BUCKET		(5 * SAT_SECOND)	/* together: a minute */
 
@@ -84,7 +83,8 @@ struct mesos {
 	size_t n_masters;
 	char *local;			/* URL of this host's; NULL: by its name */
 	struct named *named;		/* by Mesos' ZooKeeper; NULL: it is not asked */
-	char *user, *password, *token, *ca, *cert, *key, *host;
+	struct sat_fetch how;		/* it is asked: credentials and certificates */
+	char *host;
 	bool subscribe;
 	int64_t interval, leader_interval;
 	double ttl;
@@ -185,8 +185,7 @@ bool leader_idle(const struct mesos *m);
 void leader_stop(struct mesos *m);
 
 /* masters.c: the settings of where they are. */
-int masters_copy(struct mesos *m, const struct sat_conf *conf);
-int masters_judge(struct mesos *m, const struct sat_conf *conf);
+int masters_settings(struct mesos *m, const struct sat_conf *conf);
 void masters_free(struct mesos *m);
 
 /* named.c: whom Mesos' ZooKeeper names. */

@@ -20,7 +20,7 @@
 enum { URL_BYTES = 320 };
 
 struct named {
-	bool https, rules, known, ok;
+	bool rules, known, ok;
 	bool local;			/* the one that is observed is this host's */
 	int64_t until, heard;
 	char urls[2][URL_BYTES];	/* in turn: the old one is still looked at while another is taken */
@@ -87,11 +87,17 @@ static int port_of(const char *url)
 	return colon != NULL ? atoi(colon + 1) : strncmp(url, "https", 5) == 0 ? 443 : 80;
 }
 
+/* As the settings have it of the one that is here, or hint at. */
+static bool is_https(const struct mesos *m)
+{
+	return m->local != NULL ? strncmp(m->local, "https:", 6) == 0 : m->how.ca != NULL || m->how.cert != NULL;
+}
+
 static void write_url(char *url, const struct mesos *m, const char *host, const char *port)
 {
 	bool six = strchr(host, ':') != NULL;
 
-	snprintf(url, URL_BYTES, "%s://%s%s%s:%s", m->named->https ? "https" : "http", six ? "[" : "", host,
+	snprintf(url, URL_BYTES, "%s://%s%s%s:%s", is_https(m) ? "https" : "http", six ? "[" : "", host,
 		 six ? "]" : "", port);
 }
 
@@ -124,7 +130,7 @@ static void take(struct mesos *m, const struct sat_event *ev)
 
 	if (ip == NULL || port == NULL)
 		return;
-	write_url(url, m, (n->https || ip[0] == '\0') && name[0] != '\0' ? name : ip, port);
+	write_url(url, m, (is_https(m) || ip[0] == '\0') && name[0] != '\0' ? name : ip, port);
 	if (strcmp(url, m->url) == 0) {
 		if (m->snapshot.trouble != -ECONNREFUSED)	/* nobody is there to lead, whose node goes soon */
 			mesos_hear(m, true);
@@ -172,7 +178,6 @@ int named_init(struct mesos *m)
 	if (m->named == NULL)
 		return -ENOMEM;
 	m->named->local = true;
-	m->named->https = m->local != NULL ? strncmp(m->local, "https:", 6) == 0 : m->ca != NULL || m->cert != NULL;
 	return 0;
 }
 

@@ -139,8 +139,8 @@ static void refused(struct source *s, const struct sat_answer *a)
 	if (!legal_text(s->words, i))
 		i = 0;
 	if (a->status == 401)
-		hint = s->m->token != NULL ? ": it does not take this token (setting: token)" :
-		       s->m->user == NULL ? ": it wants credentials (settings: user, password, or token)" :
+		hint = s->m->how.token != NULL ? ": it does not take this token (setting: token)" :
+		       s->m->how.user == NULL ? ": it wants credentials (settings: user, password, or token)" :
 					    ": it does not take these credentials (settings: user, password)";
 	else if (a->status == 403)
 		hint = ": this principal may not see it; allow it in the Mesos master's ACLs";
@@ -171,7 +171,7 @@ static bool ask_leader(struct source *s, const struct sat_answer *a)
 {
 	const char *base = base_of(s);
 
-	if (a->status != 401 || s->sent_on || (s->m->user == NULL && s->m->token == NULL) || s->via[0] == '\0' ||
+	if (a->status != 401 || s->sent_on || (s->m->how.user == NULL && s->m->how.token == NULL) || s->via[0] == '\0' ||
 	    strcmp(s->via, a->url) != 0 || strncmp(s->via, base, strcspn(base, ":") + 1) != 0)
 		return false;
 	s->sent_on = true;
@@ -216,26 +216,21 @@ static void done(void *arg, const struct sat_answer *a)
 static bool ask(struct source *s)
 {
 	struct mesos *m = s->m;
-	char url[2048], bearer[TOKEN_MAX + 32];
-	const char *headers[] = { "Accept: application/json", NULL, NULL, NULL };
-	size_t n = 1;
-	struct sat_fetch what = {
-		.size = sizeof(what), .url = url,
-		.headers = headers, .body = s->body, .body_len = s->body != NULL ? strlen(s->body) : 0,
-		.endless = s->endless,
-		.user = m->user, .password = m->password, .ca = m->ca, .cert = m->cert, .key = m->key,
-		.timeout = s->timeout, .max = s->max, .data = s->data != NULL ? data : NULL, .done = done,
-	};
+	char url[2048];
+	struct sat_fetch what = m->how;
 
 	snprintf(url, sizeof(url), "%s%s", s->sent_on ? s->via : base_of(s), s->sent_on ? "" : s->paths[s->path]);
-	if (s->body != NULL)
-		headers[n++] = "Content-Type: application/json";
-	if (m->token != NULL) {		/* the client keeps it from another host */
-		snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s", m->token);
-		headers[n] = bearer;
-	}
-	if (s->endless)			/* whoever follows it watches it */
-		what.timeout = SILENCE_MAX;
+	what.size = sizeof(what);
+	what.url = url;
+	what.headers = (const char *const []){
+		"Accept: application/json", s->body != NULL ? "Content-Type: application/json" : NULL, NULL };
+	what.body = s->body;
+	what.body_len = s->body != NULL ? strlen(s->body) : 0;
+	what.endless = s->endless;
+	what.timeout = s->endless ? SILENCE_MAX : s->timeout;	/* whoever follows it watches it */
+	what.max = s->max;
+	what.data = s->data != NULL ? data : NULL;
+	what.done = done;
 	s->n_words = 0;
 	s->counted = 0;
 	s->heard = 0;

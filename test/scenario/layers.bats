@@ -13,7 +13,7 @@ engine save topic recorder
 check probe
 stream node state push fork adopt keep alert
 index index_entry index_names index_due index_find search walk
-http origin routes routes_index request reply client store tls control control_parse listen lead claim delivery
+http origin routes routes_index request reply client fetch store tls control control_parse listen lead claim delivery
 query query_parse query_lex query_regex
 wire wire_write json json_event json_read
 conf conf_node conf_mistake conf_judge conf_fallback conf_value conf_text conf_write loader timer work post

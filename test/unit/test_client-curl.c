@@ -78,11 +78,12 @@ static void respond(struct conn *c, const char *path)
 
 	c->out = calloc(1, n);
 	if (strcmp(path, "/ok") == 0)
-		len = snprintf(c->out, n, HEAD "Content-Type: text/x\r\nContent-Length: 5\r\n\r\nhello", "200 OK");
+		len = snprintf(c->out, n, HEAD "Content-Type: text/x\r\nX-Mark: a/b+c==\r\n"
+			       "Content-Length: 5\r\n\r\nhello", "200 OK");
 	else if (strcmp(path, "/missing") == 0)
 		len = snprintf(c->out, n, HEAD "Content-Length: 2\r\n\r\nno", "404 Not Found");
 	else if (strcmp(path, "/away") == 0)	/* as Mesos does: no scheme */
-		len = snprintf(c->out, n, HEAD "Location: //127.0.0.1:%d/ok\r\nContent-Length: 5\r\n\r\nmoved",
+		len = snprintf(c->out, n, HEAD "Location: //127.0.0.1:%d/ok\r\nX-Way: 1\r\nContent-Length: 5\r\n\r\nmoved",
 			       "307 Temporary Redirect", ports[1]);
 	else if (strcmp(path, "/here") == 0)
 		len = snprintf(c->out, n, HEAD "Location: /ok\r\nContent-Length: 0\r\n\r\n", "307 Temporary Redirect");
@@ -170,7 +171,7 @@ static void serve(int i)
 struct got {
 	int done, rc, status, data;
 	size_t len, received;
-	char body[100], url[200], error[200], type[50];
+	char body[100], url[200], error[200], type[50], kept[50];
 	int abort;
 };
 
@@ -186,6 +187,7 @@ static void done(void *arg, const struct sat_answer *a)
 	snprintf(g->body, sizeof(g->body), "%s", a->body);
 	snprintf(g->url, sizeof(g->url), "%s", a->url);
 	snprintf(g->type, sizeof(g->type), "%s", a->type != NULL ? a->type : "");
+	snprintf(g->kept, sizeof(g->kept), "%s", a->kept != NULL ? a->kept : "none");
 	snprintf(g->error, sizeof(g->error), "%s", a->error != NULL ? a->error : "");
 }
 
@@ -390,6 +392,36 @@ static void methods_and_bodies(void **unused)
 	assert_int_equal(g.len, 0);
 }
 
+/* One header of the last answer, whoever answered before. */
+static void a_header_is_kept(void **unused)
+{
+	struct got g;
+
+	(void)unused;
+	fetch(&g, "/ok", (struct sat_fetch){ .keep = "x-mark" });
+	assert_string_equal(g.kept, "a/b+c==");
+	fetch(&g, "/away", (struct sat_fetch){ .keep = "X-Mark" });
+	assert_string_equal(g.kept, "a/b+c==");
+	fetch(&g, "/away", (struct sat_fetch){ .keep = "X-Way" });
+	assert_string_equal(g.kept, "none");
+	fetch(&g, "/ok", (struct sat_fetch){ 0 });
+	assert_string_equal(g.kept, "none");
+}
+
+static void a_token_goes_in_place_of_a_password(void **unused)
+{
+	struct got g;
+
+	(void)unused;
+	fetch(&g, "/ok", (struct sat_fetch){ .token = "abc.d/e+f=" });
+	assert_non_null(strstr(seen, "Authorization: Bearer abc.d/e+f=\r\n"));
+	fetch(&g, "/away", (struct sat_fetch){ .token = "abc" });
+	assert_int_equal(g.status, 200);
+	assert_null(strstr(seen, "Authorization"));
+	fetch(&g, "/here", (struct sat_fetch){ .token = "abc" });
+	assert_non_null(strstr(seen, "Authorization: Bearer abc\r\n"));
+}
+
 /* Mesos sends to the leader without a scheme; a password stays with the host it is for. */
 static void redirects_are_followed_without_credentials(void **unused)
 {
@@ -578,6 +610,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_is_kept),
+		TEST(a_header_is_kept),
+		TEST(a_token_goes_in_place_of_a_password),
 		TEST(much_that_comes_leaves_turns_to_others),
 		TEST(methods_and_bodies),
 		TEST(redirects_are_followed_without_credentials),

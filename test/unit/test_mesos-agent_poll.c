@@ -225,7 +225,7 @@ static void up(void)
 	agent->self = &instance.self;
 	agent->url = strdup("http://a:5051");
 	agent->prefix = strdup("mesos/slave/");
-	agent->timeout = 5 * SAT_SECOND;
+	agent->how.timeout = 5 * SAT_SECOND;
 	agent->interval = 10 * SAT_SECOND;
 	agent->events = true;
 	agent->wanted = wanted;
