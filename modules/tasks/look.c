@@ -3,7 +3,7 @@
  * look - what another store has under a task's id; for send, and for questions.
  *
  * Where a key has siblings, a Riak names them, and each is asked for: that counts in
- * which the task ended last.
+ * which the task ended last.  The clock that comes first is of all of them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "riak.h"
 
-enum { TAG_MAX = 64 };
+enum { TAG_MAX = 64, CLOCK_MAX = 16384 };
 
 static int step(struct look *l);
 
@@ -21,10 +21,12 @@ void look_free(struct look *l)
 	sat_buf_free(&l->body);
 	free(l->stored);
 	free(l->siblings);
+	free(l->clock);
 	l->stored = NULL;
 	l->siblings = NULL;
+	l->clock = NULL;
 	l->next = NULL;
-	l->found = false;
+	l->found = l->odd = false;
 }
 
 /* ---- Siblings ----------------------------------------------------------- */
@@ -62,11 +64,15 @@ static bool is_last(const struct look *l, const struct stored *s)
 	return !l->found || (s != NULL && (l->stored == NULL || s->time > l->stored->time));
 }
 
+/* What is no JSON is none of ours, and hides no sibling that is. */
 static int take(struct look *l, const struct sat_answer *answer)
 {
 	struct stored *s = NULL;
 	int rc = stored_read(answer->body, answer->len, l->id, &s);
 
+	l->odd |= rc == -EBADMSG || rc == -E2BIG;
+	if (rc == -EBADMSG || rc == -E2BIG)
+		return 0;
 	if (rc != 0 && rc != -ENOENT)
 		return rc;
 	if (!is_last(l, s)) {
@@ -81,6 +87,18 @@ static int take(struct look *l, const struct sat_answer *answer)
 	return l->body.full ? -ENOMEM : 0;
 }
 
+/* The first answer's: where there are siblings, theirs together. */
+static int take_clock(struct look *l, const struct sat_answer *answer)
+{
+	if (answer->kept == NULL || l->clock != NULL || l->next != NULL || strlen(answer->kept) > CLOCK_MAX)
+		return 0;
+	l->clock = malloc(sizeof(CLOCK ": ") + strlen(answer->kept));
+	if (l->clock == NULL)
+		return -ENOMEM;
+	sprintf(l->clock, CLOCK ": %s", answer->kept);
+	return 0;
+}
+
 static int hear(struct look *l, const struct sat_answer *answer, char *why, size_t size)
 {
 	int rc;
@@ -89,8 +107,9 @@ static int hear(struct look *l, const struct sat_answer *answer, char *why, size
 		snprintf(why, size, "%s", answer->error != NULL ? answer->error : strerror(-answer->rc));
 		return answer->rc;
 	}
-	if (answer->status == 404)
-		return 0;
+	rc = take_clock(l, answer);
+	if (answer->status == 404 || rc != 0)
+		return rc;
 	if (answer->status == 300 && l->next == NULL)
 		rc = read_siblings(l, answer->body);
 	else if (answer->status == 200)
@@ -99,8 +118,6 @@ static int hear(struct look *l, const struct sat_answer *answer, char *why, size
 		rc = -EIO;
 	if (rc == -EIO)
 		snprintf(why, size, "it answers %d%s", answer->status, riak_advice(l->r, answer->status));
-	else if (rc == -EBADMSG || rc == -E2BIG)
-		snprintf(why, size, "what it has is no JSON");
 	else if (rc != 0)
 		snprintf(why, size, "out of memory");
 	return rc;
@@ -119,14 +136,18 @@ static void heard(void *arg, const struct sat_answer *answer)
 			return;
 		snprintf(why, sizeof(why), "out of memory");
 	}
-	l->done(l, rc == 0 && !l->found ? -ENOENT : rc, why);
+	if (rc == 0 && !l->found)
+		rc = l->odd ? -EBADMSG : -ENOENT;
+	l->done(l, rc, rc == -EBADMSG ? "what it has is no JSON" : why);
 }
 
 static int step(struct look *l)
 {
-	struct sat_fetch what = { .done = heard };
+	struct sat_fetch what = l->r->how;
 	char more[TAG_MAX + 8] = "";
 
+	what.keep = CLOCK;
+	what.done = heard;
 	if (l->next != NULL) {
 		snprintf(more, sizeof(more), "?vtag=%s", l->next);
 		l->next += strlen(l->next) + 1;
@@ -173,7 +194,7 @@ static bool ask_another(struct seek *s, int rc)
 {
 	struct look *l = &s->look;
 
-	if (rc == 0 || rc == -ENOENT || rc == -EBADMSG || rc == -E2BIG || l->r->stopping || ++s->tries >= l->r->n_urls)
+	if (rc == 0 || rc == -ENOENT || rc == -EBADMSG || l->r->stopping || ++s->tries >= l->r->n_urls)
 		return false;
 	look_free(l);
 	l->url = (l->url + 1) % l->r->n_urls;

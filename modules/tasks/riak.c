@@ -51,12 +51,6 @@ struct sat_call *riak_ask(struct riak *r, unsigned at, struct sat_fetch *what, c
 	strcpy(encode(url + base, id), more);
 	what->size = sizeof(*what);
 	what->url = url;
-	what->user = r->user;
-	what->password = r->password;
-	what->ca = r->ca;
-	what->cert = r->cert;
-	what->key = r->key;
-	what->timeout = r->timeout;
 	what->no_redirect = true;
 	call = sat_fetch(r->self, what, arg);
 	free(url);
@@ -70,8 +64,9 @@ const char *riak_advice(const struct riak *r, int status)
 	switch (status) {
 	case 401:
 	case 403:
-		return r->user == NULL ? ": it wants credentials (settings: user, password)" :
-			": it does not take these credentials (settings: user, password)";
+		return r->how.user == NULL && r->how.token == NULL ?
+			": it wants credentials (settings: user, password, or token)" :
+			": it does not take these credentials (settings: user, password, or token)";
 	case 404:
 	case 405:
 		return ": is that a Riak, and its style right? (settings: url, style)";
@@ -189,11 +184,6 @@ void riak_free(struct riak *r)
 	for (unsigned i = 0; i < r->n_urls; i++)
 		free(r->urls[i]);
 	free(r->path);
-	free(r->user);
-	free(r->password);
-	free(r->ca);
-	free(r->cert);
-	free(r->key);
 	free(r);
 }
 
@@ -208,51 +198,9 @@ const struct sat_option *const riak_options[] = {
 	SAT_OPTION("queue", SAT_INTEGER, .fallback = "100000", .min = 1, .max = 1e9,
 		   .help = "records that may wait for it in the file; the oldest go unsent"),
 	SAT_OPTION("timeout", SAT_SECONDS, .fallback = "10", .min = 0.1, .max = 600, .help = "for a request"),
-	SAT_OPTION("user", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("password", SAT_STRING, .help = "for Basic authentication"),
-	SAT_OPTION("ca", SAT_STRING, .help = "PEM file: who may sign its certificate"),
-	SAT_OPTION("cert", SAT_STRING, .help = "PEM file: our certificate"),
-	SAT_OPTION("key", SAT_STRING, .help = "PEM file: its key"),
+	SAT_FETCH_OPTIONS("its"),
 	NULL
 };
-
-static int judge_url(const struct sat_conf *at, char *url)
-{
-	const char *host = strstr(url, "://");
-	size_t n = strlen(url);
-
-	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-		return sat_conf_error(at, NULL, "\"%s\" is not http://HOST:PORT or https://HOST:PORT", url);
-	host += 3;
-	if (memchr(host, '@', strcspn(host, "/")) != NULL)
-		return sat_conf_error(at, NULL, "names a user: that is for `user` and `password`");
-	if (strpbrk(url, "?# ") != NULL || n > URL_MAX)
-		return sat_conf_error(at, NULL, "is more than scheme, host, port and path");
-	while (n > 0 && url[n - 1] == '/')
-		url[--n] = '\0';
-	if (host[0] == '\0' || host[0] == '/' || host[0] == ':')
-		return sat_conf_error(at, NULL, "names no host");
-	return 0;
-}
-
-/* Every mistake is reported, not the first alone. */
-static int judge(struct riak *r, const struct sat_conf *conf)
-{
-	const struct sat_conf *urls = sat_conf_get(conf, "url");
-	int rc = r->n_urls == 0 ? sat_conf_error(conf, "url", "names no store") : 0, more;
-
-	for (unsigned i = 0; i < r->n_urls; i++)
-		if (judge_url(sat_conf_at(urls, i), r->urls[i]) != 0)
-			rc = -EINVAL;
-	if ((r->user == NULL) != (r->password == NULL))
-		rc = sat_conf_error(conf, r->user == NULL ? "password" : "user", "needs %s beside it",
-				    r->user == NULL ? "user" : "password");
-	if ((r->cert == NULL) != (r->key == NULL))
-		rc = sat_conf_error(conf, r->cert == NULL ? "key" : "cert", "needs %s beside it",
-				    r->cert == NULL ? "cert" : "key");
-	more = sat_need(r->self, conf, "http-client");
-	return rc != 0 ? rc : more;
-}
 
 static int make_path(struct riak *r, const struct sat_conf *conf)
 {
@@ -268,29 +216,20 @@ static int make_path(struct riak *r, const struct sat_conf *conf)
 	return asprintf(&r->path, old ? "/riak/%s/" : "/buckets/%s/keys/", name) >= 0 ? 0 : -ENOMEM;
 }
 
-static int copy(char **to, const char *text)
-{
-	if (text == NULL)
-		return 0;
-	*to = strdup(text);
-	return *to != NULL ? 0 : -ENOMEM;
-}
-
+/* Every mistake is reported, not the first alone. */
 static int settings(struct riak *r, const struct sat_conf *conf)
 {
-	static const char *const names[] = { "user", "password", "ca", "cert", "key" };
-	char **const to[] = { &r->user, &r->password, &r->ca, &r->cert, &r->key };
-	size_t n;
-	const char *const *urls = sat_conf_strings(conf, "url", &n);
-	int rc = n > URLS_MAX ? sat_conf_error(conf, "url", "names over %d stores", URLS_MAX) : make_path(r, conf);
+	int rc = sat_fetch_bases(conf, "url", r->urls, URLS_MAX, &r->n_urls), more = make_path(r, conf);
 
-	for (; rc == 0 && r->n_urls < n; r->n_urls += rc == 0)
-		rc = copy(&r->urls[r->n_urls], urls[r->n_urls]);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && rc == 0; i++)
-		rc = copy(to[i], sat_conf_string(conf, names[i]));
-	r->timeout = sat_conf_time(conf, "timeout");
+	if (rc == -ENOMEM || more == -ENOMEM)
+		return -ENOMEM;
+	rc = more != 0 ? more : rc;
+	r->how.timeout = sat_conf_time(conf, "timeout");
 	r->max_unsent = sat_conf_integer(conf, "queue");
-	return rc != 0 ? rc : judge(r, conf);
+	if (sat_fetch_settings(conf, &r->how) != 0)
+		rc = -EINVAL;
+	more = sat_need(r->self, conf, "http-client");
+	return rc != 0 ? rc : more;
 }
 
 int riak_new(struct tasks *t, const struct sat_conf *group, struct riak **to)

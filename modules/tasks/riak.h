@@ -11,6 +11,7 @@
 
 #include "tasks.h"
 
+#define CLOCK "X-Riak-Vclock"
 enum { URLS_MAX = 16, PARALLEL = 4, BATCH = 256, SEEKS_MAX = 64, SIBLINGS_MAX = 16 };
 
 /* What is had under an id: the last, where there are siblings. */
@@ -20,11 +21,12 @@ struct look {
 	unsigned url;			/* which is asked */
 	const char *id;			/* the owner's */
 	void (*done)(struct look *l, int rc, const char *why);	/* -ENOENT: there is none; then look_free() */
+	char *clock;			/* of all that is there: the header for what takes its place; NULL: none */
 	char *siblings;			/* their tags, NUL-ended, then "" */
 	const char *next;		/* of them; NULL: not that far */
 	struct sat_buf body;
 	struct stored *stored;		/* NULL: JSON, but nothing that we know of that task */
-	bool found;
+	bool found, odd;		/* odd: there is what is no JSON */
 };
 
 struct put {
@@ -33,7 +35,8 @@ struct put {
 	struct sat_call *call;
 	struct look look;
 	unsigned url;			/* which is asked */
-	bool over;			/* it takes the place of what is there */
+	bool over;			/* it takes the place of what is there, */
+	char *clock;			/* which has this header; NULL: none */
 };
 
 struct seek {
@@ -50,8 +53,8 @@ struct riak {
 	char *urls[URLS_MAX];
 	unsigned n_urls, url;		/* which is asked */
 	char *path;			/* "/buckets/B/keys/" */
-	char *user, *password, *ca, *cert, *key;
-	int64_t timeout, max_unsent;
+	struct sat_fetch how;		/* it is asked: credentials, certificates, timeout */
+	int64_t max_unsent;
 	int64_t unsent;			/* records in the file, by its last job */
 
 	struct record *todo;
@@ -67,7 +70,8 @@ struct riak {
 	unsigned n_seeks;
 };
 
-/* more: what stands behind the key, "" or "?vtag=…".  NULL: it is not asked, out of memory. */
+/* what: `how`, and what is to be done; more: what stands behind the key, "" or "?vtag=…".
+ * NULL: it is not asked, out of memory. */
 struct sat_call *riak_ask(struct riak *r, unsigned url, struct sat_fetch *what, const char *id, const char *more,
 			  void *arg);
 bool riak_legal(const char *id);		/* it can be a key */

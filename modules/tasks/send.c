@@ -4,10 +4,13 @@
  *
  * They come out of the file, some hundred at a time, and are marked there once they
  * are taken: so they outlive a restart.  A record is put where there is none; where
- * there is one it is looked at, and the one of which the task ended last stays.
+ * there is one it is looked at, and the one of which the task ended last stays.  What
+ * takes the place of others bears their clock, so that a Riak that keeps siblings
+ * (allow_mult) makes one of them.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "riak.h"
@@ -45,6 +48,8 @@ static void end(struct put *p, bool done)
 	*to = p->record;
 	p->record = NULL;
 	look_free(&p->look);
+	free(p->clock);
+	p->clock = NULL;
 	r->n_puts--;
 }
 
@@ -112,6 +117,8 @@ static void failed(struct put *p, const char *what, const struct sat_answer *ans
 static void again_over(struct put *p)
 {
 	p->over = true;
+	p->clock = p->look.clock;
+	p->look.clock = NULL;
 	look_free(&p->look);
 	if (begin(p) != 0)
 		failed(p, "PUT", &(struct sat_answer){ .size = sizeof(struct sat_answer), .rc = -ENOMEM });
@@ -122,7 +129,7 @@ static void looked(struct look *l, int rc, const char *why)
 {
 	struct put *p = SAT_OWNER(l, struct put, look);
 	struct riak *r = p->r;
-	bool lacks = rc == -ENOENT || rc == -EBADMSG || rc == -E2BIG || (rc == 0 && l->stored == NULL);
+	bool lacks = rc == -ENOENT || rc == -EBADMSG || (rc == 0 && l->stored == NULL);
 
 	if (rc == 0 && l->stored != NULL && l->stored->time >= p->record->time) {
 		end(p, true);
@@ -164,9 +171,22 @@ static void heard(void *arg, const struct sat_answer *answer)
 	go_on(r);
 }
 
+/* Where there is none; or over what is there. */
+static struct sat_call *put(struct put *p, const struct sat_buf *body)
+{
+	struct sat_fetch what = p->r->how;
+
+	what.method = "PUT";
+	what.headers = (const char *const []){ "Content-Type: application/json", p->over ? p->clock : "If-None-Match: *",
+		NULL };
+	what.body = body->p;
+	what.body_len = body->len;
+	what.done = heard;
+	return riak_ask(p->r, p->url, &what, p->record->f[TASK], "", p);
+}
+
 static int begin(struct put *p)
 {
-	struct sat_fetch what = { .method = "PUT", .done = heard };
 	struct sat_buf body = { .max = (size_t)1 << 20 };
 
 	if (!riak_legal(p->record->f[TASK])) {
@@ -174,10 +194,7 @@ static int begin(struct put *p)
 		return 0;
 	}
 	record_print(&body, FORM_STATE, p->record->f, p->record->time);
-	what.headers = (const char *const []){ "Content-Type: application/json", p->over ? NULL : "If-None-Match: *", NULL };
-	what.body = body.p;
-	what.body_len = body.len;
-	p->call = body.full ? NULL : riak_ask(p->r, p->url, &what, p->record->f[TASK], "", p);
+	p->call = body.full ? NULL : put(p, &body);
 	sat_buf_free(&body);
 	return p->call != NULL ? 0 : -ENOMEM;
 }

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """riak - what speaks Riak's HTTP for keys and values, and misbehaves on request: riak.py PORT [USER:PASSWORD]   on loopback.
 
-Keys are as Riak has them: /buckets/B/keys/K and /riak/B/K are the same one; a PUT gives 204 and a vector clock, 412 with
-If-None-Match where there is a value; a GET gives 200, 404, or 300 and the tags of siblings, each had by ?vtag=.
+Keys are as Riak has them: /buckets/B/keys/K and /riak/B/K are the same one; a PUT gives 204, 412 with If-None-Match where there
+is a value; a GET gives 200, 404, or 300 and the tags of siblings, each had by ?vtag=, all with the vector clock of the object.
+A PUT takes the place of the values that its X-Riak-Vclock has seen; those that it has not seen, all where it brings no clock,
+stay beside it as siblings where allow_mult is true, and go where it is false, as it is at first: POST /sim/allow_mult/true.
 POST /sim/MODE makes it so: well; STATUS (503, 400, …: its answer to all); hang (no answer); close; half (of a body);
 html (200, but no JSON); huge (a body without end).  POST /sim/sibling/K adds the body as one.
 GET /sim/keys: {KEY: [values]}; GET /sim/log: each request, a line: METHOD PATH STATUS."""
@@ -13,6 +15,16 @@ port = int(sys.argv[1])
 credentials = "Basic " + base64.b64encode(sys.argv[2].encode()).decode() if len(sys.argv) > 2 else None
 store, log, tags, lock = {}, [], itertools.count(1), threading.Lock()
 mode = "well"
+allow_mult = False
+
+
+def clock_of(values):
+    """Opaque, and with what base64 has: + / =."""
+    return base64.b64encode(b"\xfb\xff" + " ".join(values).encode()).decode()
+
+
+def seen_by(clock):
+    return base64.b64decode(clock)[2:].decode().split() if clock else []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -81,8 +93,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not values or (tag and tag not in values):
             return self.answer(404, b"not found\n")
         if tag or len(values) == 1:
-            return self.answer(200, values[tag or next(iter(values))], "application/json", X_Riak_Vclock="a85hYGBg")
-        return self.answer(300, ("Siblings:\n" + "\n".join(values) + "\n").encode(), X_Riak_Vclock="a85hYGBg")
+            return self.answer(200, values[tag or next(iter(values))], "application/json", X_Riak_Vclock=clock_of(values))
+        return self.answer(300, ("Siblings:\n" + "\n".join(values) + "\n").encode(), X_Riak_Vclock=clock_of(values))
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -96,17 +108,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             there = place in store and self.headers.get("If-None-Match") == "*"
             if not there:
-                store[place] = {f"tag{next(tags)}": body}
-        return self.answer(412, b"") if there else self.answer(204, X_Riak_Vclock="a85hYGBg")
+                seen = seen_by(self.headers.get("X-Riak-Vclock"))
+                stay = {t: v for t, v in store.get(place, {}).items() if allow_mult and t not in seen}
+                store[place] = stay | {f"tag{next(tags)}": body}
+        return self.answer(412, b"") if there else self.answer(204)
 
     def do_POST(self):
-        global mode
+        global mode, allow_mult
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         what = self.path.split("/")[2:]
         if what[0] == "sibling":
             key = urllib.parse.unquote(what[1])
             place = next((p for p in store if p[1] == key), ("b", key))
             store.setdefault(place, {})[f"tag{next(tags)}"] = body
+        elif what[0] == "allow_mult":
+            allow_mult = what[1] == "true"
         else:
             mode = what[0]
         self.answer(204)

@@ -110,9 +110,9 @@ forget_here() { rm -f "$T"/state/tasks.db*; }
 	run_it second
 	[ "$(code old.1)" = 503 ]
 	ended app.2 TASK_FAILED
-	heard second 'it does not take these credentials (settings: user, password); records wait in the file, up to 100000'
+	heard second 'it does not take these credentials (settings: user, password, or token); records wait in the file, up to 100000'
 	[ "$(times second secret)" = 0 ]
-	[ "$(times second 'user, password); records wait')" = 1 ]
+	[ "$(times second 'password, or token); records wait')" = 1 ]
 	stops "$MASTER"
 }
 
@@ -130,6 +130,33 @@ forget_here() { rm -f "$T"/state/tasks.db*; }
 	ended d TASK_LOST
 	until_true 10 state_is d TASK_LOST
 	is riak-refused 0
+	stops "$MASTER"
+}
+
+@test "where a Riak keeps siblings, what takes the place of others makes one of them" {
+	riak
+	mode allow_mult/true
+	mode sibling/one -d "$(foreign one TASK_KILLED 1400000000)"
+	for time in 1300000000 1400000000; do mode sibling/two -d "$(foreign two TASK_KILLED $time)"; done
+	mode sibling/two -d 'no JSON'
+	mode sibling/late -d 'no JSON'
+	mode sibling/late -d "$(foreign late TASK_KILLED 4000000000)"
+	run_it first
+	for id in one two late new; do ended $id TASK_FAILED; done
+	lengths() { [ "$(keys | jq -cS 'map_values(length)')" = "$1" ]; }
+	until_true 10 lengths '{"late":2,"new":1,"one":1,"two":1}'
+	until_true 10 is riak-unsent 0
+	until_true 10 is riak-sent 3
+	for id in one two new; do state_is $id TASK_FAILED; done
+	[ "$(keys | jq -r '.late[1]')" = "$(foreign late TASK_KILLED 4000000000)" ]
+	ended new TASK_LOST
+	until_true 10 state_is new TASK_LOST
+	lengths '{"late":2,"new":1,"one":1,"two":1}'
+	# Of siblings the later one answers.
+	stops "$MASTER"
+	forget_here
+	run_it second
+	[ "$(state_json late | jq -r '.completed_frameworks[0].executors[0].completed_tasks[0].state')" = TASK_KILLED ]
 	stops "$MASTER"
 }
 

@@ -40,6 +40,8 @@ static struct sat_answer answer_put(const struct call *c, const char *key)
 	does.puts++;
 	if (find(key) >= 0 && strstr(c->headers, "If-None-Match: *") != NULL)
 		return (struct sat_answer){ .status = 412, .body = "" };
+	/* What takes the place of another has seen it. */
+	assert_true((find(key) >= 0) == (strstr(c->headers, "X-Riak-Vclock: a85h+/==\n") != NULL));
 	put_in(key, c->body);
 	return (struct sat_answer){ .status = 204, .body = "" };
 }
@@ -50,8 +52,8 @@ static struct sat_answer answer_get(const char *key)
 
 	does.gets++;
 	return i < 0 ? (struct sat_answer){ .status = 404, .body = "not found\n" } :
-	       strncmp(has[i].body, "Siblings:", 9) == 0 ? (struct sat_answer){ .status = 300, .body = has[i].body } :
-	       (struct sat_answer){ .status = 200, .body = has[i].body };
+	       (struct sat_answer){ .status = strncmp(has[i].body, "Siblings:", 9) == 0 ? 300 : 200, .body = has[i].body,
+				    .kept = strstr(key, "?vtag=") == NULL ? "a85h+/==" : "another" };
 }
 
 static void respond(void *arg)
