@@ -224,6 +224,30 @@ static inline void flow_swap(const char *text)
 	flow_end(engine_swap(next));
 }
 
+/* For streams_save(): the records, in the order in which they came. */
+static struct { size_t n, len[256]; char *text[256]; } flow_saved;
+
+static inline int flow_keep(void *arg, const void *p, size_t n)
+{
+	char *copy = malloc(n + 1);
+
+	(void)arg;
+	assert_true(flow_saved.n < 256);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, p, n);
+	flow_saved.text[flow_saved.n] = copy;
+	flow_saved.len[flow_saved.n++] = n;
+	return 0;
+}
+
+/* All but the first n of them. */
+static inline void flow_forget(size_t n)
+{
+	while (flow_saved.n > n)
+		free(flow_saved.text[--flow_saved.n]);
+}
+
 static inline void flow_begin(int64_t seconds)
 {
 	static char name[] = "test";
@@ -245,6 +269,42 @@ static inline void flow_over(void)
 	clock_live();
 	assert_int_equal(timer_count(), 0);
 	assert_int_equal(flow_opened, flow_closed);
+}
+
+/* For cmocka: what a test begins and ends with. */
+static inline int flow_setup(void **unused)
+{
+	(void)unused;
+	flow_begin(1000);
+	return 0;
+}
+
+static inline int flow_teardown(void **unused)
+{
+	(void)unused;
+	flow_over();
+	flow_forget(0);
+	return 0;
+}
+
+#define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
+
+/* Let each call of these streams' building fail, which are more than `least`: it is refused, and nothing is left. */
+static inline void flow_build_survives(const char *text, int least)
+{
+	int nth = 0, fired;
+
+	do {
+		struct streams *s;
+
+		fault_arm(++nth);
+		s = flow_build(text);
+		fired = fault_fired();
+		fault_arm(0);
+		assert_int_equal(s == NULL, fired);
+		streams_free(s);
+	} while (fired);
+	assert_true(nth > least);
 }
 
 static inline struct event flow_event(const char *host, const char *service, const char *state, double ttl)

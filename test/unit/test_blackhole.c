@@ -16,13 +16,6 @@ static int begin(void **unused)
 	return 0;
 }
 
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 static void total_at(const char *host, const char *name, int64_t n, double at)
 {
 	char service[100];
@@ -160,17 +153,6 @@ static void what_could_never_fire_is_refused(void **unused)
 
 /* ---- Forks, saved states, faults ---------------------------------------- */
 
-static char saved[8][8192];
-static size_t saved_len[8], n_saved;
-
-static int keep_record(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n <= sizeof(saved[0]) && n_saved < 8);
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
-}
 
 static void forks_end_with_their_windows(void **unused)
 {
@@ -191,20 +173,20 @@ static void windows_come_back(void **unused)
 	(void)unused;
 	totals("a", 1000, 0, 0, 0);
 	totals("a", 1100, 90, 100, 10);
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
-	assert_int_equal(n_saved, 2);		/* the operator's own, which is empty, and the fork's */
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
+	assert_int_equal(flow_saved.n, 2);		/* the operator's own, which is empty, and the fork's */
 	flow_over();
-	for (size_t cut = 1; cut < saved_len[1]; cut += 5) {
+	for (size_t cut = 1; cut < flow_saved.len[1]; cut += 5) {
 		flow_begin(1200);
 		flow_swap(STREAMS);
-		assert_int_not_equal(streams_load(engine_streams(), saved[1], saved_len[1] - cut), 0);
+		assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[1], flow_saved.len[1] - cut), 0);
 		flow_over();
 	}
 	flow_begin(1200);
 	flow_swap(STREAMS);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(streams_load(engine_streams(), saved[i], saved_len[i]), 0);
+		assert_int_equal(streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]), 0);
 	totals("a", 1201, 90, 100, 10);
 	flow_was(BAD("a"));
 }
@@ -219,9 +201,9 @@ static void every_failing_call_is_survived(void **unused)
 		flow_end(engine_swap(flow_build(STREAMS)));
 		for (int i = 0; i < 30; i++)
 			totals("a", 10000.0 * nth + 10 * i, 9 * i, 10 * i, i);
-		n_saved = 0;
+		flow_forget(0);
 		if (engine_streams() != NULL)
-			streams_save(engine_streams(), keep_record, NULL);
+			streams_save(engine_streams(), flow_keep, NULL);
 		fired = fault_fired();
 		fault_arm(0);
 		flow_seen[0] = '\0';
@@ -232,7 +214,7 @@ static void every_failing_call_is_survived(void **unused)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, flow_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_host_is_judged_once_a_round_and_by_itself),
 		TEST(limits_are_passed_not_met),

@@ -19,13 +19,6 @@ static int begin(void **unused)
 	return 0;
 }
 
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 static void pass(double seconds)
 {
 	flow_at(now += seconds);
@@ -319,17 +312,6 @@ static void more_than_it_holds_leaves_early(void **unused)
 
 /* ---- Saved states, faults ----------------------------------------------- */
 
-static char saved[8][65536];
-static size_t saved_len[8], n_saved;
-
-static int keep_record(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n <= sizeof(saved[0]) && n_saved < 8);
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
-}
 
 static void it_comes_back(void **unused)
 {
@@ -337,19 +319,19 @@ static void it_comes_back(void **unused)
 	others("f");
 	some("bad", "f", 10, 0);
 	some("new", "f", 9, 0);
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 	flow_over();
-	for (size_t cut = 1; cut < saved_len[0]; cut += 37) {
+	for (size_t cut = 1; cut < flow_saved.len[0]; cut += 37) {
 		flow_begin(5000);
 		flow_swap(STREAMS);
-		assert_int_not_equal(streams_load(engine_streams(), saved[0], saved_len[0] - cut), 0);
+		assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[0], flow_saved.len[0] - cut), 0);
 		flow_over();
 	}
 	flow_begin(5000);
 	now = 5000;
 	flow_swap(STREAMS);
-	assert_int_equal(streams_load(engine_streams(), saved[0], saved_len[0]), 0);
+	assert_int_equal(streams_load(engine_streams(), flow_saved.text[0], flow_saved.len[0]), 0);
 	some("new", "f", 1, 0);
 	flow_was(HOST("new", "critical"));
 	/* What was told of before the restart ends after it. */
@@ -365,18 +347,18 @@ static void what_was_saved_may_be_anything(void **unused)
 
 	(void)unused;
 	others("f");
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
-	for (size_t i = 0; i < saved_len[0]; i++) {
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
+	for (size_t i = 0; i < flow_saved.len[0]; i++) {
 		flow_over();
 		flow_begin(5000);
 		now = 5000;
 		flow_swap(STREAMS);
-		memcpy(record, saved[0], saved_len[0]);
+		memcpy(record, flow_saved.text[0], flow_saved.len[0]);
 		record[i] = (char)(i % 2 ? 0xff : 0x80);
-		streams_load(engine_streams(), record, saved_len[0]);
-		n_saved = 1;
-		assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+		streams_load(engine_streams(), record, flow_saved.len[0]);
+		flow_forget(1);
+		assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 		pass(301);
 		assert_int_equal(timer_count(), 0);
 	}
@@ -394,9 +376,9 @@ static void every_failing_call_is_survived(void **unused)
 		some("bad", "f", 12, 0);
 		pass(301);
 		some("a", "g", 70, 0);
-		n_saved = 0;
+		flow_forget(0);
 		if (engine_streams() != NULL)
-			streams_save(engine_streams(), keep_record, NULL);
+			streams_save(engine_streams(), flow_keep, NULL);
 		fired = fault_fired();
 		fault_arm(0);
 		flow_seen[0] = '\0';
@@ -407,7 +389,7 @@ static void every_failing_call_is_survived(void **unused)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, flow_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bad_host_is_found_and_says_why),
 		TEST(a_bad_framework_makes_no_host_suspect),

@@ -11,31 +11,6 @@ static const char streams[] =
 	" { top = 1; field = \"service\"; do = { tap = \"t\"; }; else = { tap = \"b\"; }; },"
 	" { dual = \"state = 'bad'\"; do = { tap = \"y\"; }; else = { tap = \"n\"; }; } );";
 
-static char saved[50][4096];
-static size_t saved_len[50], n_saved;
-
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
-static int keep_record(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n <= sizeof(saved[0]) && n_saved < 50);
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
-}
 
 static void fill(void)
 {
@@ -43,8 +18,8 @@ static void fill(void)
 	flow_push("a", "s", "bad", 600);
 	flow_push("a", "s", "bad", 600);
 	flow_at(1010);
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 	flow_seen[0] = '\0';
 	flow_over();
 	flow_begin(5000);
@@ -53,8 +28,8 @@ static void fill(void)
 
 static void load(void)
 {
-	for (size_t i = 0; i < n_saved; i++)
-		streams_load(engine_streams(), saved[i], saved_len[i]);
+	for (size_t i = 0; i < flow_saved.n; i++)
+		streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]);
 }
 
 static void states_come_back(void **unused)
@@ -100,8 +75,8 @@ static void every_failing_call_is_survived(void **unused)
 		flow_push("a", "s", "so", 60);
 		flow_push("b", "t", "ok", 60);
 		flow_at(5060);
-		n_saved = 0;
-		streams_save(engine_streams(), keep_record, NULL);
+		flow_forget(0);
+		streams_save(engine_streams(), flow_keep, NULL);
 		fired = fault_fired();
 		fault_arm(0);
 		flow_push("a", "s", "bad", 60);
@@ -114,28 +89,16 @@ static void every_failing_call_is_survived(void **unused)
 
 static void every_failure_of_a_build_is_survived(void **unused)
 {
-	int nth = 0, fired;
-
 	(void)unused;
-	do {
-		struct streams *s;
-
-		fault_arm(++nth);
-		s = flow_build(streams);
-		fired = fault_fired();
-		fault_arm(0);
-		assert_int_equal(s == NULL, fired);
-		streams_free(s);
-	} while (fired);
-	assert_true(nth > 50);
+	flow_build_survives(streams, 50);
 }
 
 static void a_state_cut_short_is_refused(void **unused)
 {
 	(void)unused;
 	fill();
-	for (size_t i = 0; i < n_saved; i++)
-		assert_int_not_equal(streams_load(engine_streams(), saved[i], saved_len[i] - 1), 0);
+	for (size_t i = 0; i < flow_saved.n; i++)
+		assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i] - 1), 0);
 	flow_push("a", "s", "bad", 600);
 	flow_at(5200);
 }
@@ -143,11 +106,11 @@ static void a_state_cut_short_is_refused(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(states_come_back, begin, end),
-		cmocka_unit_test_setup_teardown(what_is_stable_goes_on_once_and_what_is_not_never, begin, end),
-		cmocka_unit_test_setup_teardown(every_failing_call_is_survived, begin, end),
-		cmocka_unit_test_setup_teardown(every_failure_of_a_build_is_survived, begin, end),
-		cmocka_unit_test_setup_teardown(a_state_cut_short_is_refused, begin, end),
+		FLOW_TEST(states_come_back),
+		FLOW_TEST(what_is_stable_goes_on_once_and_what_is_not_never),
+		FLOW_TEST(every_failing_call_is_survived),
+		FLOW_TEST(every_failure_of_a_build_is_survived),
+		FLOW_TEST(a_state_cut_short_is_refused),
 	};
 
 	log_open("/dev/null", LOG_DEBUG);

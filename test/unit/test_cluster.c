@@ -2,20 +2,6 @@
 /* test_cluster - alerts on the share of hosts that get work, and what a counter grew by. */
 #include "unit/flow.h"
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 static void push(const char *service, double metric)
 {
 	struct event ev = flow_event("a", service, "ok", 0);
@@ -78,9 +64,9 @@ static void every_failing_call_is_survived(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(only_the_share_of_hosts_is_alerted_of, begin, end),
-		cmocka_unit_test_setup_teardown(a_counter_is_counted_from_where_it_began_anew, begin, end),
-		cmocka_unit_test_setup_teardown(every_failing_call_is_survived, begin, end),
+		FLOW_TEST(only_the_share_of_hosts_is_alerted_of),
+		FLOW_TEST(a_counter_is_counted_from_where_it_began_anew),
+		FLOW_TEST(every_failing_call_is_survived),
 	};
 
 	log_open("/dev/null", LOG_DEBUG);

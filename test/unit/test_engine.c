@@ -8,20 +8,6 @@
 
 #define S SAT_SECOND
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 /* ---- Inputs ------------------------------------------------------------- */
 
 static void reinject_appends_and_ends_after_eight_hops(void **unused)
@@ -261,17 +247,16 @@ static void index_and_streams_come_back_from_the_state_file(void **unused)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(reinject_appends_and_ends_after_eight_hops),
-		TEST(reinject_from_inside_a_coalesces_flush),
-		TEST(the_queue_has_an_end),
-		TEST(an_emitted_event_gets_what_it_lacks),
-		TEST(timers_before_inputs_in_order),
-		TEST(coalesce_has_a_maximum),
-		TEST(hostile_times_are_borne),
-		TEST(nothing_expires_by_a_wall_step_or_a_stop),
-		TEST(index_and_streams_come_back_from_the_state_file),
+		FLOW_TEST(reinject_appends_and_ends_after_eight_hops),
+		FLOW_TEST(reinject_from_inside_a_coalesces_flush),
+		FLOW_TEST(the_queue_has_an_end),
+		FLOW_TEST(an_emitted_event_gets_what_it_lacks),
+		FLOW_TEST(timers_before_inputs_in_order),
+		FLOW_TEST(coalesce_has_a_maximum),
+		FLOW_TEST(hostile_times_are_borne),
+		FLOW_TEST(nothing_expires_by_a_wall_step_or_a_stop),
+		FLOW_TEST(index_and_streams_come_back_from_the_state_file),
 	};
 
 	log_open("/dev/null", LOG_INFO);

@@ -7,8 +7,6 @@
 #include "stream.h"
 #include "unit/flow.h"
 
-static char *saved[128];
-static size_t n_saved, saved_len[128];
 
 static const char all[] =
 	"streams = ("
@@ -34,22 +32,6 @@ static const char all[] =
 	" { fold-interval-metric = 5; folder = \"count\"; do = { tap = \"count\"; }; },"
 	" { percentiles = 5; points = ( 0.5, 1 ); do = { tap = \"percentile\"; }; } );";
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	while (n_saved > 0)
-		free(saved[--n_saved]);
-	return 0;
-}
-
 static void push(const char *state, int64_t metric)
 {
 	struct event ev = flow_event("h", "s", state, 60);
@@ -57,18 +39,6 @@ static void push(const char *state, int64_t metric)
 	ev.pub.has |= SAT_HAS_INT;
 	ev.pub.metric.i = metric;
 	engine_input(&ev);
-}
-
-static int keep(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n_saved < 128);
-	saved[n_saved] = malloc(n);
-	if (saved[n_saved] == NULL)
-		return -ENOMEM;
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
 }
 
 /* ---- Arithmetic --------------------------------------------------------- */
@@ -225,24 +195,24 @@ static void states_come_back(void **unused)
 
 	(void)unused;
 	run();
-	assert_int_equal(streams_save(engine_streams(), keep, NULL), 0);
-	half = n_saved;
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
+	half = flow_saved.n;
 	run_on();
-	assert_int_equal(streams_save(engine_streams(), keep, NULL), 0);
-	whole = n_saved;
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
+	whole = flow_saved.n;
 	flow_over();
 	flow_begin(1004);
 	flow_swap(all);
 	for (size_t i = 0; i < half; i++)
-		assert_int_equal(streams_load(engine_streams(), saved[i], saved_len[i]), 0);
+		assert_int_equal(streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]), 0);
 	run_on();
-	assert_int_equal(streams_save(engine_streams(), keep, NULL), 0);
-	assert_int_equal(n_saved - whole, whole - half);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
+	assert_int_equal(flow_saved.n - whole, whole - half);
 	for (size_t i = half; i < whole; i++) {
-		assert_int_equal(saved_len[i], saved_len[i + whole - half]);
-		forget_order(saved[i], saved_len[i]);
-		forget_order(saved[i + whole - half], saved_len[i]);
-		assert_memory_equal(saved[i], saved[i + whole - half], saved_len[i]);
+		assert_int_equal(flow_saved.len[i], flow_saved.len[i + whole - half]);
+		forget_order(flow_saved.text[i], flow_saved.len[i]);
+		forget_order(flow_saved.text[i + whole - half], flow_saved.len[i]);
+		assert_memory_equal(flow_saved.text[i], flow_saved.text[i + whole - half], flow_saved.len[i]);
 	}
 }
 
@@ -250,14 +220,14 @@ static void cut_states_are_refused(void **unused)
 {
 	(void)unused;
 	run();
-	assert_int_equal(streams_save(engine_streams(), keep, NULL), 0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 	for (size_t cut = 1; cut < 100; cut += 3) {
 		flow_over();
 		flow_begin(1004);
 		flow_swap(all);
-		for (size_t i = 0; i < n_saved; i++)
-			assert_int_not_equal(streams_load(engine_streams(), saved[i],
-							  saved_len[i] > cut ? saved_len[i] - cut : 0), 0);
+		for (size_t i = 0; i < flow_saved.n; i++)
+			assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[i],
+							  flow_saved.len[i] > cut ? flow_saved.len[i] - cut : 0), 0);
 		push("ok", 1);
 		flow_at(1020);
 	}
@@ -284,10 +254,9 @@ static void every_failure_is_survived(void **unused)
 		push("ok", 3);
 		push("bad", 4);
 		flow_at(1000 + 10 * nth);
-		streams_save(engine_streams(), keep, NULL);
+		streams_save(engine_streams(), flow_keep, NULL);
 		fault_arm(0);
-		while (n_saved > 0)
-			free(saved[--n_saved]);
+		flow_forget(0);
 	}
 }
 
@@ -326,7 +295,6 @@ static void a_ticker_ends_with_the_last_event(void **unused)
 	assert_int_equal(timer_count(), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
@@ -335,13 +303,13 @@ int main(void)
 		cmocka_unit_test(ratios_are_exact_and_leave_by_sixteen_digits),
 		cmocka_unit_test(what_does_not_fit_becomes_a_double),
 		cmocka_unit_test(nothing_is_divided_by_zero_and_nan_has_its_place),
-		TEST(what_is_beyond_max_is_counted),
-		TEST(what_is_wrong_is_refused),
-		TEST(states_come_back),
-		TEST(cut_states_are_refused),
-		TEST(every_failure_is_survived),
-		TEST(a_rate_goes_on_with_what_it_had_however_late),
-		TEST(a_ticker_ends_with_the_last_event),
+		FLOW_TEST(what_is_beyond_max_is_counted),
+		FLOW_TEST(what_is_wrong_is_refused),
+		FLOW_TEST(states_come_back),
+		FLOW_TEST(cut_states_are_refused),
+		FLOW_TEST(every_failure_is_survived),
+		FLOW_TEST(a_rate_goes_on_with_what_it_had_however_late),
+		FLOW_TEST(a_ticker_ends_with_the_last_event),
 	};
 	int failed, fd = mkstemp(log_path);
 

@@ -2,20 +2,6 @@
 /* test_select - which way events take through split, splitp, match and the like, and what is refused. */
 #include "unit/flow.h"
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 #define ALL \
 	"streams = ( { split = ( ( \"state = 'a'\", { tap = \"a\"; } ), ( \"state = 'b'\", { tap = \"b\"; } ), ( { tap = \"rest\"; } ) ); }," \
 	" { splitp = ( \"=\", \"state\", ( \"a\", { tap = \"pa\"; } ), ( { tap = \"prest\"; } ) ); }," \
@@ -90,30 +76,18 @@ static void mistakes_are_refused(void **unused)
 
 static void every_failure_of_a_build_is_survived(void **unused)
 {
-	int nth = 0, fired;
-
 	(void)unused;
-	do {
-		struct streams *s;
-
-		fault_arm(++nth);
-		s = flow_build(ALL);
-		fired = fault_fired();
-		fault_arm(0);
-		assert_int_equal(s == NULL, fired);
-		streams_free(s);
-	} while (fired);
-	assert_true(nth > 50);
+	flow_build_survives(ALL, 50);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_first_clause_that_fits_is_taken, begin, end),
-		cmocka_unit_test_setup_teardown(integers_are_compared_to_the_last_digit, begin, end),
-		cmocka_unit_test_setup_teardown(what_fails_below_comes_out_at_else, begin, end),
-		cmocka_unit_test_setup_teardown(mistakes_are_refused, begin, end),
-		cmocka_unit_test_setup_teardown(every_failure_of_a_build_is_survived, begin, end),
+		FLOW_TEST(the_first_clause_that_fits_is_taken),
+		FLOW_TEST(integers_are_compared_to_the_last_digit),
+		FLOW_TEST(what_fails_below_comes_out_at_else),
+		FLOW_TEST(mistakes_are_refused),
+		FLOW_TEST(every_failure_of_a_build_is_survived),
 	};
 
 	log_open("/dev/null", LOG_DEBUG);

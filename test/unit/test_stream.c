@@ -7,17 +7,10 @@
 
 static char log_path[] = "/tmp/satellite-stream-XXXXXX";
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
 static int end(void **unused)
 {
 	(void)unused;
-	flow_over();
+	flow_teardown(NULL);
 	account_limit(INT64_MAX);
 	assert_int_equal(self_get(SELF_MEMORY_FORKS), 0);
 	return 0;
@@ -107,20 +100,9 @@ static void every_failure_of_a_build_is_survived(void **unused)
 		" { changed-state = ( { tap = \"c\"; } ); id = \"k\"; }, { tag = ( \"x\", \"y\" ); do = { untag = \"x\"; }; },\n"
 		" { default = { ttl = 5; }; do = { unset = \"host\"; do = { coalesce = 5; do = \"d\"; }; }; },\n"
 		" { output = \"o\"; }, { over = 5; do = { under = 6; }; } );";
-	int nth = 0, fired;
 
 	(void)unused;
-	do {
-		struct streams *s;
-
-		fault_arm(++nth);
-		s = flow_build(text);
-		fired = fault_fired();
-		fault_arm(0);
-		assert_int_equal(s == NULL, fired);
-		streams_free(s);
-	} while (fired);
-	assert_true(nth > 100);
+	flow_build_survives(text, 100);
 }
 
 /* ---- Ways --------------------------------------------------------------- */
@@ -538,17 +520,6 @@ static void every_failure_of_a_push_is_survived(void **unused)
 
 /* ---- Saved states ------------------------------------------------------- */
 
-static char saved[200][4096];
-static size_t saved_len[200], n_saved;
-
-static int keep_record(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n <= sizeof(saved[0]) && n_saved < 200);
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
-}
 
 static const char nested[] =
 	"streams = ( { by = \"service\"; do = ( { by = \"host\"; do = ( { changed = \"state\"; init = \"ok\"; do = { tap = \"c\"; }; },\n"
@@ -571,8 +542,8 @@ static void fill(void)
 	ev.pub.has |= SAT_HAS_TAGS | SAT_HAS_DOUBLE;
 	engine_input(&ev);
 	flow_at(1003);
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 	flow_seen[0] = '\0';
 }
 
@@ -580,12 +551,12 @@ static void states_come_back_under_nested_forks(void **unused)
 {
 	(void)unused;
 	fill();
-	assert_int_equal(n_saved, 3 * 3 + 3 + 2);
+	assert_int_equal(flow_saved.n, 3 * 3 + 3 + 2);
 	flow_over();
 	flow_begin(5000);		/* away for an hour and more */
 	flow_swap(nested);
-	for (size_t i = 0; i < n_saved; i++)
-		assert_int_equal(streams_load(engine_streams(), saved[i], saved_len[i]), 0);
+	for (size_t i = 0; i < flow_saved.n; i++)
+		assert_int_equal(streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]), 0);
 	assert_int_equal(timer_count(), 3 + 3);	/* of coalesce and of throttle */
 	flow_at(5006.9);
 	flow_was("");
@@ -608,16 +579,16 @@ static void what_is_refused_begins_anew(void **unused)
 	for (size_t cut = 1; cut < 120; cut += 7) {
 		flow_begin(5000);
 		flow_swap(nested);
-		for (size_t i = 0; i < n_saved; i++)
-			assert_int_not_equal(streams_load(engine_streams(), saved[i],
-							  saved_len[i] > cut ? saved_len[i] - cut : 0), 0);
+		for (size_t i = 0; i < flow_saved.n; i++)
+			assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[i],
+							  flow_saved.len[i] > cut ? flow_saved.len[i] - cut : 0), 0);
 		flow_push("a", "s", "bad", 60);
 		flow_at(5200);
 		flow_over();
 	}
 	flow_begin(5000);
 	flow_swap("streams = ( \"held\" );");
-	assert_int_equal(streams_load(engine_streams(), saved[0], saved_len[0]), -ENOENT);
+	assert_int_equal(streams_load(engine_streams(), flow_saved.text[0], flow_saved.len[0]), -ENOENT);
 }
 
 static void every_failure_of_saving_and_loading_is_survived(void **unused)
@@ -631,10 +602,10 @@ static void every_failure_of_saving_and_loading_is_survived(void **unused)
 		flow_begin(5000);
 		flow_swap(nested);
 		fault_arm(++nth);
-		for (size_t i = 0; i < n_saved; i++)
-			streams_load(engine_streams(), saved[i], saved_len[i]);
-		n_saved = 0;
-		streams_save(engine_streams(), keep_record, NULL);
+		for (size_t i = 0; i < flow_saved.n; i++)
+			streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]);
+		flow_forget(0);
+		streams_save(engine_streams(), flow_keep, NULL);
 		fired = fault_fired();
 		fault_arm(0);
 		flow_push("a", "s", "bad", 60);
@@ -647,7 +618,7 @@ static void every_failure_of_saving_and_loading_is_survived(void **unused)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, end)
 	const struct CMUnitTest tests[] = {
 		TEST(mistakes_are_said_with_their_line),
 		TEST(several_mistakes_are_said_in_one_go),

@@ -6,20 +6,6 @@
 static int64_t dropped(void) { return flow_counters[3][1]; }
 static int64_t gaps_cut(void) { return flow_counters[3][2]; }
 
-static int begin(void **unused)
-{
-	(void)unused;
-	flow_begin(1000);
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	flow_over();
-	return 0;
-}
-
 /* An event of this time, in microseconds; its state says which. */
 static void push_at(const char *state, int64_t time)
 {
@@ -284,17 +270,6 @@ static void every_failure_of_a_push_is_survived(void **unused)
 	assert_true(nth > 50);
 }
 
-static char saved[50][4096];
-static size_t saved_len[50], n_saved;
-
-static int keep_record(void *arg, const void *p, size_t n)
-{
-	(void)arg;
-	assert_true(n <= sizeof(saved[0]) && n_saved < 50);
-	memcpy(saved[n_saved], p, n);
-	saved_len[n_saved++] = n;
-	return 0;
-}
 
 static void fill(void)
 {
@@ -302,8 +277,8 @@ static void fill(void)
 	push_at("1", 1000 * SAT_SECOND);
 	push_at("2", 1004 * SAT_SECOND);
 	flow_at(1004);
-	n_saved = 0;
-	assert_int_equal(streams_save(engine_streams(), keep_record, NULL), 0);
+	flow_forget(0);
+	assert_int_equal(streams_save(engine_streams(), flow_keep, NULL), 0);
 	flow_seen[0] = '\0';
 	flow_over();
 	flow_begin(5000);
@@ -314,9 +289,9 @@ static void states_come_back(void **unused)
 {
 	(void)unused;
 	fill();
-	assert_int_equal(n_saved, 9);
-	for (size_t i = 0; i < n_saved; i++)
-		assert_int_equal(streams_load(engine_streams(), saved[i], saved_len[i]), 0);
+	assert_int_equal(flow_saved.n, 9);
+	for (size_t i = 0; i < flow_saved.n; i++)
+		assert_int_equal(streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]), 0);
 	push_at("3", 1006 * SAT_SECOND);
 	flow_was("me:[h/s/1,h/s/2,h/s/3] fe:[h/s/1,h/s/2,h/s/3] mt:[h/s/2,h/s/3] ft:[h/s/1,h/s/2] fo:[h/s/1,h/s/2] "
 		 "b:[h/s/1,h/s/2,h/s/3] c:[h/s/3] ");
@@ -334,9 +309,9 @@ static void what_is_refused_begins_anew(void **unused)
 	(void)unused;
 	for (size_t cut = 1; cut < 140; cut++) {
 		fill();
-		for (size_t i = 0; i < n_saved; i++)
-			assert_int_not_equal(streams_load(engine_streams(), saved[i],
-							  saved_len[i] > cut ? saved_len[i] - cut : 0), 0);
+		for (size_t i = 0; i < flow_saved.n; i++)
+			assert_int_not_equal(streams_load(engine_streams(), flow_saved.text[i],
+							  flow_saved.len[i] > cut ? flow_saved.len[i] - cut : 0), 0);
 		push_at("1", 1000 * SAT_SECOND);
 		assert_non_null(strstr(flow_seen, "me:[h/s/1] mt:[h/s/1] r:[h/s/1] c:[h/s/1] "));
 		flow_over();
@@ -352,10 +327,10 @@ static void every_failure_of_saving_and_loading_is_survived(void **unused)
 	do {
 		fill();
 		fault_arm(++nth);
-		for (size_t i = 0; i < n_saved; i++)
-			streams_load(engine_streams(), saved[i], saved_len[i]);
-		n_saved = 0;
-		streams_save(engine_streams(), keep_record, NULL);
+		for (size_t i = 0; i < flow_saved.n; i++)
+			streams_load(engine_streams(), flow_saved.text[i], flow_saved.len[i]);
+		flow_forget(0);
+		streams_save(engine_streams(), flow_keep, NULL);
 		fired = fault_fired();
 		fault_arm(0);
 		flow_push("h", "s", "1", 60);
@@ -367,23 +342,22 @@ static void every_failure_of_saving_and_loading_is_survived(void **unused)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(a_moving_window_is_what_a_filter_of_all_would_leave),
-		TEST(a_long_window_costs_an_event_no_more_than_a_short_one),
-		TEST(windows_have_a_maximum),
-		TEST(windows_of_a_clock_begin_at_its_multiples),
-		TEST(a_time_far_ahead_does_not_hold_up_all_else),
-		TEST(a_list_stands_in_no_list),
-		TEST(coalesce_with_event_has_the_event_in_front),
-		TEST(a_place_says_once_that_it_is_expired),
-		TEST(mistakes_are_refused),
-		TEST(forks_end_where_nothing_is_waited_for),
-		TEST(what_expired_last_is_told_with_the_next_however_late),
-		TEST(every_failure_of_a_push_is_survived),
-		TEST(states_come_back),
-		TEST(what_is_refused_begins_anew),
-		TEST(every_failure_of_saving_and_loading_is_survived),
+		FLOW_TEST(a_moving_window_is_what_a_filter_of_all_would_leave),
+		FLOW_TEST(a_long_window_costs_an_event_no_more_than_a_short_one),
+		FLOW_TEST(windows_have_a_maximum),
+		FLOW_TEST(windows_of_a_clock_begin_at_its_multiples),
+		FLOW_TEST(a_time_far_ahead_does_not_hold_up_all_else),
+		FLOW_TEST(a_list_stands_in_no_list),
+		FLOW_TEST(coalesce_with_event_has_the_event_in_front),
+		FLOW_TEST(a_place_says_once_that_it_is_expired),
+		FLOW_TEST(mistakes_are_refused),
+		FLOW_TEST(forks_end_where_nothing_is_waited_for),
+		FLOW_TEST(what_expired_last_is_told_with_the_next_however_late),
+		FLOW_TEST(every_failure_of_a_push_is_survived),
+		FLOW_TEST(states_come_back),
+		FLOW_TEST(what_is_refused_begins_anew),
+		FLOW_TEST(every_failure_of_saving_and_loading_is_survived),
 	};
 	int failed;
 
