@@ -10,7 +10,7 @@
 
 #include "tasks.h"
 
-enum { REMOVE_AT_ONCE = 1000, REMOVE_ROUNDS = 16, VERSION = 2 };
+enum { REMOVE_AT_ONCE = 1000, REMOVE_ROUNDS = 16, VERSION = 3, FEW = 5000 };
 #define ANSWER_MAX ((size_t)8 << 20)	/* no record is begun beyond it */
 
 #define COLUMNS "id, framework_id, framework, host, agent, name, state, reason, source, exit, message, time"
@@ -89,6 +89,7 @@ static int setup(struct db *d)
 		"CREATE INDEX IF NOT EXISTS by_time ON tasks (time)",
 		"CREATE INDEX IF NOT EXISTS by_host ON tasks (host, time)",
 		"CREATE INDEX IF NOT EXISTS by_framework ON tasks (framework, time)",
+		"CREATE INDEX IF NOT EXISTS by_state ON tasks (state, time)",
 		NULL
 	};
 	int rc = run(d, modes);
@@ -98,7 +99,7 @@ static int setup(struct db *d)
 	rc = run(d, tables);
 	if (rc == 0)
 		rc = setup_unsent(d);
-	return rc != 0 ? rc : exec(d, "PRAGMA user_version=2");
+	return rc != 0 ? rc : exec(d, "PRAGMA user_version=3");
 }
 
 static int open_once(struct db *d)
@@ -354,11 +355,51 @@ int db_unsent(struct db *d, unsigned n, struct record **list)
 
 /* ---- Finding ------------------------------------------------------------ */
 
-static void write_sql(const struct ask *a, char *sql, size_t size)
+/* How many have this, up to FEW; -1: there is no such index. */
+static int64_t count_few(struct db *d, const struct ask *a, enum field field)
 {
-	int n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks WHERE time >= ?%d AND time <= ?%d",
-			 FIELDS + 1, FIELDS + 2);
+	sqlite3_stmt *stmt = NULL;
+	char sql[256];
+	int64_t n = -1;
 
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY by_%s WHERE %s = ?1"
+		 " AND time >= ?2 AND time <= ?3 LIMIT %d)", columns[field], columns[field], FEW);
+	if (sqlite3_prepare_v2(d->h, sql, -1, &stmt, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(stmt, 1, a->is[field], -1, SQLITE_STATIC);
+		sqlite3_bind_int64(stmt, 2, a->since);
+		sqlite3_bind_int64(stmt, 3, a->until);
+		if (sqlite3_step(stmt) == SQLITE_ROW)
+			n = sqlite3_column_int64(stmt, 0);
+	}
+	sqlite3_finalize(stmt);
+	return n;
+}
+
+/* The index to walk: that of what fewest have, which SQLite does not know.  "": SQLite chooses. */
+static void write_index(struct db *d, const struct ask *a, char *to, size_t size)
+{
+	static const enum field indexed[] = { HOST, FRAMEWORK, STATE };
+	int64_t least = INT64_MAX;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < sizeof(indexed) / sizeof(indexed[0]) && a->is[TASK] == NULL && least > 0; i++) {
+		int64_t n = a->is[indexed[i]] != NULL ? count_few(d, a, indexed[i]) : -1;
+
+		if (n < 0 || n >= least)
+			continue;
+		least = n;
+		snprintf(to, size, " INDEXED BY by_%s", columns[indexed[i]]);
+	}
+}
+
+static void write_sql(struct db *d, const struct ask *a, char *sql, size_t size)
+{
+	char index[40];
+	int n;
+
+	write_index(d, a, index, sizeof(index));
+	n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks%s WHERE time >= ?%d AND time <= ?%d", index,
+		     FIELDS + 1, FIELDS + 2);
 	for (int i = 0; i < FIELDS; i++)
 		if (a->is[i] != NULL)
 			n += snprintf(sql + n, size - (size_t)n, " AND %s = ?%d", columns[i], i + 1);
@@ -382,7 +423,7 @@ int db_find(struct db *d, struct ask *a)
 	sqlite3_stmt *stmt = NULL;
 	int rc, got = SQLITE_DONE;
 
-	write_sql(a, sql, sizeof(sql));
+	write_sql(d, a, sql, sizeof(sql));
 	rc = prepare(d, &stmt, sql);
 	if (rc != 0)
 		return rc;

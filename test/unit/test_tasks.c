@@ -2,6 +2,7 @@
 /* test_tasks - records of tasks, whatever allocation or call fails. */
 #include "unit/host.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "../../modules/tasks/tasks.h"
@@ -184,6 +185,102 @@ static void size_is_bounded(void **unused)
 	forget();
 }
 
+/* ---- Searches of the file ----------------------------------------------- */
+
+static int steps;
+
+static int count_steps(void *arg)
+{
+	(void)arg;
+	steps++;
+	return 0;
+}
+
+static void put_records(struct db *d, const char *host, const char *framework, const char *state, int n)
+{
+	static int64_t time;
+	struct record *list = NULL;
+
+	for (int i = 0; i < n; i++) {
+		char id[32];
+		struct record *r;
+
+		snprintf(id, sizeof(id), "t%lld", (long long)++time);
+		r = record_copy((const char *const [FIELDS]){ [TASK] = id, [FRAMEWORK_ID] = framework, [FRAMEWORK] = framework,
+			[HOST] = host, [AGENT] = "", [NAME] = "", [STATE] = state, [REASON] = "", [SOURCE] = "", [EXIT] = "",
+			[MESSAGE] = "" }, time);
+		assert_non_null(r);
+		r->next = list;
+		list = r;
+	}
+	assert_int_equal(db_write(d, list, NULL, time), 0);
+	records_free(list);
+}
+
+static struct db search_file(void)
+{
+	static char path[128];
+	struct db d = { .path = path, .keep = INT64_MAX / 4, .max_tasks = 1000000, .max_bytes = 1 << 30 };
+
+	snprintf(path, sizeof(path), "%s/tasks.db", host_folder);
+	assert_int_equal(db_open(&d), 0);
+	return d;
+}
+
+/* What few have is found without a look at what many have: host, framework and state, each and together. */
+static void a_search_walks_the_fewest(void **unused)
+{
+	static const struct { const char *host, *framework, *state; unsigned found; } cases[] = {
+		{ NULL, NULL, "TASK_ERROR", 2 }, { NULL, NULL, "TASK_LOST", 0 }, { "h", NULL, "TASK_ERROR", 1 },
+		{ NULL, "f", "TASK_ERROR", 1 }, { "few", "f", NULL, 20 }, { "h", "few", NULL, 20 },
+		{ "h", "few", "TASK_FINISHED", 20 }, { "few", "f", "TASK_FINISHED", 20 }, { "few", "few", NULL, 1 },
+		{ "h", "f", NULL, 100 }, { NULL, NULL, NULL, 100 }, { "nobody", "f", "TASK_FINISHED", 0 },
+	};
+	struct db d = search_file();
+
+	(void)unused;
+	put_records(&d, "few", "f", "TASK_FINISHED", 20);
+	put_records(&d, "h", "few", "TASK_FINISHED", 20);
+	put_records(&d, "h", "f", "TASK_ERROR", 1);
+	put_records(&d, "few", "few", "TASK_ERROR", 1);
+	put_records(&d, "h", "f", "TASK_FINISHED", 60000);
+	sqlite3_progress_handler(d.h, 1000, count_steps, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 100,
+			.is = { [HOST] = cases[i].host, [FRAMEWORK] = cases[i].framework, [STATE] = cases[i].state } };
+
+		steps = 0;
+		assert_int_equal(db_find(&d, &a), 0);
+		assert_int_equal(a.found, cases[i].found);
+		assert_in_range(steps, 0, 100);		/* of 60,000 records: over 400 */
+		sat_buf_free(&a.out);
+	}
+	db_close(&d);
+	forget();
+}
+
+/* One that was made before there was an index of states gets it, and answers without, too. */
+static void an_older_file_is_searched(void **unused)
+{
+	struct db d = search_file();
+	struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 9, .is = { [STATE] = "TASK_LOST" } };
+
+	(void)unused;
+	put_records(&d, "h", "f", "TASK_LOST", 3);
+	assert_int_equal(sqlite3_exec(d.h, "DROP INDEX by_state; PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(db_find(&d, &a), 0);
+	assert_int_equal(a.found, 3);
+	sat_buf_free(&a.out);
+	db_close(&d);
+	assert_int_equal(db_open(&d), 0);
+	assert_int_equal(sqlite3_exec(d.h, "SELECT 1 FROM tasks INDEXED BY by_state WHERE state = 'TASK_LOST'", NULL, NULL,
+				      NULL), SQLITE_OK);
+	db_close(&d);
+	forget();
+}
+
+/* ---- Failures ----------------------------------------------------------- */
+
 /* Whatever fails once: no answer is wrong, nothing leaks, and the next try works. */
 static void run_failing(void (*arm)(int nth))
 {
@@ -241,6 +338,8 @@ int main(void)
 		cmocka_unit_test(what_is_to_end_ended_now),
 		cmocka_unit_test(no_more_wait_than_may),
 		cmocka_unit_test(size_is_bounded),
+		cmocka_unit_test(a_search_walks_the_fewest),
+		cmocka_unit_test(an_older_file_is_searched),
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(each_call_fails_once),
 		cmocka_unit_test(mistakes_are_refused),
