@@ -193,6 +193,24 @@ asked() { is "$(get "$C/sim/$1")" "$2" >/dev/null; }
 	post master/0/mode hang
 	run curl -s --max-time 0.3 "$M0/state"
 	[ "$status" = 28 ]
+	get "$M0/version" >"$T/version" &
+	sleep 0.2
+	[ ! -s "$T/version" ]
+	post master/0/mode ok	# who still waits has the answer
+	wait $!
+	is "$(cat "$T/version")" 'has("version")'
+	before=$(get "$M0/state")
+	post master/0/mode "pad 3000000"
+	get "$M0/state" >"$T/state"
+	[ "$(stat -c %s "$T/state")" -gt 2999000 ]
+	[ "$(jq -Sc 'del(.padding)' "$T/state")" = "$(jq -Sc . <<<"$before")" ]
+	curl -sN --max-time 1 -H 'Content-Type: application/json' -d '{"type":"SUBSCRIBE"}' "$M0/api/v1" >"$T/stream" || true
+	size=$(head -n 1 "$T/stream")
+	[ "$size" -gt 2999000 ]
+	tail -n +2 "$T/stream" | head -c "$size" | jq -e '.type == "SUBSCRIBED" and (.subscribed | has("get_state"))' >/dev/null
+	echo '{"packed":1}' | gzip >"$T/file"
+	post master/0/mode "gzip $T/file"
+	is "$(get --compressed "$M0/state")" '.packed == 1'
 	post master/0/mode down
 	run curl -s --max-time 5 "$M0/state"
 	[ "$status" = 7 ]

@@ -87,7 +87,8 @@ static void on_request(struct http_request *req)
 	struct agent_door *d = req->data;
 	uint64_t later;
 
-	req->bytes = stats_count(&d->stats, req->path);
+	if (!req->again)
+		req->bytes = stats_count(&d->stats, req->path);
 	if (mode_answers(mode_of(d->modes, req->path), req,
 			 http_port(d->server), &later))
 		return;

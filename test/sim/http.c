@@ -300,11 +300,6 @@ void http_wake(struct http_request *req)
 		uv_timer_start(&conn->timer, on_again, 0, 0);
 }
 
-void http_reply_nothing(struct http_request *req)
-{
-	(void)req;
-}
-
 void http_reply_close(struct http_request *req)
 {
 	hang_up(conn_of(req));
@@ -333,6 +328,17 @@ void http_later(struct http_request *req, uint64_t ms, http_handler *handler)
 
 	conn->later = handler;
 	uv_timer_start(&conn->timer, on_later, ms, 0);
+}
+
+static void to_handler(struct http_request *req)
+{
+	req->again = true;
+	conn_of(req)->server->handler(req);
+}
+
+void http_again(struct http_request *req, uint64_t ms)
+{
+	http_later(req, ms, to_handler);
 }
 
 /* ---- Receiving ---------------------------------------------------------- */
@@ -429,6 +435,7 @@ static long take_head(struct http_conn *conn, size_t n)
 	conn->req.content_type = conn->req.body = "";
 	conn->req.body_len = 0;
 	conn->req.bytes = NULL;
+	conn->req.again = conn->req.called = false;
 	for (line = conn->strings; *line; line = end + 2) {
 		end = strstr(line, "\r\n");
 		if (!end)

@@ -20,6 +20,8 @@ struct http_request {
 	size_t body_len;
 	void *data;			/* what http_listen() was given */
 	uint64_t *bytes;		/* counts what is sent, if not NULL */
+	bool again;			/* it was given to the handler before, */
+	bool called;			/* and is known to be a call of the v1 API */
 };
 
 /* A body that is made while it is sent.  next() adds some of it to out. */
@@ -53,7 +55,6 @@ void http_reply(struct http_request *req, int status, const char *headers,
 		const char *type, const void *body, size_t len);
 void http_reply_source(struct http_request *req, int status, const char *type,
 		       struct http_source source);
-void http_reply_nothing(struct http_request *req);	/* never answer */
 void http_reply_close(struct http_request *req);	/* hang up */
 
 /* Before answering: send only half of the answer, then hang up. */
@@ -62,6 +63,8 @@ void http_truncate(struct http_request *req);
 void http_stall(struct http_request *req);
 /* Call handler(req) after so long. */
 void http_later(struct http_request *req, uint64_t ms, http_handler *handler);
+/* Give it to the server's handler again, after so long. */
+void http_again(struct http_request *req, uint64_t ms);
 /* The source of this request has something new. */
 void http_wake(struct http_request *req);
 

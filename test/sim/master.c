@@ -40,6 +40,11 @@ void master_view(const struct master *m, struct view *v)
 		sim->empty->refs++;
 }
 
+static uint64_t pad_of(const struct master *m, const struct http_request *req)
+{
+	return mode_pad(mode_of(m->modes, req->path));
+}
+
 static void reply_shape(struct master *m, struct http_request *req, struct shape *shape)
 {
 	struct http_source none = { NULL, NULL, NULL };
@@ -47,7 +52,7 @@ static void reply_shape(struct master *m, struct http_request *req, struct shape
 
 	master_view(m, &v);
 	http_reply_source(req, 200, "application/json",
-			  shape_source(&v, shape, NULL, false, none));
+			  shape_source(&v, shape, NULL, false, none, pad_of(m, req)));
 }
 
 static void reply_small(struct master *m, struct http_request *req, void (*put)(struct out *o))
@@ -87,7 +92,7 @@ static void get_summary(struct master *m, struct http_request *req)
 	master_view(m, &v);
 	snapshot_summarise((struct snapshot *)(uintptr_t)v.s);
 	http_reply_source(req, 200, "application/json",
-			  shape_source(&v, answer_summary, NULL, false, none));
+			  shape_source(&v, answer_summary, NULL, false, none, pad_of(m, req)));
 }
 
 static void put_metrics(struct out *o)
@@ -199,7 +204,7 @@ static void call_subscribe(struct master *m, struct http_request *req)
 	master_view(m, &v);
 	http_reply_source(req, 200, "application/json",
 			  shape_source(&v, answer_call("SUBSCRIBED"), NULL,
-				       true, then));
+				       true, then, pad_of(m, req)));
 }
 
 static void call(struct master *m, struct http_request *req, const char *type, const cJSON *body)
@@ -210,7 +215,9 @@ static void call(struct master *m, struct http_request *req, const char *type, c
 
 	snprintf(name, sizeof(name), "/api/v1 %s", type);
 	snprintf(path, sizeof(path), "/api/v1/%s", type);
-	req->bytes = stats_count(&m->stats, name);
+	if (!req->called)
+		req->bytes = stats_count(&m->stats, name);
+	req->called = true;
 	if (mode_answers(mode_at(m->modes, path), req, m->info.port, &later))
 		return;
 	shape = strcmp(type, "SUBSCRIBED") ? answer_call(type) : NULL;
@@ -333,7 +340,8 @@ static void on_request(struct http_request *req)
 	const struct mode *mode = mode_of(m->modes, req->path);
 	uint64_t later;
 
-	req->bytes = stats_count(&m->stats, req->path);
+	if (!req->again)
+		req->bytes = stats_count(&m->stats, req->path);
 	if (mode_answers(mode, req, m->info.port, &later))
 		return;
 	if (later)

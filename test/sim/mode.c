@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOOK = 50 };		/* ms, whether it still hangs */
+
 void path_plain(char *to, size_t size, const char *path)
 {
 	size_t n;
@@ -58,6 +60,8 @@ static const struct flood {
 	{ "record", "9223372036854775808\n", "{" },
 	{ "large", "1999999999\n{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{}},\"more\":[0", ",1" },
 	{ "digits", "1", "0" },
+	{ "deep", "1000000000\n", "[" },
+	{ "deeper", "1000000000\n", "{\"type\":" },
 };
 
 static int parse_flood(struct mode *m, const char *name)
@@ -97,10 +101,16 @@ static int parse(struct mode *m, const char *text)
 		m->ms = ms;
 		return 0;
 	}
+	if (sscanf(text, " pad %llu", &ms) == 1) {
+		m->kind = MODE_PAD;
+		m->ms = ms;
+		return 0;
+	}
 	if (!strcmp(word, "flood"))
 		return parse_flood(m, what);
-	if (!strcmp(word, "file"))
-		return parse_file(m, strstr(text, "file") + 4);
+	m->packed = !strcmp(word, "gzip");
+	if (m->packed || !strcmp(word, "file"))
+		return parse_file(m, strstr(text, word) + 4);
 	m->kind = MODE_STATUS;
 	return sscanf(text, "%d", &m->status) == 1 && m->status >= 200 &&
 		m->status <= 599 ? 0 : -EINVAL;
@@ -170,6 +180,11 @@ const struct mode *mode_of(const struct mode *modes, const char *path)
 	return here ? here : modes;
 }
 
+uint64_t mode_pad(const struct mode *mode)
+{
+	return mode && mode->kind == MODE_PAD ? mode->ms : 0;
+}
+
 void modes_free(struct mode **modes)
 {
 	struct mode *m;
@@ -237,6 +252,7 @@ bool mode_answers(const struct mode *mode, struct http_request *req, int port, u
 	*later = 0;
 	switch (mode ? mode->kind : MODE_OK) {
 	case MODE_OK:
+	case MODE_PAD:
 		return false;
 	case MODE_SLOW:
 		*later = mode->ms;
@@ -260,11 +276,11 @@ bool mode_answers(const struct mode *mode, struct http_request *req, int port, u
 		answer_loop(req, port);
 		return true;
 	case MODE_HANG:
-		http_reply_nothing(req);
+		http_again(req, LOOK);
 		return true;
 	case MODE_FILE:
-		http_reply(req, mode->status, NULL, "application/json",
-			   mode->body.at, mode->body.len);
+		http_reply(req, mode->status, mode->packed ? "Content-Encoding: gzip\r\n" : NULL,
+			   "application/json", mode->body.at, mode->body.len);
 		return true;
 	case MODE_DOWN:
 	case MODE_CLOSE:

@@ -8,7 +8,7 @@
 
 enum mode_kind {
 	MODE_OK, MODE_DOWN, MODE_SLOW, MODE_GARBAGE, MODE_STATUS, MODE_LOOP,
-	MODE_TRUNCATE, MODE_STALL, MODE_HANG, MODE_CLOSE, MODE_FILE, MODE_FLOOD,
+	MODE_TRUNCATE, MODE_STALL, MODE_HANG, MODE_CLOSE, MODE_FILE, MODE_FLOOD, MODE_PAD,
 };
 
 struct mode {
@@ -16,9 +16,10 @@ struct mode {
 	char *path;			/* NULL: all that have none */
 	enum mode_kind kind;
 	int status;
-	uint64_t ms;
+	uint64_t ms;			/* of a pad: bytes */
 	const struct flood *flood;
-	struct buf body;		/* of a file */
+	struct buf body;		/* of a file, */
+	bool packed;			/* by gzip */
 };
 
 /* "slow 200", "file PATH 503", "ok": 0 or -errno.  path NULL: all. */
@@ -26,6 +27,8 @@ int mode_set(struct mode **modes, const char *path, const char *text);
 const struct mode *mode_of(const struct mode *modes, const char *path);
 /* One that was set for just this; NULL: none. */
 const struct mode *mode_at(const struct mode *modes, const char *path);
+/* By so many bytes the answer is longer than it has to be. */
+uint64_t mode_pad(const struct mode *mode);
 void modes_free(struct mode **modes);
 /* Is the request answered by the mode?  Else go on with it: at once, or, with
  * *later set, after so many ms. */

@@ -61,10 +61,11 @@ void shape_prepare(struct shape *shape, int version);
 /* Write it all at once. */
 void shape_put(struct out *o, struct shape *shape, const void *about);
 /* Write it as a body; the view is copied, its snapshot given up at the end.
- * With `record`, as one record of RecordIO, and then->next() goes on. */
+ * With `record`, as one record of RecordIO, and then->next() goes on.  It is
+ * by so many bytes longer than it has to be. */
 struct http_source shape_source(const struct view *v, struct shape *shape,
 				const void *about, bool record,
-				struct http_source then);
+				struct http_source then, uint64_t pad);
 
 /* Values, in the manner of the version. */
 void out_text(struct out *o, const char *s);
