@@ -5,39 +5,9 @@
 
 load common
 load simulate
+load observe
 setup() { common_setup; }
 teardown() { common_teardown; }
-
-requests() { get "$C/sim/requests" | jq ".masters[0].paths[\"$1\"].count // 0"; }
-
-# watch_mesos NAME N SETTINGS: a satellite master beside simulated master N; its URL goes to U_NAME.
-watch_mesos() {
-	local port
-	port=$(free_port)
-	mkdir -p "$T/$1"
-	cat >"$T/$1.cfg" <<-END
-		role = "master"; state-dir = "$T/$1"; leader = "mesos";
-		http = { host = "127.0.0.1"; port = $port; };
-		modules = ( "mesos-master" );
-		mesos-master = { url = "$(address master "$2")"; host = "$1"; interval = ${INTERVAL:-0.5}; leader-interval = ${LEADER_INTERVAL:-0.25}; subscribe = ${SUBSCRIBE:-false}; $3 };
-		streams = ( "index" );
-	END
-	printf -v "U_$1" '%s' "http://127.0.0.1:$port"
-	start "$1" --modules "$BUILD/modules" --config "$T/$1.cfg"
-	until_true 10 listens "$port"
-}
-
-# indexed NAME QUERY: the events of its index.
-indexed() {
-	local url="U_$1"
-	get -G "${!url}/index" --data-urlencode "query=$2"
-}
-# is NAME SERVICE EXPRESSION: jq says true of that event.
-is() { indexed "$1" "service = '$2'" | jq -e "any(.[]; $3)" >/dev/null 2>&1; }
-leads() { is "$1" mesos/leader ".metric == 1 and .state == \"ok\""; }
-follows() { is "$1" mesos/leader ".metric == 0 and .state == \"ok\""; }
-critical() { is "$1" "mesos/endpoint/$2" ".state == \"critical\" and (.description | contains(\"$3\"))"; }
-well() { is "$1" "mesos/endpoint/$2" '.state == "ok"'; }
 
 @test "the satellite beside the leading master sees it, its agents and its frameworks" {
 	simulate --masters 1 --agents 7 --tasks 20 --frameworks 3
@@ -257,7 +227,6 @@ last_task() { indexed "$1" "service = 'mesos/tasks' and host = '$2'" | jq -er '.
 task_is() { [ "$(last_task "$1" "$2")" = "$3" ]; }
 agent_is() { indexed "$1" "service = 'mesos/agent' and host = '$2'" | jq -e ".[0].state == \"$3\"" >/dev/null 2>&1; }
 framework_is() { is "$1" mesos/framework ".framework == \"$2\" and .state == \"$3\""; }
-launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; }
 
 @test "a stream tells each change of tasks and agents, and no state is asked for" {
 	simulate --masters 1 --agents 5 --tasks 40 --heartbeat 0.5
@@ -328,8 +297,6 @@ launch() { curl -sSf -X POST "$C/sim/task/add?host=$1&framework=0" | jq -r .id; 
 	until_true 5 is m0 mesos/agents/registered '.metric == 3'
 	stops "$pid"
 }
-
-hwm() { awk '/^VmHWM/ { print $2 }' "/proc/$pid/status"; }
 
 @test "answers without an end, stalls and lengths of 2^63 cost no memory, and pass" {
 	simulate --masters 1 --agents 3 --tasks 10 --heartbeat 0.3
