@@ -91,6 +91,8 @@ static const char *describe(const struct agent *a, const struct sat_answer *ans,
 		return "connection refused: does a Mesos agent run there?";
 	if (ans->rc == -ETIMEDOUT)
 		return "no answer in time (setting: mesos-agent.timeout)";
+	if (ans->rc == -EMSGSIZE)
+		return "no Mesos agent's answer is so large: no more of it was read";
 	if (ans->rc != 0)
 		return ans->error != NULL ? ans->error : strerror(-ans->rc);
 	if (rc == 401)

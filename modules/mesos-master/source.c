@@ -122,6 +122,8 @@ static void unreached(struct source *s, const struct sat_answer *a)
 	else if (a->rc == -ETIMEDOUT)
 		source_trouble(s, a->rc, "no answer within %.3g s: it is overloaded, stopped or cut off "
 			       "(setting: timeout)", (double)s->timeout / SAT_SECOND);
+	else if (a->rc == -EMSGSIZE)
+		source_trouble(s, a->rc, "more than %zu MiB: no Mesos master's answer is so large", s->max >> 20);
 	else
 		source_trouble(s, a->rc, "%s", words);
 }
