@@ -15,6 +15,7 @@ struct shape *answer_call(const char *type);
 /* Make all shapes ready for this version. */
 void answers_prepare(int version);
 void calls_prepare(int version);
+void agent_prepare(int version);
 
 /* Small answers. */
 void answer_version(struct out *o);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "answers.h"
+#include "parts.h"
 
 static void put_value(struct out *o, const char *text)
 {
@@ -65,18 +65,6 @@ static void put_range(struct out *o, unsigned int begin, unsigned int end)
 	buf_fmt(o->b, ",{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":"
 		"{\"range\":[{\"begin\":%u,\"end\":%u}]},\"role\":\"*\"}",
 		begin, end);
-}
-
-static void put_true(struct out *o, const void *x)
-{
-	(void)x;
-	out_bool(o, true);
-}
-
-static void put_false(struct out *o, const void *x)
-{
-	(void)x;
-	out_bool(o, false);
 }
 
 /* ---- Tasks -------------------------------------------------------------- */
@@ -270,33 +258,11 @@ SHAPE(shape_framework,
 	{ "reregistered_time", .leaf = framework_registered },
 );
 
-static const void *framework_that(const struct view *v, size_t i, bool registered)
-{
-	size_t k;
-
-	for (k = 0; k < v->s->n_frameworks; k++)
-		if (v->s->frameworks[k].registered == registered && i-- == 0)
-			return &v->s->frameworks[k];
-	return NULL;
-}
-
-static const void *registered_framework(const struct view *v, const void *about, size_t i)
-{
-	(void)about;
-	return framework_that(v, i, true);
-}
-
-static const void *completed_framework(const struct view *v, const void *about, size_t i)
-{
-	(void)about;
-	return framework_that(v, i, false);
-}
-
 SHAPE(shape_frameworks,
-	{ "frameworks", .of = &shape_framework, .item = registered_framework,
+	{ "frameworks", .of = &shape_framework, .item = each_framework,
 		.sparse = true },
 	{ "completed_frameworks", .of = &shape_framework,
-		.item = completed_framework, .sparse = true },
+		.item = each_completed_framework, .sparse = true },
 );
 
 /* ---- Agents ------------------------------------------------------------- */
@@ -325,30 +291,6 @@ static void agent_info(struct out *o, const void *about)
 	buf_char(o->b, '}');
 }
 
-static void agent_is_active(struct out *o, const void *about)
-{
-	out_bool(o, agent_active(about));
-}
-
-static void agent_deactivated(struct out *o, const void *about)
-{
-	out_bool(o, ((const struct agent *)about)->deactivated);
-}
-
-static void agent_version(struct out *o, const void *about)
-{
-	(void)about;
-	out_text(o, o->v->c->version_text);
-}
-
-static void agent_pid_text(struct out *o, const void *about)
-{
-	char pid[64];
-
-	agent_pid(pid, about);
-	out_text(o, pid);
-}
-
 static void agent_registered(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->registered_time);
@@ -357,12 +299,6 @@ static void agent_registered(struct out *o, const void *about)
 static void agent_reregistered(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->reregistered_time);
-}
-
-static bool agent_was_reregistered(const struct view *v, const void *about)
-{
-	(void)v;
-	return ((const struct agent *)about)->reregistered_time > 0;
 }
 
 static bool agent_is_used(const struct view *v, const void *about)
@@ -388,19 +324,6 @@ static void agent_capabilities(struct out *o, const void *about)
 		o->v->version >= 109 ? ",{\"type\":\"AGENT_DRAINING\"}" : "");
 }
 
-static bool agent_drains(const struct view *v, const void *about)
-{
-	(void)v;
-	return ((const struct agent *)about)->draining;
-}
-
-static void agent_drain_info(struct out *o, const void *about)
-{
-	buf_fmt(o->b, "{\"state\":\"%s\",\"config\":{\"max_grace_period\":"
-		"{\"nanoseconds\":600000000000},\"mark_gone\":false}}",
-		((const struct agent *)about)->tasks ? "DRAINING" : "DRAINED");
-}
-
 static void agent_drain_start(struct out *o, const void *about)
 {
 	put_nanoseconds(o, ((const struct agent *)about)->drain_time);
@@ -408,13 +331,13 @@ static void agent_drain_start(struct out *o, const void *about)
 
 SHAPE(shape_agent,
 	{ "agent_info", .leaf = agent_info },
-	{ "active", .leaf = agent_is_active },
-	{ "deactivated", 109, .leaf = agent_deactivated },
-	{ "drain_info", 109, .leaf = agent_drain_info, .has = agent_drains },
+	{ "active", .leaf = put_agent_active },
+	{ "deactivated", 109, .leaf = put_agent_deactivated },
+	{ "drain_info", 109, .leaf = put_drain_info, .has = agent_drains },
 	{ "estimated_drain_start_time", 109, .leaf = agent_drain_start,
 		.has = agent_drains },
-	{ "version", .leaf = agent_version },
-	{ "pid", .leaf = agent_pid_text },
+	{ "version", .leaf = put_version },
+	{ "pid", .leaf = put_agent_pid },
 	{ "registered_time", .leaf = agent_registered },
 	{ "reregistered_time", .leaf = agent_reregistered,
 		.has = agent_was_reregistered },
@@ -424,25 +347,12 @@ SHAPE(shape_agent,
 	{ "capabilities", 103, .leaf = agent_capabilities },
 );
 
-static const void *registered_agent(const struct view *v, const void *about, size_t i)
-{
-	(void)about;
-	return i < v->s->n_registered ?
-		&v->s->agents[v->s->registered[i]] : NULL;
-}
-
 SHAPE(shape_agents,
-	{ "agents", .of = &shape_agent, .item = registered_agent,
+	{ "agents", .of = &shape_agent, .item = each_agent,
 		.sparse = true },
 );
 
 /* ---- Calls -------------------------------------------------------------- */
-
-static void put_object(struct out *o, const void *about)
-{
-	(void)about;
-	out_raw(o, "{}");
-}
 
 SHAPE(shape_state,
 	{ "get_tasks", .of = &shape_tasks },

@@ -51,6 +51,10 @@ struct shape {
 	bool ready;
 };
 
+#define SHARED_SHAPE(name, ...) \
+	static const struct field name##_fields[] = { __VA_ARGS__ }; \
+	struct shape name = { .fields = name##_fields, \
+		.n = sizeof(name##_fields) / sizeof(name##_fields[0]) }
 #define SHAPE(name, ...) \
 	static const struct field name##_fields[] = { __VA_ARGS__ }; \
 	static struct shape name = { .fields = name##_fields, \

@@ -287,6 +287,7 @@ static void set_up_cluster(struct sim *sim, const struct options *o)
 	c->max_done = o->max_completed;
 	answers_prepare(c->version);
 	calls_prepare(c->version);
+	agent_prepare(c->version);
 	cluster_init(c, o->frameworks);
 	add_agents(c, o);
 	sim->empty = snapshot_empty();
