@@ -32,47 +32,62 @@ static int figure_of(const char *key)
 	return -1;
 }
 
-bool figures_number(const struct sat_json_value *v, double *d)
+double figures_double(const struct sat_value *n)
 {
-	char copy[64];
+	return n->kind == SAT_INT ? (double)n->i : n->d;
+}
+
+bool figures_number(const struct sat_json_value *v, struct sat_value *n)
+{
+	char copy[64], *end;
+	double d;
 
 	if (v->kind != SAT_JSON_NUMBER || v->len >= sizeof(copy))
 		return false;
 	memcpy(copy, v->text, v->len);
 	copy[v->len] = '\0';
-	*d = strtod(copy, NULL);
-	return isfinite(*d);
+	errno = 0;
+	*n = (struct sat_value){ .kind = SAT_INT, .i = strtoll(copy, &end, 10) };
+	if (*end == '\0' && errno == 0)
+		return true;
+	d = strtod(copy, NULL);
+	if (d == floor(d) && fabs(d) < 9e15)
+		*n = (struct sat_value){ .kind = SAT_INT, .i = (int64_t)d };
+	else
+		*n = (struct sat_value){ .kind = SAT_DOUBLE, .d = d };
+	return isfinite(d);
 }
 
 struct reading {
-	void (*found)(void *arg, const char *key, double d);
+	void (*found)(void *arg, const char *key, const struct sat_value *n);
 	void *arg;
 };
 
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	const struct reading *r = arg;
-	double d;
+	struct sat_value n;
 
 	if (level == 0)
 		return -EBADMSG;
-	if (key[0] != '\0' && figures_number(v, &d))
-		r->found(r->arg, key, d);
+	if (key[0] != '\0' && figures_number(v, &n))
+		r->found(r->arg, key, &n);
 	return 0;
 }
 
-static void take(void *arg, const char *key, double d)
+static void take(void *arg, const char *key, const struct sat_value *n)
 {
 	struct figures *f = arg;
 	int which = figure_of(key);
 
 	if (which < 0)
 		return;
-	f->value[which] = d;
+	f->value[which] = figures_double(n);
 	f->known |= 1u << which;
 }
 
-int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, double d), void *arg)
+int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, const struct sat_value *n),
+		void *arg)
 {
 	static const struct sat_json_calls calls = {
 		.size = sizeof(calls), .lax = true, .open = open_part, .value = value,

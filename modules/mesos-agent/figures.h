@@ -15,10 +15,13 @@ struct figures {
 	unsigned known;		/* a bit each */
 };
 
-bool figures_number(const struct sat_json_value *v, double *d);	/* false: it is none, or too large */
+/* false: it is none, or too large.  Whole numbers are integers. */
+bool figures_number(const struct sat_json_value *v, struct sat_value *n);
+double figures_double(const struct sat_value *n);
 /* 0, -EBADMSG (not JSON of an agent) or -ENOMEM. */
 int figures_read(struct figures *f, const char *text, size_t len);
 /* Each number goes to found(). */
-int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, double d), void *arg);
+int figures_all(const char *text, size_t len, void (*found)(void *arg, const char *key, const struct sat_value *n),
+		void *arg);
 
 #endif

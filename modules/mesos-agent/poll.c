@@ -17,9 +17,9 @@
 
 /* ---- What is done with answers ------------------------------------------ */
 
-static void nothing(void *arg, const char *key, double d)
+static void nothing(void *arg, const char *key, const struct sat_value *n)
 {
-	(void)arg, (void)key, (void)d;
+	(void)arg, (void)key, (void)n;
 }
 
 static void no_container(void *arg, const struct container *c)

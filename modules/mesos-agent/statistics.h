@@ -17,7 +17,7 @@ extern const struct statistic statistics_all[STATISTICS];
 struct container {
 	char id[512];			/* of its executor; of none, its own.  All are cut, if they are longer */
 	char framework[256], source[512];
-	double value[STATISTICS];
+	struct sat_value value[STATISTICS];
 	uint32_t known;			/* a bit each */
 };
 

@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tell - what a Mesos agent answered, as events and for /metrics. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent.h"
+#include "figures.h"
 #include "statistics.h"
 
 /* ---- Events ------------------------------------------------------------- */
 
-static void emit(struct agent *a, const char *service, double d, const struct sat_attr *attrs, uint32_t n)
+static void emit(struct agent *a, const char *service, const struct sat_value *v, const struct sat_attr *attrs,
+		 uint32_t n)
 {
 	struct sat_event ev = {
 		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = service, .state = "ok", .ttl = a->ttl,
 		.attrs = attrs, .n_attrs = n,
 	};
 
-	if (d == floor(d) && fabs(d) < 9e15) {
+	if (v->kind == SAT_INT) {
 		ev.has |= SAT_HAS_INT;
-		ev.metric.i = (int64_t)d;
+		ev.metric.i = v->i;
 	} else {
 		ev.has |= SAT_HAS_DOUBLE;
-		ev.metric.d = d;
+		ev.metric.d = v->d;
 	}
 	sat_emit_event(a->self, &ev);	/* a full queue is counted by the host */
 }
 
-static void say_figure(void *arg, const char *key, double d)
+static void say_figure(void *arg, const char *key, const struct sat_value *v)
 {
 	const struct agent *a = arg;
 	char service[512];
 
 	snprintf(service, sizeof(service), "%s%s", a->prefix, strncmp(key, "slave/", 6) == 0 ? key + 6 : key);
-	emit(arg, service, d, NULL, 0);
+	emit(arg, service, v, NULL, 0);
 }
 
 void tell_snapshot(struct agent *a)
@@ -40,19 +41,21 @@ void tell_snapshot(struct agent *a)
 	figures_all(a->snapshot.p, a->snapshot.len, say_figure, a);
 }
 
+/* Two frameworks may call their executors the same: of tasks without one of their own these are the tasks' ids. */
 static void say_container(void *arg, const struct container *c)
 {
 	const struct sat_attr attrs[] = {
 		{ "executor", c->id }, { "framework", c->framework }, { "source", c->source },
 	};
 	const struct agent *a = arg;
-	char service[1024];
+	char service[1536];
 
 	for (unsigned i = 0; i < STATISTICS; i++) {
 		if ((c->known & 1u << i) == 0)
 			continue;
-		snprintf(service, sizeof(service), "%scontainers/%s/%s", a->prefix, c->id, statistics_all[i].field);
-		emit(arg, service, c->value[i], attrs, 3);
+		snprintf(service, sizeof(service), "%scontainers/%s%s%s/%s", a->prefix, c->framework,
+			 c->framework[0] != '\0' ? "/" : "", c->id, statistics_all[i].field);
+		emit(arg, service, &c->value[i], attrs, 3);
 	}
 }
 
@@ -68,12 +71,13 @@ struct telling {
 	struct sat_figures *out;
 };
 
-static void give_figure(void *arg, const char *key, double d)
+static void give_figure(void *arg, const char *key, const struct sat_value *v)
 {
 	const struct telling *t = arg;
 	const struct sat_attr labels[] = { { "from", "agent" }, { "key", key } };
 
-	sat_figure(t->out, "satellite_mesos_snapshot", true, "a figure of metrics/snapshot", labels, 2, d);
+	sat_figure(t->out, "satellite_mesos_snapshot", true, "a figure of metrics/snapshot", labels, 2,
+		   figures_double(v));
 }
 
 static void give_container(void *arg, const struct container *c)
@@ -87,7 +91,7 @@ static void give_container(void *arg, const struct container *c)
 		const struct statistic *s = &statistics_all[i];
 
 		if (c->known & 1u << i)
-			sat_figure(t->out, s->name, s->gauge, s->help, labels, 3, c->value[i]);
+			sat_figure(t->out, s->name, s->gauge, s->help, labels, 3, figures_double(&c->value[i]));
 	}
 }
 

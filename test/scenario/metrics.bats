@@ -271,6 +271,28 @@ settings() {
 	stops "$PID"
 }
 
+@test "containers of two frameworks that call their executors the same are told apart, to the byte" {
+	cat >"$T/statistics" <<-END
+		[ { "executor_id": "0", "framework_id": "F1", "source": "s", "statistics": { "mem_rss_bytes": 9007199254740993 } },
+		  { "executor_id": "0", "framework_id": "F2", "source": "s", "statistics": { "mem_rss_bytes": 2, "cpus_limit": 1.5 } },
+		  { "executor_id": "", "container_id": "c3", "statistics": { "mem_limit_bytes": 9223372036854771712 } } ]
+	END
+	echo '{ "slave/registered": 1.0, "slave/big": 9007199254740993, "slave/huge": 1e300 }' >"$T/snapshot"
+	canned "/monitor/statistics=$T/statistics" "/metrics/snapshot=$T/snapshot"
+	slave "$M" ""
+	until_true 5 shows mesos_slave_registered 1
+	told() { get -G "$U/index" --data-urlencode "query=service = 'mesos/slave/$1'" | tr -d ' ' | grep -qF "\"metric\":$2,"; }
+	until_true 5 told containers/F1/0/mem_rss_bytes 9007199254740993
+	told containers/F2/0/mem_rss_bytes 2
+	told containers/F2/0/cpus_limit 1.5
+	told containers/c3/mem_limit_bytes 9223372036854771712
+	told big 9007199254740993
+	told registered 1
+	told huge 1e300 || told huge 1e+300
+	shows 'mesos_agent_mem_rss_bytes{id="0",framework_id="F2",source="s"}' 2
+	shows 'mesos_agent_mem_limit_bytes{id="c3",framework_id="",source=""}' 9.223372036854772e+18
+}
+
 @test "rules and dashboard are good, and of figures that there are" {
 	promtool check rules "$ROOT/etc/prometheus-rules.yml"
 	promtool test rules "$ROOT/test/data/prometheus-rules.yml"

@@ -108,7 +108,8 @@ static void note_container(void *arg, const struct container *c)
 	assert_string_equal(c->framework, "f");
 	assert_string_equal(c->source, "s");
 	assert_int_equal(c->known, 1u << 1 | 1u << 10);
-	assert_true(c->value[1] == 3 && c->value[10] == 4096);
+	assert_int_equal(c->value[1].kind, SAT_INT);
+	assert_true(c->value[1].i == 3 && c->value[10].i == 4096);
 }
 
 static void containers_are_read(void **unused)
