@@ -455,7 +455,8 @@ SAT_API int sat_index_delete(const struct sat_at *at, const struct sat_event *ev
  * attributes ip and port say where; host or ip may be empty), "nobody", or "unknown".
  * "mesos/tasks": each event of that service, with the time that Mesos has for it, before it
  * goes through the streams; also, tagged "past", the tasks that had ended before the first
- * state, of which no event goes.
+ * state, of which no event goes, and once more all that have ended after "mesos/tasks/wanted",
+ * an empty list from who comes later.
  *
  * Between the whitelist and its actuators, which are modules "actuator-NAME" that it names
  * in its setting: "whitelist/hosts" (retained): the inventory, as events' host and state,

@@ -125,6 +125,7 @@ static int start(void *state)
 {
 	int rc = named_start(state);
 
+	rc = rc != 0 ? rc : past_start(state);
 	return rc != 0 ? rc : poll_start(state);
 }
 

@@ -236,6 +236,7 @@ int tell_framework(void *m, const struct model_framework *f, enum model_presence
 void tell_past(struct mesos *m, const struct model_task *t);	/* to who keeps records alone */
 
 /* past.c: the tasks that had ended before the first state. */
+int past_start(struct mesos *m);
 void past_begin(struct mesos *m);
 void past_stop(struct mesos *m);
 

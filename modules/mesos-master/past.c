@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * past - the tasks that had ended before the first state of a Mesos master: for who keeps records.
+ * past - the tasks that had ended before the first state of a Mesos master: for who keeps records,
+ * and once more for who comes later.
  *
  * They are no news, so no stream hears of them.  A few at a time: there may be 100,000,
  * and who keeps them has a queue.  Where the table is renewed meanwhile, which moves
@@ -43,6 +44,20 @@ void past_begin(struct mesos *m)
 	m->past = (struct past){ .alarm = m->past.alarm };
 	m->past.alarm.fire = go_on;
 	sat_alarm_set(m->self, &m->past.alarm, sat_clock() + PAUSE);
+}
+
+static void wanted(void *state, const char *topic, const struct sat_item *item)
+{
+	struct mesos *m = state;
+
+	(void)topic, (void)item;
+	if (m->has_base)	/* else they are told with the first state */
+		past_begin(m);
+}
+
+int past_start(struct mesos *m)
+{
+	return sat_subscribe(m->self, "mesos/tasks/wanted", wanted);
 }
 
 void past_stop(struct mesos *m)

@@ -139,6 +139,8 @@ static int start(void *state)
 	struct tasks *t = state;
 	int rc = sat_subscribe(t->self, "mesos/tasks", heard);
 
+	if (rc == 0)	/* who knows of some is to tell them anew */
+		rc = sat_publish(t->self, "mesos/tasks/wanted", &(struct sat_item){ .list = true }, false);
 	if (rc == 0 && t->riak != NULL)
 		rc = sat_on_acting(t->self, acting);
 	if (rc == 0)

@@ -283,3 +283,25 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$(counter kept)" = 1 ]
 	stops "$MASTER"
 }
+
+@test "who begins to keep records with a reload gets those of before, too" {
+	simulate --masters 1 --agents 3 --tasks 30 --completed 1000
+	late() {
+		cat >"$T/master.cfg" <<-END
+			role = "master"; state-dir = "$T/state"; modules = ( "mesos-master"$1 ); http = { port = $HTTP; };
+			mesos-master = { url = "$(address master 0)"; interval = 1; };
+			streams = ( { where = "service = 'mesos/tasks'"; do = ( "index" ); } );
+		END
+	}
+	late ''
+	run_it first
+	seen() { [ "$(counter tasks)" -ge 1000 ]; }
+	until_true 20 seen
+	[ "$(code /tasks)" = 404 ]
+	late ', "tasks"'
+	kill -HUP "$MASTER"
+	all() { [ "$(tasks_json limit=9999 | jq '.tasks | length')" = 1000 ]; }
+	until_true 20 all
+	[ "$(times first '/api/v1: answers')" = 1 ]
+	stops "$MASTER"
+}

@@ -271,6 +271,32 @@ static void what_ended_before_is_told_in_turn_to_who_keeps_it(void **unused)
 	assert_int_equal(tasks.news, 1);
 }
 
+/* Who comes later asks for it: then all that have ended are told, but not before there is a state. */
+static void what_ended_before_is_told_anew_to_who_wants_it(void **unused)
+{
+	static const struct sat_item wanted = { .list = true };
+
+	(void)unused;
+	memset(&tasks, 0, sizeof(tasks));
+	mesos->max_state = 10000000;
+	assert_int_equal(past_start(mesos), 0);
+	sat_subscribe(&self_host, "mesos/tasks", hear_task);
+	assert_int_equal(sat_publish(&self_host, "mesos/tasks/wanted", &wanted, false), 0);
+	pass(1, LEADS);
+	assert_int_equal(tasks.past, 0);
+	assert_int_equal(push_ended(400), 0);
+	move(2);
+	assert_int_equal(tasks.past, 400);
+	push("{\"type\":\"TASK_UPDATED\",\"task_updated\":{\"framework_id\":" ID("f") ",\"state\":\"TASK_LOST\",\"status\":"
+	     "{\"task_id\":{\"value\":\"t\"},\"state\":\"TASK_LOST\",\"timestamp\":1700000001.5}}}");
+	assert_int_equal(tasks.news, 1);
+	assert_int_equal(sat_publish(&self_host, "mesos/tasks/wanted", &wanted, false), 0);
+	assert_int_equal(tasks.past, 400);
+	move(2);
+	assert_int_equal(tasks.past, 801);
+	assert_int_equal(tasks.news, 1);
+}
+
 static void who_stops_tells_no_more_of_what_had_ended(void **unused)
 {
 	(void)unused;
@@ -634,6 +660,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_record_is_refused),
 		FOLLOWING(a_stream_takes_the_place_of_states),
 		FOLLOWING(what_ended_before_is_told_in_turn_to_who_keeps_it),
+		FOLLOWING(what_ended_before_is_told_anew_to_who_wants_it),
 		FOLLOWING(who_stops_tells_no_more_of_what_had_ended),
 		FOLLOWING(without_a_stream_states_are_polled),
 		FOLLOWING(missing_heartbeats_end_a_stream_and_the_next_heals_the_gap),
