@@ -82,7 +82,7 @@ static int64_t believed_until(const struct mesos *m)
 	if (m->no_word)
 		until = least(until, m->heard + belief_patience(m));
 	until = most(until, written_until(m, &m->state));
-	until = most(until, written_until(m, &m->follow.agents));
+	until = most(until, written_until(m, &m->look.source));
 	return most(until, followed_until(m));
 }
 

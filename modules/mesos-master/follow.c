@@ -6,12 +6,7 @@
  * A heartbeat says that the stream lives; when two are missing, or a task is
  * spoken of that nobody added, something was lost, and the next SUBSCRIBED heals
  * it.  Any answer but 200 means that states are polled, and the stream is tried
- * again after ten minutes.
- *
- * The stream says nothing of agents that are deactivated, drain, or lose their
- * connection.  Where the figures count others than the model does, or while one
- * drains, the agents alone are asked for, at most once an interval; else every
- * tenth, since not all of that moves a figure.
+ * again after ten minutes.  What it says nothing of is look.c's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +19,6 @@
 #define PAUSE		(1 * SAT_SECOND)	/* before the next try, doubled with each that fails */
 #define LONG		(60 * SAT_SECOND)	/* a stream of such a life begins anew with PAUSE */
 #define SILENCES	3u			/* tries of which nothing came, in a row: a refusal */
-#define RARELY		9			/* intervals between two looks at agents that fit */
 #define PAUSE_MAX	(30 * SAT_SECOND)
 
 static struct follow *of(struct mesos *m)
@@ -48,7 +42,7 @@ static int taken(struct mesos *m)
 	f->silences = 0;
 	if (f->reader.top.heartbeat > 0 && f->reader.top.heartbeat < 3600)
 		f->heartbeat = (int64_t)(f->reader.top.heartbeat * SAT_SECOND);
-	f->next_agents = sat_clock() + m->interval;
+	look_later(m);
 	source_well(&f->source);
 	settle_begin(m);
 	return 0;
@@ -198,81 +192,6 @@ static void stream_failed(struct mesos *m, const struct sat_answer *a)
 	}
 }
 
-/* ---- Agents, which it does not tell all of ------------------------------- */
-
-static int agents_data(struct mesos *m, const void *p, size_t n)
-{
-	struct follow *f = of(m);
-
-	f->agents_received += n;
-	return f->agents_received > m->max_state ? -EFBIG : reader_feed(&f->agents_reader, p, n);
-}
-
-static void agents_done(struct mesos *m, const struct sat_answer *a)
-{
-	struct follow *f = of(m);
-	char why[160];
-	int rc = reader_end_state(&f->agents_reader, why, sizeof(why));
-
-	(void)a;
-	reader_free(&f->agents_reader);
-	if (rc != 0)
-		source_trouble(&f->agents, rc, "%s", why);
-	else
-		source_well(&f->agents);
-}
-
-static void agents_failed(struct mesos *m, const struct sat_answer *a)
-{
-	struct follow *f = of(m);
-	int rc = f->agents_reader.rc;
-	char why[160] = "";
-
-	if (rc != 0)
-		reader_explain(&f->agents_reader, rc, why, sizeof(why));
-	reader_free(&f->agents_reader);
-	if (m->stopping)
-		mesos_stopped_yet(m);
-	else if (rc != 0)
-		source_trouble(&f->agents, rc, "%s", why);
-	else
-		source_failed(&f->agents, a);
-}
-
-static bool counts_fit(const struct mesos *m)
-{
-	uint32_t registered = m->model.agents.n - m->model.n_recovered;
-
-	if (m->model.n_draining > 0)
-		return false;
-	return (m->figures.agents_active < 0 || m->figures.agents_active == m->model.n_active) &&
-	       (m->figures.agents_inactive < 0 || m->figures.agents_inactive == registered - m->model.n_active);
-}
-
-/* Not at once: the next change may be under way. */
-void follow_figures(struct mesos *m)
-{
-	struct follow *f = of(m);
-	int64_t now = sat_clock();
-
-	if (!f->live || !mesos_observes(m) || f->agents.call != NULL || now < f->next_agents)
-		return;
-	if (counts_fit(m) && now < f->next_agents + RARELY * m->interval) {
-		f->misfits = 0;
-		return;
-	}
-	if (++f->misfits < 2)
-		return;
-	f->misfits = 0;
-	f->next_agents = now + m->interval;
-	f->agents_received = 0;
-	if (reader_expect(&f->agents_reader, &m->model) != 0)
-		return;
-	f->agents_reader.known_only = true;
-	if (!source_ask(&f->agents))
-		reader_free(&f->agents_reader);
-}
-
 /* ---- Its life ----------------------------------------------------------- */
 
 static bool is_wanted(const struct mesos *m)
@@ -295,6 +214,8 @@ static void subscribe(struct mesos *m, int64_t now)
 		f->down_since = now;
 	f->next = now + f->pause;
 	records_init(&f->records, m->max_state, &calls, m);
+	look_drop(m);
+	gone_ask_list(m);
 	model_begin(&m->model);
 	sat_count(m->self, COUNT_STREAMS, 1);
 	if (!source_ask(&f->source))
@@ -353,7 +274,7 @@ void follow_forget(struct mesos *m)
 
 	if (f->source.call != NULL && !f->silent && !f->unwanted)
 		hang_up(f, true);
-	source_drop(&f->agents);
+	look_drop(m);
 	f->refused = false;
 	f->silences = 0;
 	f->down_since = f->next = 0;
@@ -366,14 +287,11 @@ void follow_stop(struct mesos *m)
 
 	if (f->source.call != NULL)
 		sat_fetch_cancel(f->source.call);
-	if (f->agents.call != NULL)
-		sat_fetch_cancel(f->agents.call);
 }
 
 void follow_init(struct mesos *m)
 {
 	static const char *const stream_paths[] = { "/api/v1", "/master/api/v1", NULL };
-	static const char *const agents_paths[] = { "/slaves", "/master/slaves", NULL };
 
 	m->follow = (struct follow){
 		.pause = PAUSE,
@@ -381,11 +299,6 @@ void follow_init(struct mesos *m)
 			.m = m, .name = "stream", .paths = stream_paths, .timeout = m->state.timeout,
 			.body = "{\"type\":\"SUBSCRIBE\"}", .endless = true, .gauge = GAUGE_STATE_SUCCESS,
 			.data = stream_data, .done = stream_done, .failed = stream_failed,
-		},
-		.agents = {
-			.m = m, .name = "agents", .paths = agents_paths, .timeout = m->state.timeout,
-			.gauge = GAUGE_STATE_SUCCESS,
-			.data = agents_data, .done = agents_done, .failed = agents_failed,
 		},
 	};
 }

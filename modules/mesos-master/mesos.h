@@ -52,22 +52,37 @@ struct source {
 
 /* The stream of changes. */
 struct follow {
-	struct source source, agents;	/* agents: asked for where the stream does not tell all of them */
+	struct source source;
 	struct records records;
-	struct reader reader, agents_reader;
-	uint64_t agents_received;
+	struct reader reader;
 	int64_t heard, heartbeat, pause;
 	int64_t next;			/* try, */
-	int64_t next_gap, next_agents;	/* after a gap; of agents */
+	int64_t next_gap;		/* after a gap */
 	int64_t down_since;		/* 0: it is not */
 	unsigned silences;		/* tries in a row of which nothing came */
-	unsigned misfits;		/* figures in a row that count other agents */
 	int rc;				/* of what came */
 	bool live;			/* its SUBSCRIBED is in the model */
 	bool refused;			/* states are polled */
 	bool gap;			/* something was missed */
 	bool silent, unwanted;		/* why we hung up */
 	char why[160];
+};
+
+/* The list of agents alone. */
+struct look {
+	struct source source;
+	struct reader reader;
+	uint64_t received;
+	int64_t next;
+	unsigned misfits;		/* figures in a row that count other agents */
+	int64_t more_active, more_inactive;	/* than the model has, after the last one */
+};
+
+/* Agents that went, and how many of them Mesos counts. */
+struct gone {
+	struct model_toll base, asked;	/* those that are judged; what was counted when the last list was asked for */
+	int64_t since;			/* none waited */
+	bool listed;			/* that list is in the model */
 };
 
 /* The ended tasks of the first state, which are told in turn. */
@@ -98,6 +113,8 @@ struct mesos {
 	int64_t next_probe;
 	const struct source *answered;	/* whose done() or failed() runs */
 	struct follow follow;
+	struct look look;
+	struct gone gone;
 	struct past past;
 	int64_t next_poll, next_report, next_state;
 	bool stopping;
@@ -117,7 +134,8 @@ struct mesos {
 	size_t n_kept;
 	struct model model;
 	struct sat_alarm settle;	/* goes on with what a state changed */
-	bool taking;			/* a whole one, which is then to be told of */
+	bool taking;			/* a whole one, which is then to be told of, */
+	bool listing_agents;		/* or a list of agents */
 	struct model grave;		/* of another time, freed a little at a time */
 	struct sat_alarm dig;
 	struct reader reader;		/* of the state under way, */
@@ -211,6 +229,7 @@ void mesos_stopped_yet(struct mesos *m);
 /* settle.c: what a state brought is gone through, and one of another time freed, a little in each turn. */
 void settle_init(struct mesos *m);
 void settle_begin(struct mesos *m);		/* the state that was read has ended; mesos_took_model() follows */
+void settle_list(struct mesos *m);		/* the same of a list of agents, of which nobody is told */
 void settle_go_on(struct mesos *m);
 void settle_bury(struct mesos *m);		/* the model: an empty one takes its place */
 void settle_stop(struct mesos *m);
@@ -220,9 +239,23 @@ void follow_init(struct mesos *m);
 void follow_turn(struct mesos *m, int64_t now);		/* at each beat: begin, watch, end */
 /* The stream serves, or is about to, so that no state need be asked for. */
 bool follow_serves(const struct mesos *m, int64_t now);
-void follow_figures(struct mesos *m);			/* new ones came */
 void follow_forget(struct mesos *m);			/* another leads: begin anew */
 void follow_stop(struct mesos *m);
+
+/* look.c: the agents alone. */
+void look_init(struct mesos *m);
+void look_figures(struct mesos *m);			/* new ones came: ask, if need be */
+void look_later(struct mesos *m);			/* all agents are known as of now */
+void look_drop(struct mesos *m);
+void look_settled(struct mesos *m);			/* what it brought is gone through */
+
+/* gone.c: whether agents that went were removed, or are out of reach. */
+void gone_ask_list(struct mesos *m);			/* all agents are asked for */
+void gone_have_list(struct mesos *m);			/* and what came is gone through */
+void gone_ask_figures(struct mesos *m);
+void gone_have_figures(struct mesos *m);
+void gone_turn(struct mesos *m, int64_t now);
+void gone_forget(struct mesos *m);			/* what is in the model is told, before it goes */
 
 /* maintain.c: mesos/maintenance. */
 void maintain_init(struct mesos *m);

@@ -18,7 +18,7 @@ static uint8_t flags_of(const char *word)
 		return 0;
 	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		if (strcmp(word + 5, ends[i]) == 0)
-			return WORD_ENDS;
+			return WORD_ENDS | (strcmp(ends[i], "GONE_BY_OPERATOR") == 0 ? WORD_EXPELS : 0);
 	return strcmp(word, "TASK_UNREACHABLE") == 0 ? WORD_LOST : 0;
 }
 
@@ -185,7 +185,7 @@ void model_init(struct model *m, const struct model_calls *calls, void *arg)
 
 bool model_free_some(struct model *m, uint32_t n)
 {
-	struct table *const all[] = { &m->agents, &m->frameworks, &m->tasks, &m->texts.table };
+	struct table *const all[] = { &m->agents, &m->gone, &m->frameworks, &m->tasks, &m->texts.table };
 
 	m->settle.at = SETTLE_NOTHING;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {

@@ -42,6 +42,12 @@ enum model_presence {			/* of a framework */
 	PRESENCE_ACTIVE, PRESENCE_INACTIVE, PRESENCE_DISCONNECTED, PRESENCE_REMOVED,
 };
 
+enum model_doubt {
+	DOUBT_NONE,
+	DOUBT_GUESSED,			/* Mesos does not say why it went */
+	DOUBT_WHICH,			/* it says why some went, but not which */
+};
+
 struct model_agent {
 	struct table_link link;
 	const char *id, *host, *pid, *version;
@@ -51,9 +57,12 @@ struct model_agent {
 	struct model_sum moved;		/* by tasks, since then */
 	int64_t registered;		/* wall; 0: not known */
 	uint8_t stand, told;		/* enum model_stand */
+	uint8_t verdict;		/* of one that went: MODEL_REMOVED or MODEL_UNREACHABLE; 0: not judged yet */
+	uint8_t doubt;			/* enum model_doubt: of that */
 	bool active;			/* as Mesos says it: it is connected, and offered */
 	bool has_used, has_total, has_unreserved;	/* Mesos says so */
-	bool lost;			/* tasks of it were unreachable */
+	bool lost, expelled;		/* tasks of it were unreachable, or an operator gave it up */
+	bool said;			/* that it was removed */
 	bool settled;			/* whether it is news is known */
 };
 
@@ -82,6 +91,10 @@ struct model_task {
 	uint8_t told;			/* the state that was, last; 0: none */
 };
 
+struct model_toll {			/* agents that went */
+	int64_t lost, removed;		/* lost < 0: not known */
+};
+
 struct model_calls {			/* not 0: it will be told again */
 	int (*task)(void *arg, const struct model_task *t);
 	int (*agent)(void *arg, const struct model_agent *a, enum model_stand now);
@@ -97,13 +110,18 @@ struct model {
 	uint8_t last_state, last_source, last_reason;	/* words of the last task */
 	const struct model_calls *calls;
 	void *arg;
-	uint32_t turn;			/* what the last state had bears it */
+	struct table gone;		/* agents that went and are not told of yet, by host */
+	uint32_t n_open, open_turn;	/* those that are not judged; which of them came since model_ask_why() */
+	struct model_toll judged;	/* and those that Mesos counts, so far */
+	uint32_t turn;			/* what the last state had bears it, */
+	uint32_t agents_turn;		/* and agents, those of the last list of agents */
 	bool reading;			/* a state is */
 	bool untold;			/* somebody has to be told again */
 	struct {			/* going through all of them, a few at a time */
 		enum { SETTLE_NOTHING, SETTLE_AGENTS, SETTLE_TASKS, SETTLE_FRAMEWORKS, SETTLE_GONE } at;
 		uint32_t slot, renewed;
-		bool state;		/* one that was read; else what is untold */
+		bool state;		/* one that was read; else what is untold, */
+		bool list;		/* or a list of agents */
 		bool silent;
 	} settle;
 	struct {			/* going round the table for the oldest, where too many have ended */
@@ -112,6 +130,7 @@ struct model {
 	} drop;
 	uint32_t n_ended;		/* tasks */
 	uint32_t n_recovered, n_active, n_draining;	/* agents */
+	bool deactivates;		/* Mesos says whether agents are deactivated: since 1.9 */
 	uint64_t listing;		/* another when an agent, its names or whether it is active did change */
 	uint64_t odd, over;		/* left out: without legal names; past the limits */
 	uint64_t dropped;		/* ended tasks, for newer ones */
@@ -124,7 +143,7 @@ struct model_agent_news {
 	struct model_resources total, unreserved, used;
 	bool has_used, has_total, has_unreserved;
 	int64_t registered;
-	bool active, deactivated, recovered;
+	bool active, deactivated, recovered, deactivates;
 	char drain[32];			/* "DRAINING", "DRAINED" */
 };
 struct model_framework_news {
@@ -157,13 +176,27 @@ void model_end(struct model *m, bool silent);
 /* About so many things more; false: it is done. */
 bool model_settle(struct model *m, uint32_t n);
 void model_abort(struct model *m);	/* no end comes */
+/* A list of agents alone, to which others do not come; changes may, meanwhile.  Those that are
+ * not put until its end are gone; an end that never comes takes nothing away. */
+void model_begin_list(struct model *m);
+void model_end_list(struct model *m);
+bool model_settles(const struct model *m);
 bool model_busy(const struct model *m);		/* no other state may begin */
 
 /* 0, also where it was left out, counted; -ENOMEM. */
 int model_put_agent(struct model *m, const struct model_agent_news *n);
 int model_put_framework(struct model *m, const struct model_framework_news *n);
 int model_put_task(struct model *m, const struct model_task_news *n);	/* -ENOENT: an update of none we know */
-void model_remove_agent(struct model *m, const char *id);
+void model_remove_agent(struct model *m, const char *id);	/* Mesos says that it removed it */
+/*
+ * Whether an agent that went was removed, or is out of reach.  Mesos counts that:  who
+ * asks for its figures calls model_ask_why(), and with the answer judges those that
+ * had gone by then.  more: what it counts beyond those that were judged before; NULL:
+ * that is not known, and all are guessed.
+ */
+void model_ask_why(struct model *m);
+void model_judge(struct model *m, const struct model_toll *more);
+void model_tell_gone(struct model *m, uint32_t n);	/* at most so many of those that are judged */
 void model_remove_framework(struct model *m, const char *id);
 /* Tell what could not be told, as model_settle() goes on. */
 void model_tell(struct model *m);

@@ -18,20 +18,22 @@ void model_tell_agent(struct model *m, struct model_agent *a)
 		a->told = a->stand;
 		return;
 	}
-	if (was == MODEL_NEW && m->calls->agent(m->arg, a, MODEL_NEW) != 0) {
-		m->untold = true;
-		return;
-	}
-	a->told = MODEL_ACTIVE;
-	if (a->stand != MODEL_ACTIVE || (was != MODEL_NEW && was != MODEL_ACTIVE)) {
-		if (m->calls->agent(m->arg, a, a->stand) == 0)
-			a->told = a->stand;
-		else
+	if (was == MODEL_NEW) {
+		if (m->calls->agent(m->arg, a, MODEL_NEW) != 0) {
 			m->untold = true;
+			return;
+		}
+		a->told = MODEL_ACTIVE;
 	}
+	if (a->told == a->stand)
+		return;
+	if (m->calls->agent(m->arg, a, a->stand) == 0)
+		a->told = a->stand;
+	else
+		m->untold = true;
 }
 
-static void agent_free(struct model *m, struct model_agent *a)
+void model_agent_free(struct model *m, struct model_agent *a)
 {
 	intern_drop(&m->texts, a->id);
 	intern_drop(&m->texts, a->host);
@@ -63,14 +65,14 @@ static enum model_stand stand_of(const struct model_agent_news *n)
 
 static int set_agent(struct model *m, struct model_agent *a, const struct model_agent_news *n)
 {
-	bool changed = a->host == NULL;
+	bool changed = a->host == NULL, active = n->active && !n->recovered;
 
 	if (!model_set(m, &a->id, n->id[0] != '\0' ? n->id : n->host, &changed) ||
 	    !model_set(m, &a->host, n->host, &changed) || !model_set(m, &a->pid, n->pid, &changed) ||
 	    !model_set(m, &a->version, n->version, NULL) ||
 	    !model_set(m, &a->attributes, n->attributes, NULL))
 		return -ENOMEM;
-	if (changed || a->active != (n->active && !n->recovered) || n->recovered != (a->stand == MODEL_RECOVERED))
+	if (changed || a->active != active || n->recovered != (a->stand == MODEL_RECOVERED))
 		m->listing++;
 	if (n->has_total || m->reading)
 		a->total = n->total;
@@ -86,7 +88,8 @@ static int set_agent(struct model *m, struct model_agent *a, const struct model_
 	}
 	a->registered = n->registered;
 	a->settled = !m->reading;
-	a->link.mark = m->turn;
+	a->link.mark = m->agents_turn;
+	m->deactivates |= n->deactivates;
 	return 0;
 }
 
@@ -102,9 +105,10 @@ static int new_agent(struct model *m, const struct model_agent_news *n, struct m
 	if (a == NULL)
 		return -ENOMEM;
 	if (set_agent(m, a, n) != 0 || table_add(&m->agents, &a->link, intern_hash(a->id)) != 0) {
-		agent_free(m, a);
+		model_agent_free(m, a);
 		return -ENOMEM;
 	}
+	model_came_back(m, a);
 	*made = a;
 	return 0;
 }
@@ -137,24 +141,23 @@ int model_put_agent(struct model *m, const struct model_agent_news *n)
 	return 0;
 }
 
-/* Mesos says of an agent that went not why: one it had no word of before, or whose tasks it
- * calls unreachable, is out of reach. */
 void model_agent_gone(struct model *m, struct model_agent *a)
 {
-	bool away = a->lost || a->stand == MODEL_INACTIVE;
-
-	if (m->calls != NULL && a->told != MODEL_NEW && a->stand != MODEL_RECOVERED)
-		m->calls->agent(m->arg, a, away ? MODEL_UNREACHABLE : MODEL_REMOVED);
 	count_agent(m, a, UINT32_MAX);
 	table_take(&m->agents, &a->link);
-	agent_free(m, a);
 	m->listing++;
+	if (m->calls == NULL || a->told == MODEL_NEW)
+		model_agent_free(m, a);
+	else
+		model_keep_gone(m, a);
 }
 
 void model_remove_agent(struct model *m, const char *id)
 {
 	struct model_agent *a = model_agent(m, id);
 
-	if (a != NULL)
-		model_agent_gone(m, a);
+	if (a == NULL)
+		return;
+	a->said = true;
+	model_agent_gone(m, a);
 }

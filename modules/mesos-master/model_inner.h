@@ -5,7 +5,8 @@
 
 #include "model.h"
 
-enum { WORD_ENDS = 1, WORD_LOST = 2 };	/* flags of a task's state: it has ended; nobody knows, and it uses nothing */
+/* Flags of a task's state: it has ended; nobody knows, and it uses nothing; an operator gave its agent up. */
+enum { WORD_ENDS = 1, WORD_LOST = 2, WORD_EXPELS = 4 };
 
 /* The number of a word, most often the one that is guessed; 0 where it is "", or there are too many. */
 uint8_t model_word_of(struct model *m, const char *text, uint8_t guess);
@@ -24,6 +25,9 @@ void model_tell_agent(struct model *m, struct model_agent *a);
 void model_tell_framework(struct model *m, struct model_framework *f);
 void model_tell_task(struct model *m, struct model_task *t);
 void model_agent_gone(struct model *m, struct model_agent *a);
+void model_agent_free(struct model *m, struct model_agent *a);
+void model_keep_gone(struct model *m, struct model_agent *a);	/* it is in no table, and not told of */
+void model_came_back(struct model *m, const struct model_agent *a);	/* or its host did, as another */
 void model_framework_silent(struct model_framework *f);		/* as it is now it is no news */
 void model_framework_gone(struct model *m, struct model_framework *f);
 void model_task_gone(struct model *m, struct model_task *t);

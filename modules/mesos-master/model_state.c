@@ -18,7 +18,31 @@ void model_begin(struct model *m)
 	while (model_settle(m, UINT32_MAX))
 		continue;
 	m->turn++;
+	m->agents_turn++;
 	m->reading = true;
+}
+
+void model_begin_list(struct model *m)
+{
+	while (model_settle(m, UINT32_MAX))
+		continue;
+	m->agents_turn++;
+}
+
+void model_end_list(struct model *m)
+{
+	while (model_settle(m, UINT32_MAX))
+		continue;
+	m->settle.at = SETTLE_GONE;
+	m->settle.slot = 0;
+	m->settle.renewed = m->agents.renewed;
+	m->settle.list = true;
+	m->settle.silent = false;
+}
+
+bool model_settles(const struct model *m)
+{
+	return m->settle.at != SETTLE_NOTHING;
 }
 
 static void settle(struct model *m, bool state, bool silent)
@@ -81,7 +105,7 @@ static void settle_framework(struct model *m, struct model_framework *f)
 
 static void settle_agent(struct model *m, struct model_agent *a)
 {
-	if (m->settle.state && a->link.mark != m->turn)
+	if (m->settle.state && a->link.mark != m->agents_turn)
 		return;
 	if (m->settle.silent && !a->settled)
 		a->told = a->stand;
@@ -92,7 +116,7 @@ static void settle_agent(struct model *m, struct model_agent *a)
 
 static void settle_gone(struct model *m, struct model_agent *a)
 {
-	if (!m->settle.state || a->link.mark == m->turn)
+	if ((!m->settle.state && !m->settle.list) || a->link.mark == m->agents_turn)
 		return;
 	if (m->settle.silent)
 		a->told = MODEL_NEW;	/* nobody knew it */
@@ -139,5 +163,6 @@ bool model_settle(struct model *m, uint32_t n)
 		m->settle.renewed = table_of(m)->renewed;
 	}
 	m->settle.state = m->settle.state && m->settle.at != SETTLE_NOTHING;
+	m->settle.list = m->settle.list && m->settle.at != SETTLE_NOTHING;
 	return m->settle.at != SETTLE_NOTHING;
 }

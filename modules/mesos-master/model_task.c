@@ -140,6 +140,7 @@ static int set_task(struct model *m, struct model_task *t, const struct model_ta
 
 static void set_state(struct model *m, struct model_task *t, const struct model_task_news *n, uint8_t state)
 {
+	uint8_t flags = m->word_flags[state] & (WORD_LOST | WORD_EXPELS);
 	struct model_agent *a;
 
 	m->n_ended -= model_ended(m, t);
@@ -149,11 +150,13 @@ static void set_state(struct model *m, struct model_task *t, const struct model_
 	t->reason = m->last_reason = model_word_of(m, n->reason, m->last_reason);
 	t->time = n->time != 0 || t->time == 0 ? n->time : t->time;
 	t->link.mark = m->turn;
-	if ((m->word_flags[state] & WORD_LOST) == 0)
+	if (flags == 0)
 		return;
 	a = model_agent_of(m, t->agent);
-	if (a != NULL)
-		a->lost = true;
+	if (a == NULL)
+		return;
+	a->lost |= (flags & WORD_LOST) != 0;
+	a->expelled |= (flags & WORD_EXPELS) != 0;
 }
 
 static int new_task(struct model *m, const struct model_task_news *n, struct model_task **made)

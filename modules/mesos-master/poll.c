@@ -39,6 +39,7 @@ static int64_t most(int64_t a, int64_t b)
 /* One that is being read stays: it will end as the first that is known. */
 static void forget_model(struct mesos *m)
 {
+	gone_forget(m);
 	if (!m->model.reading)
 		settle_bury(m);
 	follow_forget(m);
@@ -112,7 +113,7 @@ bool mesos_observes(const struct mesos *m)
 void mesos_begin_anew(struct mesos *m)
 {
 	m->snapshot.known = m->state.known = m->maintenance.known = false;
-	m->follow.source.known = m->follow.agents.known = false;
+	m->follow.source.known = m->look.source.known = false;
 	figures_drop(m);
 	forget_model(m);
 	m->next_state = m->next_poll = m->next_maintenance = sat_clock();
@@ -152,6 +153,8 @@ static void ask_state(struct mesos *m)
 		sat_log(m->self, LOG_ERR, "%s: %s", m->url, strerror(ENOMEM));
 		return;
 	}
+	look_drop(m);
+	gone_ask_list(m);
 	model_begin(&m->model);
 	sat_count(m->self, COUNT_STATES, 1);
 	if (!source_ask(&m->state))
@@ -190,6 +193,7 @@ static void gauge_model(struct mesos *m)
 void mesos_took_model(struct mesos *m)
 {
 	m->has_model = true;
+	look_later(m);
 	gauge_model(m);
 	list_agents(m);
 	if (mesos_observes(m))
@@ -249,7 +253,7 @@ static void state_done(struct mesos *m, const struct sat_answer *a)
 void mesos_stopped_yet(struct mesos *m)
 {
 	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL && m->maintenance.call == NULL &&
-	    m->follow.source.call == NULL && m->follow.agents.call == NULL && leader_idle(m))
+	    m->follow.source.call == NULL && m->look.source.call == NULL && leader_idle(m))
 		sat_stopped(m->self);
 }
 
@@ -318,9 +322,11 @@ static void snapshot_done(struct mesos *m, const struct sat_answer *a)
 	leader_turn(m, sat_clock());
 	if (m->report)
 		report(m, a);
-	follow_figures(m);
+	gone_have_figures(m);
 	if (wants_state(m))
 		ask_state(m);
+	else
+		look_figures(m);
 }
 
 static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
@@ -371,6 +377,7 @@ static void beat(struct sat_alarm *alarm)
 	leader_turn(m, now);
 	follow_turn(m, now);
 	maintain_turn(m, now);
+	gone_turn(m, now);
 	keep_told(m);
 	if (now >= m->next_report) {
 		m->next_report = now + m->interval;
@@ -378,7 +385,7 @@ static void beat(struct sat_alarm *alarm)
 		source_say(&m->snapshot);
 		source_say(&m->state);
 		source_say(&m->follow.source);
-		source_say(&m->follow.agents);
+		source_say(&m->look.source);
 		source_say(&m->maintenance);
 		named_turn(m);
 		if (m->leads >= 0)
@@ -386,6 +393,7 @@ static void beat(struct sat_alarm *alarm)
 	}
 	if (now >= m->next_poll && m->snapshot.call == NULL) {
 		m->next_poll = now + m->leader_interval;
+		gone_ask_figures(m);
 		source_ask(&m->snapshot);
 	}
 }
@@ -414,6 +422,8 @@ void poll_init(struct mesos *m, int64_t timeout)
 		.data = state_data, .done = state_done, .failed = state_failed,
 	};
 	follow_init(m);
+	look_init(m);
+	gone_forget(m);
 	maintain_init(m);
 	m->beat.fire = beat;
 	settle_init(m);
@@ -431,6 +441,7 @@ void poll_stop(struct mesos *m)
 	m->stopping = true;
 	sat_alarm_stop(&m->beat);
 	past_stop(m);
+	gone_forget(m);
 	settle_stop(m);
 	if (m->snapshot.call != NULL)
 		sat_fetch_cancel(m->snapshot.call);
@@ -438,6 +449,7 @@ void poll_stop(struct mesos *m)
 		sat_fetch_cancel(m->state.call);
 	if (m->maintenance.call != NULL)
 		sat_fetch_cancel(m->maintenance.call);
+	look_drop(m);
 	follow_stop(m);
 	leader_stop(m);
 	mesos_stopped_yet(m);

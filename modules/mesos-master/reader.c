@@ -101,7 +101,7 @@ static void begin_agent(struct reader *r, bool recovered)
 
 	a->id[0] = a->host[0] = a->pid[0] = a->version[0] = a->attributes[0] = a->drain[0] = '\0';
 	a->total = a->unreserved = a->used = (struct model_resources){ 0 };
-	a->has_used = a->has_total = a->has_unreserved = a->deactivated = false;
+	a->has_used = a->has_total = a->has_unreserved = a->deactivated = a->deactivates = false;
 	a->registered = 0;
 	a->active = true;
 	a->recovered = recovered;

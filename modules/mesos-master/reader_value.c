@@ -57,10 +57,11 @@ static void nanoseconds(int64_t *to, const struct sat_json_value *v)
 		*to = n.i / 1000;
 }
 
-static void boolean(bool *to, const struct sat_json_value *v)
+static bool boolean(bool *to, const struct sat_json_value *v)
 {
 	if (v->kind == SAT_JSON_BOOL)
 		*to = v->truth;
+	return v->kind == SAT_JSON_BOOL;
 }
 
 #define TEXT(to) copy_text(to, sizeof(to), v)
@@ -99,7 +100,7 @@ static void agent_value(struct reader *r, const char *key, const struct sat_json
 	else if (reader_is(key, "active"))
 		boolean(&a->active, v);
 	else if (reader_is(key, "deactivated"))
-		boolean(&a->deactivated, v);
+		a->deactivates = boolean(&a->deactivated, v);
 	else if (reader_is(key, "registered_time"))
 		seconds(&a->registered, v);
 }

@@ -18,9 +18,13 @@ static void settle(struct sat_alarm *alarm)
 	while (model_settle(&m->model, SETTLE_AT_ONCE))
 		if (sat_alarm_set(m->self, alarm, sat_clock() + 1) == 0)
 			return;
+	if (m->taking || m->listing_agents)
+		gone_have_list(m);
+	if (m->listing_agents)
+		look_settled(m);
 	if (m->taking)
 		mesos_took_model(m);
-	m->taking = false;
+	m->taking = m->listing_agents = false;
 }
 
 void settle_go_on(struct mesos *m)
@@ -34,6 +38,13 @@ void settle_begin(struct mesos *m)
 	if (!m->has_base)
 		past_begin(m);
 	m->has_base = m->taking = true;
+	settle(&m->settle);
+}
+
+void settle_list(struct mesos *m)
+{
+	model_end_list(&m->model);
+	m->listing_agents = true;
 	settle(&m->settle);
 }
 
@@ -53,7 +64,7 @@ void settle_bury(struct mesos *m)
 	m->grave.settle.slot = 0;
 	model_init(&m->model, m->grave.calls, m->grave.arg);
 	m->left_out = 0;
-	m->taking = false;
+	m->taking = m->listing_agents = false;
 	dig(&m->dig);
 }
 

@@ -70,6 +70,19 @@ static double *part_of_state(struct snapshot *s, const char *key)
 	return NULL;
 }
 
+/* Of agents; the counters begin at 0 with each process, and never fall. */
+static void count(struct snapshot *s, const char *key, int64_t n)
+{
+	if (strcmp(key, "s_active") == 0)
+		s->agents_active = n;
+	else if (strcmp(key, "s_inactive") == 0)
+		s->agents_inactive = n;
+	else if (strcmp(key, "_removals") == 0)
+		s->removals = n;
+	else if (strcmp(key, "_removals/reason_unhealthy") == 0)
+		s->unhealthy = n;
+}
+
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	struct reading *r = arg;
@@ -90,10 +103,8 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	/* `elected` is how the oldest, with /stats.json, say it. */
 	if (strcmp(key, "master/elected") == 0 || (r->s->elected < 0 && strcmp(key, "elected") == 0))
 		r->s->elected = n.kind == SAT_INT && n.i == 1;
-	if (n.kind == SAT_INT && strcmp(key, "master/slaves_active") == 0)
-		r->s->agents_active = n.i;
-	if (n.kind == SAT_INT && strcmp(key, "master/slaves_inactive") == 0)
-		r->s->agents_inactive = n.i;
+	if (n.kind == SAT_INT && strncmp(key, "master/slave", 12) == 0)
+		count(r->s, key + 12, n.i);
 	if (strcmp(key, "master/uptime_secs") == 0)
 		r->s->uptime = d;
 	part = part_of_state(r->s, key);

@@ -107,13 +107,25 @@ void tell_past(struct mesos *m, const struct model_task *t)
 	publish_task(m, &e.ev, t->time > 0 ? t->time : 0);
 }
 
+/* What an event that an agent went does not know for certain. */
+static const char *doubt_of(const struct model_agent *a, enum model_stand now)
+{
+	if (now != a->verdict || a->doubt == DOUBT_NONE)
+		return NULL;
+	if (a->doubt == DOUBT_WHICH)
+		return "it went with others: by its figures Mesos lost some of them and not the rest, and does not say "
+		       "which: taken for what it is likeliest";
+	return now == MODEL_UNREACHABLE ? "it went, and Mesos did not say why: it was inactive before"
+					: "it went, and Mesos did not say why: it was active before";
+}
+
 int tell_agent(void *arg, const struct model_agent *agent, enum model_stand now)
 {
 	struct mesos *m = arg;
 	struct attrs a = { .n = 0 };
 	struct sat_event ev = {
 		.size = sizeof(ev), .has = SAT_HAS_TTL, .host = agent->host, .service = "mesos/agent",
-		.state = model_stand_name(now), .ttl = m->ttl,
+		.state = model_stand_name(now), .ttl = m->ttl, .description = doubt_of(agent, now),
 	};
 
 	attr(&a, "agent", agent->id);

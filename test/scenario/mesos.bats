@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # mesos.bats - a master beside a Mesos that leads, follows, refuses, lies, stalls and comes back; and a slave's agent.
-# takes: 140 s
+# takes: 150 s
 
 load common
 load simulate
@@ -246,9 +246,9 @@ framework_is() { is "$1" mesos/framework ".framework == \"$2\" and .state == \"$
 	until_true 2 agent_is m0 newcomer.example.com added
 	until_true 2 is m0 mesos/agents/registered '.metric == 6'
 	order agent/agent002.example.com/deactivate
-	until_true 8 agent_is m0 agent002.example.com deactivated	# every tenth interval
+	until_true 4 agent_is m0 agent002.example.com deactivated
 	order agent/agent002.example.com/reactivate
-	until_true 8 agent_is m0 agent002.example.com active
+	until_true 4 agent_is m0 agent002.example.com active
 	order agent/agent001.example.com/remove
 	until_true 2 agent_is m0 agent001.example.com removed
 	order framework/newcomer/add
@@ -263,6 +263,58 @@ framework_is() { is "$1" mesos/framework ".framework == \"$2\" and .state == \"$
 	[ "$(requests_v1 0)" = 1 ]
 	is m0 mesos/requests-per-minute '.metric > 5'
 	is m0 mesos/longest-request '.metric > 0'
+}
+
+# drain N: as an operator does.
+drain() {
+	local id
+	id=$(get "$(address master 0)/slaves" | jq -r --arg h "$1" '.slaves[] | select(.hostname == $h).id')
+	curl -sSf -o /dev/null -H 'Content-Type: application/json' "$(address master 0)/api/v1" \
+		-d "{\"type\":\"DRAIN_AGENT\",\"drain_agent\":{\"agent_id\":{\"value\":\"$id\"}}}"
+}
+# sure NAME HOST STATE: and the event says so without a doubt.
+sure() { indexed "$1" "service = 'mesos/agent' and host = '$2'" | jq -e ".[0] | .state == \"$3\" and .description == null" >/dev/null 2>&1; }
+both() { sure polled "$@" && sure streamed "$@"; }
+both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed mesos/agents/registered ".metric == $1"; }
+
+@test "agents that are lost, removed, given up, deactivated, drained and back are told apart, with a stream and without" {
+	simulate --masters 1 --agents 8 --tasks 16 --heartbeat 0.5
+	watch_mesos polled 0
+	SUBSCRIBE=true watch_mesos streamed 0
+	until_true 5 both_count 8
+	until_true 5 well streamed stream
+	order agent/agent000.example.com/unreachable	# of which the stream says nothing
+	until_true 5 both agent000.example.com unreachable
+	order agent/agent001.example.com/remove
+	until_true 5 both agent001.example.com removed
+	order agent/agent002.example.com/fail
+	until_true 5 both agent002.example.com inactive
+	order agent/agent002.example.com/gone
+	until_true 5 both agent002.example.com removed
+	until_true 5 both_count 5
+	order agent/agent003.example.com/deactivate
+	until_true 5 both agent003.example.com deactivated
+	drain agent004.example.com
+	until_true 5 both agent004.example.com drained
+	drain agent003.example.com	# which moves no figure: every tenth interval
+	until_true 9 both agent003.example.com drained
+	order agent/agent000.example.com/add
+	until_true 5 both agent000.example.com added
+	order agent/agent001.example.com/add
+	until_true 5 both agent001.example.com added
+	until_true 5 both_count 7
+}
+
+@test "of the oldest Mesos it is guessed which agents are lost, and said so" {
+	simulate --masters 1 --agents 3 --version 0.22
+	watch_mesos m0 0
+	until_true 5 is m0 mesos/agents/registered '.metric == 3'
+	order agent/agent000.example.com/unreachable
+	until_true 5 is m0 mesos/agent '.state == "removed" and .host == "agent000.example.com" and (.description | contains("active before"))'
+	order agent/agent001.example.com/fail
+	until_true 5 agent_is m0 agent001.example.com inactive
+	order agent/agent001.example.com/unreachable
+	until_true 5 is m0 mesos/agent '.state == "unreachable" and .host == "agent001.example.com" and (.description | contains("inactive before"))'
 }
 
 @test "streams that stall, break off or lie: what happened meanwhile is told when they are back" {

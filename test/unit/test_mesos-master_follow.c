@@ -198,8 +198,8 @@ static void a_stream_takes_the_place_of_states(void **unused)
 	assert_true(metric("mesos/bytes-per-minute") > 60 * 40);
 	assert_true(metric("mesos/requests-per-minute") >= 55);
 	push("{\"type\":\"AGENT_REMOVED\",\"agent_removed\":{\"agent_id\":" ID("s") "}}");
-	assert_string_equal(of_host("mesos/agent")->state, "removed");
 	move(1);
+	assert_string_equal(of_host("mesos/agent")->state, "removed");
 	assert_int_equal(listed, 0);
 }
 

@@ -416,6 +416,8 @@ static const struct model_calls calls = { .task = task_told, .agent = agent_told
 
 static void tells(const char *want)
 {
+	model_judge(&model, NULL);
+	model_tell_gone(&model, UINT32_MAX);
 	assert_string_equal(told, want);
 	told[0] = '\0';
 }
@@ -459,6 +461,9 @@ static void each_change_is_told_once(void **unused)
 	feed_text("{\"slaves\":[],\"recovered_slaves\":[" AGENT("") "]}");
 	feed_text("{\"slaves\":[" AGENT("") "]}");
 	tells("");
+	feed_text("{\"slaves\":[],\"recovered_slaves\":[" AGENT("") "]}");
+	feed_text("{\"slaves\":[],\"recovered_slaves\":[]}");
+	tells("h=unreachable ");
 }
 
 static int framework_refused;

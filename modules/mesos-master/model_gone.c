@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * model_gone - the agents that went: why each did, and what is told of that.
+ *
+ * A list lacks an agent that was removed and one that is out of reach alike.  Its
+ * tasks may tell, Mesos' figures count, and which agents these count is plain where all
+ * went for one reason.  Where it is not, the event says so.
+ */
+#include "model_inner.h"
+
+/* What is known of one, beside the figures. */
+enum hint {
+	HINT_LOST,		/* its tasks are unreachable */
+	HINT_EXPELLED,		/* its tasks are gone by an operator: no figure counts it */
+	HINT_SAID,		/* Mesos said that it removed it */
+	HINT_AWAY,		/* Mesos had no word of it before */
+	HINT_NONE,
+	HINTS,
+};
+
+struct verdict { uint8_t stand, doubt; };
+
+static enum hint hint_of(const struct model_agent *a)
+{
+	if (a->lost)
+		return HINT_LOST;
+	if (a->expelled)
+		return HINT_EXPELLED;
+	if (a->said)
+		return HINT_SAID;
+	return a->stand == MODEL_INACTIVE || a->stand == MODEL_RECOVERED ? HINT_AWAY : HINT_NONE;
+}
+
+/* ---- The verdict -------------------------------------------------------- */
+
+/* Some of these are out of reach, and some are not: those it had no word of first, then what most are. */
+static void weigh(const uint32_t n[HINTS], int64_t lost, struct verdict of[HINTS])
+{
+	int64_t left = lost - n[HINT_AWAY];
+
+	of[HINT_AWAY].stand = 2 * lost >= n[HINT_AWAY] ? MODEL_UNREACHABLE : MODEL_REMOVED;
+	of[HINT_NONE].stand = left > 0 && 2 * left >= n[HINT_NONE] ? MODEL_UNREACHABLE : MODEL_REMOVED;
+	of[HINT_AWAY].doubt = of[HINT_NONE].doubt = DOUBT_WHICH;
+}
+
+/* AGENT_REMOVED is for those that were removed alone; should it ever be for others, the figures tell. */
+static bool is_believed(uint32_t said, const struct model_toll *more, int64_t lost)
+{
+	return more->removed > 0 || lost < said;
+}
+
+static void judge(const uint32_t n[HINTS], const struct model_toll *more, struct verdict of[HINTS])
+{
+	int64_t lost, removed;
+
+	for (int i = 0; i < HINTS; i++)
+		of[i] = (struct verdict){ MODEL_REMOVED, DOUBT_NONE };
+	of[HINT_LOST].stand = MODEL_UNREACHABLE;
+	if (more == NULL) {
+		of[HINT_AWAY].stand = MODEL_UNREACHABLE;
+		of[HINT_AWAY].doubt = of[HINT_NONE].doubt = DOUBT_GUESSED;
+		return;
+	}
+	if (more->lost <= 0) {
+		of[HINT_LOST].stand = MODEL_REMOVED;
+		return;
+	}
+	lost = more->lost - n[HINT_LOST];
+	removed = more->removed - n[HINT_SAID];
+	if (!is_believed(n[HINT_SAID], more, lost)) {
+		of[HINT_SAID].stand = MODEL_UNREACHABLE;
+		lost -= n[HINT_SAID];
+		removed = more->removed;
+	}
+	if (lost <= 0)
+		return;
+	if (removed <= 0 && lost >= (int64_t)n[HINT_AWAY] + n[HINT_NONE])
+		of[HINT_AWAY].stand = of[HINT_NONE].stand = MODEL_UNREACHABLE;
+	else
+		weigh(n, lost, of);
+}
+
+static bool is_open(const struct model *m, const struct model_agent *a, bool all)
+{
+	return a->verdict == MODEL_NEW && (all || a->link.mark != m->open_turn);
+}
+
+static struct model_agent *next_gone(const struct model *m, const struct model_agent *a)
+{
+	return (struct model_agent *)table_next(&m->gone, a != NULL ? &a->link : NULL);
+}
+
+static void pass(struct model *m, struct model_agent *a, struct verdict v)
+{
+	a->verdict = v.stand;
+	a->doubt = v.doubt;
+	m->n_open--;
+	if (v.stand == MODEL_UNREACHABLE)
+		m->judged.lost++;
+	else if (hint_of(a) != HINT_EXPELLED)
+		m->judged.removed++;
+}
+
+void model_judge(struct model *m, const struct model_toll *more)
+{
+	struct verdict of[HINTS];
+	uint32_t n[HINTS] = { 0 };
+	struct model_agent *a;
+
+	if (m->n_open == 0)
+		return;
+	for (a = next_gone(m, NULL); a != NULL; a = next_gone(m, a))
+		n[hint_of(a)] += is_open(m, a, more == NULL);
+	judge(n, more, of);
+	for (a = next_gone(m, NULL); a != NULL; a = next_gone(m, a))
+		if (is_open(m, a, more == NULL))
+			pass(m, a, of[hint_of(a)]);
+}
+
+void model_ask_why(struct model *m)
+{
+	m->open_turn++;
+}
+
+/* ---- What is told ------------------------------------------------------- */
+
+/* Those of this agent's host, in turn. */
+static struct model_agent *gone_of(const struct model *m, const struct model_agent *host, bool first, uint32_t *at)
+{
+	uint32_t hash = intern_hash(host->host);
+	struct table_link *l = first ? table_find(&m->gone, hash, at) : table_same(&m->gone, hash, at);
+
+	while (l != NULL && ((struct model_agent *)l)->host != host->host)
+		l = table_same(&m->gone, hash, at);
+	return (struct model_agent *)l;
+}
+
+static bool is_told(const struct model_agent *a)
+{
+	return a->verdict != MODEL_NEW && a->told == a->verdict;
+}
+
+static bool tell(struct model *m, struct model_agent *a)
+{
+	if (m->calls->agent(m->arg, a, a->verdict) != 0)
+		return false;
+	a->told = a->verdict;
+	return true;
+}
+
+static void forget(struct model *m, struct model_agent *a)
+{
+	table_take(&m->gone, &a->link);
+	model_agent_free(m, a);
+}
+
+/* Of a host where another agent is by now, the last word is that one's. */
+static void say_again(struct model *m)
+{
+	struct model_agent *a, *g;
+	uint32_t at;
+
+	for (a = model_next_agent(m, NULL); a != NULL; a = model_next_agent(m, a)) {
+		for (g = gone_of(m, a, true, &at); g != NULL && !is_told(g); g = gone_of(m, a, false, &at))
+			continue;
+		if (g == NULL || a->told == MODEL_NEW)
+			continue;
+		a->told = g->verdict;
+		model_tell_agent(m, a);
+	}
+}
+
+void model_tell_gone(struct model *m, uint32_t n)
+{
+	struct model_agent *a, *next;
+	bool any = false;
+
+	if (m->gone.n == m->n_open)
+		return;
+	for (a = next_gone(m, NULL); a != NULL && n > 0; a = next_gone(m, a)) {
+		if (a->verdict == MODEL_NEW)
+			continue;
+		if (!tell(m, a))
+			break;
+		any = true;
+		n--;
+	}
+	if (any)
+		say_again(m);
+	for (a = next_gone(m, NULL); a != NULL && any; a = next) {
+		next = next_gone(m, a);
+		if (is_told(a))
+			forget(m, a);
+	}
+}
+
+void model_keep_gone(struct model *m, struct model_agent *a)
+{
+	struct verdict of[HINTS];
+
+	a->verdict = MODEL_NEW;
+	a->told = MODEL_ACTIVE;
+	if (table_add(&m->gone, &a->link, intern_hash(a->host)) == 0) {
+		a->link.mark = m->open_turn;
+		m->n_open++;
+		return;
+	}
+	m->n_open++;
+	judge((const uint32_t[HINTS]){ 0 }, NULL, of);
+	pass(m, a, of[hint_of(a)]);
+	tell(m, a);
+	model_agent_free(m, a);
+}
+
+/* Who is removed never comes back under its id.  What is known of who went is told before who comes to its host. */
+void model_came_back(struct model *m, const struct model_agent *back)
+{
+	struct model_agent *a;
+	uint32_t at;
+
+	for (a = gone_of(m, back, true, &at); a != NULL; a = gone_of(m, back, false, &at)) {
+		if (a->verdict == MODEL_NEW && !a->said && a->id != back->id)
+			continue;
+		if (a->verdict == MODEL_NEW)
+			pass(m, a, (struct verdict){ a->said ? MODEL_REMOVED : MODEL_UNREACHABLE, DOUBT_NONE });
+		if (tell(m, a))
+			forget(m, a);
+	}
+}
