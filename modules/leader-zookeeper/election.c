@@ -68,8 +68,10 @@ static void tell(struct leader *l, enum stand stand, const char *fmt, ...)
 	memcpy(l->why, why, sizeof(why));
 	l->stand = stand;
 	l->told = true;
-	if (stand != STAND_UNKNOWN)
+	if (stand != STAND_UNKNOWN) {
 		l->heard = leader_boot();
+		sat_gauge(l->self, GAUGE_SUCCESS, sat_wall() / SAT_SECOND);
+	}
 	if (news) {
 		sat_log(l->self, stand == STAND_LEADS ? LOG_NOTICE : LOG_WARNING, "%s", l->why);
 		sat_count(l->self, COUNT_CHANGES, 1);

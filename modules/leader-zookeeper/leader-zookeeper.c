@@ -21,6 +21,8 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_CHANGES] = SAT_COUNTER("changes", .help = "times that something else was known of who leads"),
 	[COUNT_DISCONNECTS] = SAT_COUNTER("disconnects", .help = "connections lost"),
 	[COUNT_EXPIRED] = SAT_COUNTER("sessions-expired", .help = "sessions that the servers ended"),
+	[GAUGE_SUCCESS] = SAT_COUNTER("last-success", .gauge = true,
+		.help = "time when it was last known who leads, or that nobody does, in seconds since 1970"),
 	NULL
 };
 

@@ -14,7 +14,7 @@
 
 #include <satellite/module.h>
 
-enum { COUNT_CHANGES, COUNT_DISCONNECTS, COUNT_EXPIRED };
+enum { COUNT_CHANGES, COUNT_DISCONNECTS, COUNT_EXPIRED, GAUGE_SUCCESS };
 
 /* A master: hostname or ip may be "", not both. */
 struct info { char hostname[256], ip[48]; int port; };

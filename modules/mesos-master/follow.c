@@ -107,6 +107,8 @@ static int stream_data(struct mesos *m, const void *p, size_t n)
 
 	f->heard = sat_clock();
 	f->rc = records_feed(&f->records, p, n);
+	if (f->rc == 0 && f->live)
+		sat_gauge(m->self, f->source.gauge, sat_wall() / SAT_SECOND);
 	if (f->rc == -EFBIG)
 		snprintf(f->why, sizeof(f->why), "a record of more than max-state = %llu bytes",
 			 (unsigned long long)m->max_state);
@@ -297,7 +299,7 @@ void follow_init(struct mesos *m)
 		.pause = PAUSE,
 		.source = {
 			.m = m, .name = "stream", .paths = stream_paths, .timeout = m->state.timeout,
-			.body = "{\"type\":\"SUBSCRIBE\"}", .endless = true, .gauge = GAUGE_STATE_SUCCESS,
+			.body = "{\"type\":\"SUBSCRIBE\"}", .endless = true, .gauge = GAUGE_STREAM_SUCCESS,
 			.data = stream_data, .done = stream_done, .failed = stream_failed,
 		},
 	};

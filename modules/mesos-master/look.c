@@ -148,7 +148,7 @@ void look_init(struct mesos *m)
 	m->look = (struct look){
 		.source = {
 			.m = m, .name = "agents", .paths = paths, .timeout = m->state.timeout,
-			.gauge = GAUGE_STATE_SUCCESS,
+			.gauge = GAUGE_AGENTS_SUCCESS,
 			.data = look_data, .done = look_done, .failed = look_failed,
 		},
 	};

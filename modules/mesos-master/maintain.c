@@ -178,7 +178,7 @@ void maintain_init(struct mesos *m)
 
 	m->maintenance = (struct source){
 		.m = m, .name = "maintenance", .paths = paths, .timeout = m->state.timeout, .max = STATUS_MAX,
-		.gauge = GAUGE_STATE_SUCCESS, .done = status_done, .failed = status_failed,
+		.gauge = GAUGE_MAINTENANCE_SUCCESS, .done = status_done, .failed = status_failed,
 	};
 }
 

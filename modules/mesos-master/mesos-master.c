@@ -48,6 +48,12 @@ static const struct sat_counter *const counters[] = {
 		.help = "requests in the last minute"),
 	[GAUGE_LONGEST] = SAT_COUNTER("longest-request", .gauge = true,
 		.help = "microseconds that the longest answer of the last minute took"),
+	[GAUGE_STREAM_SUCCESS] = SAT_COUNTER("stream-last-success", .gauge = true,
+		.help = "time of the last that came of the stream of changes, in seconds since 1970"),
+	[GAUGE_AGENTS_SUCCESS] = SAT_COUNTER("agents-last-success", .gauge = true,
+		.help = "time of the last answer with the agents alone, in seconds since 1970"),
+	[GAUGE_MAINTENANCE_SUCCESS] = SAT_COUNTER("maintenance-last-success", .gauge = true,
+		.help = "time of the last maintenance status, in seconds since 1970"),
 	NULL,
 };
 

@@ -190,6 +190,7 @@ static int begin(void **unused)
 	engine_swap(streams);
 	client_use(&client);
 	memset(calls, 0, sizeof(calls));
+	memset(counters, 0, sizeof(counters));
 	lists = listed = 0;
 	mesos = calloc(1, sizeof(*mesos));
 	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {

@@ -278,6 +278,7 @@ static void it_is_asked_each_second_and_when_a_watch_fires(void **unused)
 	elect("json.info_1", "json.info_1", JSON("m1"));
 	assert_int_equal(heard.n, n + 1);
 	assert_int_equal(bed.counters[COUNT_CHANGES], 1);
+	assert_int_equal(bed.counters[GAUGE_SUCCESS], sat_wall() / SAT_SECOND);
 	/* It fires while it is being asked: once more then, since the answer may be of before. */
 	pass(1100);
 	fires();

@@ -187,13 +187,17 @@ static void a_stream_takes_the_place_of_states(void **unused)
 		push("{\"type\":\"HEARTBEAT\"}");
 		assert_null(asked("/state"));
 		assert_null(asked("/slaves"));
+		assert_int_equal(counters[GAUGE_STREAM_SUCCESS], sat_wall() / SAT_SECOND);
 	}
+	assert_int_equal(counters[GAUGE_AGENTS_SUCCESS], 0);
 	for (int i = 0; i < 120; i++) {
 		pass(4, LEADS);
 		push("{\"type\":\"HEARTBEAT\"}");
 	}
 	assert_null(asked("/state"));
 	answer("/slaves", 200, "{\"slaves\":[{\"id\":\"s\",\"hostname\":\"h\",\"active\":true}]}");	/* rarely */
+	assert_int_equal(counters[GAUGE_AGENTS_SUCCESS], sat_wall() / SAT_SECOND);
+	assert_int_equal(counters[GAUGE_STATE_SUCCESS], 0);	/* there was none */
 	assert_float_equal(metric("mesos/frameworks/marathon/cpu"), 0, 0);
 	assert_true(metric("mesos/bytes-per-minute") > 60 * 40);
 	assert_true(metric("mesos/requests-per-minute") >= 55);
@@ -594,6 +598,7 @@ static void maintenance_is_told_of(void **unused)
 	pass(1, LEADS);
 	answer("/maintenance/status", 200, "{\"draining_machines\":[{\"id\":{\"hostname\":\"h\",\"ip\":\"10.0.0.1\"},"
 	       "\"statuses\":[{\"id\":{\"hostname\":\"no\"}}]},{\"id\":{\"ip\":\"10.0.0.2\"}}]}");
+	assert_int_equal(counters[GAUGE_MAINTENANCE_SUCCESS], sat_wall() / SAT_SECOND);
 	assert_string_equal(of_host("mesos/maintenance")->state, "draining");
 	assert_string_equal(sat_index_get("10.0.0.2", "mesos/maintenance")->state, "draining");
 	pass(61, LEADS);
