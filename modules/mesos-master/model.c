@@ -187,6 +187,8 @@ bool model_free_some(struct model *m, uint32_t n)
 {
 	struct table *const all[] = { &m->agents, &m->gone, &m->frameworks, &m->tasks, &m->texts.table };
 
+	if (m->settle.at != SETTLE_NOTHING)	/* else what was begun goes on */
+		m->settle.slot = 0;
 	m->settle.at = SETTLE_NOTHING;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
 		if (all[i]->size == 0)
@@ -205,7 +207,6 @@ bool model_free_some(struct model *m, uint32_t n)
 
 void model_free(struct model *m)
 {
-	m->settle.slot = 0;
 	while (model_free_some(m, UINT32_MAX))
 		continue;
 }

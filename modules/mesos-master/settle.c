@@ -59,12 +59,13 @@ static void dig(struct sat_alarm *alarm)
 
 void settle_bury(struct mesos *m)
 {
+	m->taking = m->listing_agents = false;
+	if (m->model.texts.table.n == 0)	/* nothing is in it, and the grave may be dug yet */
+		return;
 	model_free(&m->grave);
 	m->grave = m->model;
-	m->grave.settle.slot = 0;
 	model_init(&m->model, m->grave.calls, m->grave.arg);
 	m->left_out = 0;
-	m->taking = m->listing_agents = false;
 	dig(&m->dig);
 }
 

@@ -107,10 +107,14 @@ static inline void break_off(const char *path, int rc)
 	finish(c, (struct sat_answer){ .rc = rc, .error = "it broke" });
 }
 
+static void (*watcher)(const struct sat_event *ev);	/* each event, if not NULL */
+
 static int put(const struct sat_at *at, void *def, void *state, const struct sat_item *item)
 {
 	(void)def;
 	(void)state;
+	if (watcher != NULL && item->n == 1)
+		watcher(item->evs[0]);
 	return item->n == 1 ? sat_index_put(at, item->evs[0]) : 0;
 }
 

@@ -277,12 +277,18 @@ static void it_is_freed_in_parts(void **unused)
 	put_state(AGENTS);
 	model_end(&model, true);
 	model_settle(&model, 50);
-	model.settle.slot = 0;
 	for (; model_free_some(&model, 10); parts++)
 		continue;
 	assert_true(parts > 30);
 	assert_int_equal(model.tasks.n, 0);
 	assert_false(model_busy(&model));
+	put_state(AGENTS);		/* and where the rest of it has no time */
+	model_end(&model, true);
+	model_settle(&model, 50);
+	for (parts = 0; parts < 15; parts++)
+		assert_true(model_free_some(&model, 10));
+	model_free(&model);
+	assert_int_equal(model.texts.bytes, 0);
 	put_state(AGENTS);
 	model_end(&model, true);
 	settle(AGENTS, false);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_mesos-master_change - the leader changes amid a state, a stream or what follows of one: events stay right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "unit/mesos.h"
+
+enum { AGENTS = 1500, TASKS = 10000 };		/* more than one turn goes through */
+
+/* The cluster as it is, and what was told of each task: how often, and which of these. */
+static const char *is[TASKS];
+static struct { unsigned n; char last[20]; } told[TASKS];
+static unsigned n_told, n_agents, twice;
+
+static void hear_task(void *state, const char *topic, const struct sat_item *item)
+{
+	unsigned i = (unsigned)strtoul(sat_attr(item->evs[0], "task"), NULL, 10);
+
+	(void)state;
+	(void)topic;
+	if (sat_tagged(item->evs[0], "past"))
+		return;
+	twice += strcmp(told[i].last, item->evs[0]->state) == 0;
+	told[i].n++;
+	n_told++;
+	snprintf(told[i].last, sizeof(told[i].last), "%s", item->evs[0]->state);
+}
+
+static void see(const struct sat_event *ev)
+{
+	n_agents += strcmp(ev->service, "mesos/agent") == 0;
+}
+
+/* One satellite beside all of the masters, which acts whoever leads. */
+static int begin_change(void **unused)
+{
+	n_masters = 1;
+	begin(unused);
+	watcher = see;
+	lead_end();
+	lead_init(LEAD_ALWAYS);
+	mesos->local = strdup("http://m:5050");
+	mesos->max_state = 100000000;
+	sat_subscribe(&self_host, "mesos/tasks", hear_task);
+	for (unsigned i = 0; i < TASKS; i++)
+		is[i] = "TASK_RUNNING";
+	memset(told, 0, sizeof(told));
+	n_told = n_agents = twice = 0;
+	return named_init(mesos) != 0 || named_start(mesos) != 0;
+}
+
+static int end_change(void **unused)
+{
+	watcher = NULL;
+	return end(unused);
+}
+
+static void names(const char *host)
+{
+	struct sat_attr attrs[] = { { "ip", "" }, { "port", "5050" } };
+	struct sat_event ev = { .size = sizeof(ev), .service = "mesos/elected", .state = "leads", .host = host,
+				.description = host, .attrs = attrs, .n_attrs = 2 };
+	const struct sat_event *evs[] = { &ev };
+
+	assert_int_equal(sat_publish(&self_host, "mesos/elected", &(struct sat_item){ .evs = evs, .n = 1 }, false), 0);
+	engine_run();
+}
+
+/* Whom is asked, with every figure another: so a state is asked for. */
+static void figures(void)
+{
+	static unsigned n;
+	char text[100];
+
+	snprintf(text, sizeof(text), "{\"master/elected\":1,\"master/tasks_running\":%u}", ++n);
+	answer("/metrics/snapshot", 200, text);
+}
+
+static char *state(bool v1)
+{
+	const char *id = v1 ? "\"%s\":{\"value\":\"%c%u\"}" : "\"%s\":\"%c%u\"";
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	fprintf(f, v1 ? "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{\"get_agents\":{\"agents\":["
+		      : "{\"elected_time\":1,\"slaves\":[");
+	for (unsigned i = 0; i < AGENTS; i++) {
+		fprintf(f, v1 ? "%s{\"active\":true,\"agent_info\":{\"hostname\":\"h%u\"," : "%s{\"hostname\":\"h%u\",", i > 0 ? "," : "", i);
+		fprintf(f, id, "id", 'a', i);
+		fprintf(f, v1 ? "}}" : "}");
+	}
+	fprintf(f, v1 ? "]},\"get_tasks\":{\"tasks\":[" : "],\"frameworks\":[{\"id\":\"f0\",\"name\":\"f\",\"tasks\":[");
+	for (unsigned i = 0; i < TASKS; i++) {
+		fprintf(f, v1 ? "%s{\"task_id\":{\"value\":\"%u\"},\"state\":\"%s\"," : "%s{\"id\":\"%u\",\"state\":\"%s\",", i > 0 ? "," : "",
+			i, is[i]);
+		fprintf(f, id, "framework_id", 'f', 0);
+		fprintf(f, ",");
+		fprintf(f, id, v1 ? "agent_id" : "slave_id", 'a', i % AGENTS);
+		fprintf(f, "}");
+	}
+	fprintf(f, v1 ? "]},\"get_frameworks\":{\"frameworks\":[{\"framework_info\":{\"name\":\"f\",\"id\":{\"value\":\"f0\"}}}]}}}}"
+		      : "]}]}");
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+/* So much of a state as a tenth of it is, times n; then all of it is there, or else it goes on. */
+static void give(unsigned tenths)
+{
+	bool v1 = mesos->subscribe;
+	const char *path = v1 ? "/api/v1" : "/state";
+	char *text = state(v1), head[32];
+	struct call *c = asked(path);
+	size_t n = strlen(text) * tenths / 10;
+
+	assert_non_null(c);
+	if (v1) {
+		snprintf(head, sizeof(head), "%zu\n", strlen(text));
+		c->what.data(c->arg, 200, head, strlen(head));
+	}
+	for (size_t at = 0, part; at < n; at += part) {
+		part = n - at < 16384 ? n - at : 16384;
+		assert_int_equal(c->what.data(c->arg, 200, text + at, part), 0);
+	}
+	if (tenths == 10 && !v1)
+		finish(c, (struct sat_answer){ .status = 200, .url = c->url });
+	free(text);
+}
+
+/* What was canceled ends, and so does what goes on for a while. */
+static void settle(void)
+{
+	for (int i = 0; i < 30; i++) {
+		for (size_t k = 0; k < 8; k++)
+			if (calls[k].used && calls[k].canceled)
+				finish(&calls[k], (struct sat_answer){ .rc = -ECANCELED });
+		move(0.1);
+	}
+}
+
+static void whole(void)
+{
+	settle();
+	figures();
+	settle();
+	give(10);
+	settle();
+}
+
+static void change(unsigned from, const char *to)
+{
+	for (unsigned i = from; i < TASKS; i += 10)
+		is[i] = to;
+}
+
+static void states_are_right(void)
+{
+	char id[20];
+
+	assert_true(mesos->has_model);
+	assert_int_equal(mesos->model.agents.n, AGENTS);
+	assert_int_equal(mesos->model.tasks.n, TASKS);
+	for (unsigned i = 0; i < TASKS; i++) {
+		struct model_task *t;
+
+		snprintf(id, sizeof(id), "%u", i);
+		t = model_task(&mesos->model, "f0", id);
+		assert_non_null(t);
+		assert_string_equal(model_word(&mesos->model, t->state), is[i]);
+		assert_int_equal(t->told, t->state);
+	}
+}
+
+/* Of the old leader's next state so many tenths come, and then its end's turns are cut short, or not. */
+static void leader_changes_amid(unsigned tenths, bool subscribe)
+{
+	unsigned before;
+
+	mesos->subscribe = subscribe;
+	names("m");
+	whole();
+	assert_int_equal(n_told, 0);
+	states_are_right();
+	change(0, "TASK_FAILED");
+	if (subscribe) {
+		break_off("/api/v1", -ECONNRESET);
+		settle();
+	}
+	mesos->next_state = sat_clock();
+	figures();
+	if (subscribe)
+		settle();
+	give(tenths);
+	assert_true(tenths < 10 || model_busy(&mesos->model));
+	names("n");
+	change(1, "TASK_FINISHED");
+	whole();
+	states_are_right();
+	before = n_told;
+	change(2, "TASK_LOST");
+	mesos->next_state = sat_clock();
+	if (subscribe)
+		break_off("/api/v1", -ECONNRESET);
+	whole();
+	states_are_right();
+	assert_int_equal(n_told - before, TASKS / 10);
+	assert_int_equal(twice, 0);
+	for (unsigned i = 0; i < TASKS; i++)
+		assert_true(told[i].n <= 1);
+	assert_int_equal(n_agents, 0);
+}
+
+static void amid_a_state(void **unused)
+{
+	static const unsigned tenths[] = { 0, 1, 5, 9, 10 };
+
+	for (size_t i = 0; i < 2 * sizeof(tenths) / sizeof(*tenths); i++) {
+		begin_change(unused);
+		leader_changes_amid(tenths[i / 2], i % 2);
+		end_change(unused);
+	}
+}
+
+/* Two changes at once: the one between says nothing. */
+static void twice_in_a_row(void **unused)
+{
+	(void)unused;
+	names("m");
+	whole();
+	change(0, "TASK_FAILED");
+	mesos->next_state = sat_clock();
+	figures();
+	give(5);
+	names("n");
+	settle();
+	figures();
+	settle();
+	give(3);
+	names("o");
+	whole();
+	states_are_right();
+	assert_int_equal(twice, 0);
+	assert_int_equal(n_agents, 0);
+}
+
+/* What was known of the old leader's is freed a little at a time, and the end does not wait for that. */
+static void amid_the_end(void **unused)
+{
+	(void)unused;
+	names("m");
+	whole();
+	names("n");
+	assert_int_not_equal(mesos->grave.tasks.n + mesos->grave.texts.table.n, 0);
+	assert_int_equal(mesos->model.tasks.n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(amid_a_state),
+		cmocka_unit_test_setup_teardown(twice_in_a_row, begin_change, end_change),
+		cmocka_unit_test_setup_teardown(amid_the_end, begin_change, end_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
