@@ -383,28 +383,11 @@ static void mistakes_are_refused(void **unused)
 	assert_int_equal(conf_mistakes(), 11);
 }
 
-/* A check runs with the nth allocation failing: it reports something, or says nothing, and lives. */
-static void survive(const char *entry)
-{
-	int nth = 0, fired;
-
-	do {
-		bed_end_checks();
-		assert_non_null(bed_build("", entry));
-		fault_arm(++nth);
-		checks_adopt(bed.checks, NULL);
-		bed_run_for(110);
-		fired = fault_fired();
-		fault_arm(0);
-	} while (fired && nth < 100);
-	assert_true(nth > 3);
-}
-
 static void every_failure_is_survived(void **unused)
 {
 	(void)unused;
-	survive("{ check = \"file-exists\"; path = \"/etc/passwd\"; interval = 0.1; }");
-	survive("{ check = \"process-present\"; name = \"init\"; interval = 0.1; }");
+	bed_survives("{ check = \"file-exists\"; path = \"/etc/passwd\"; interval = 0.1; }", 4);
+	bed_survives("{ check = \"process-present\"; name = \"init\"; interval = 0.1; }", 4);
 }
 
 /* The same while an entry is built: it is refused, or is whole. */
