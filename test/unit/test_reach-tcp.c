@@ -230,7 +230,8 @@ static void survive(const char *host)
 {
 	char entry[256];
 
-	snprintf(entry, sizeof(entry), "{ check = \"tcp-reachable\"; address = \"%s:%d\"; interval = 0.1; }", host, port);
+	snprintf(entry, sizeof(entry), "{ check = \"tcp-reachable\"; address = \"%s:%d\"; interval = 0.1; }", host,
+		 port);
 	bed_survives(entry, 2);
 }
 
