@@ -148,7 +148,8 @@ struct mesos {
 	int64_t began;			/* CLOCK_BOOTTIME: the process that leads; 0: not known */
 	bool listed;			/* agents were published, ever: */
 	uint64_t listing;		/* those of model.listing */
-	uint64_t left_out;		/* of the model, as counted */
+	uint64_t left_out;		/* of the model, as counted, */
+	bool left_said[LEFTS];		/* and as logged */
 
 	struct table machines;		/* under maintenance */
 	struct intern texts;		/* their names */
@@ -257,6 +258,9 @@ void gone_ask_figures(struct mesos *m);
 void gone_have_figures(struct mesos *m);
 void gone_turn(struct mesos *m, int64_t now);
 void gone_forget(struct mesos *m);			/* what is in the model is told, before it goes */
+
+/* left.c: what the model has no place for.  whole: all of it is of one state. */
+void left_say(struct mesos *m, bool whole);
 
 /* maintain.c: mesos/maintenance. */
 void maintain_init(struct mesos *m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model - the agents, frameworks and tasks of a Mesos cluster, as last heard: words, texts, and finding them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,15 @@ struct model_task *model_next_task(const struct model *m, const struct model_tas
 {
 	return (struct model_task *)table_next(&m->tasks, t != NULL ? &t->link : NULL);
 }
+
+void model_leave_out(struct model *m, enum model_left what, const char *name)
+{
+	m->odd += what <= LEFT_TASK;
+	m->over += what >= LEFT_AGENT_FULL && what <= LEFT_TASK_FULL;
+	if (m->left[what].n++ == 0)
+		snprintf(m->left[what].first, sizeof(m->left[what].first), "%.*s", MODEL_PART, name);
+}
+
 /* ---- Life --------------------------------------------------------------- */
 
 void model_init(struct model *m, const struct model_calls *calls, void *arg)

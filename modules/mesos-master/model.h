@@ -19,6 +19,7 @@
 #define MODEL_TASKS_MAX		1000000u
 #define MODEL_ENDED_MAX		250000u		/* tasks: of these about the oldest go first */
 #define MODEL_NAME_MAX		255		/* bytes of an id, a name */
+#define MODEL_PART		64		/* bytes of one that is no name, for people */
 #define MODEL_TEXT_MAX		((size_t)1 << 30)	/* of all texts together */
 
 struct model_resources {
@@ -91,6 +92,12 @@ struct model_task {
 	uint8_t told;			/* the state that was, last; 0: none */
 };
 
+enum model_left {			/* out: for want of a name, or of room */
+	LEFT_AGENT, LEFT_FRAMEWORK, LEFT_TASK, LEFT_AGENT_FULL, LEFT_FRAMEWORK_FULL, LEFT_TASK_FULL,
+	LEFT_AGENT_ID,			/* not that: its id is no name, and it is known by its host */
+	LEFTS,
+};
+
 struct model_toll {			/* agents that went */
 	int64_t lost, removed;		/* lost < 0: not known */
 };
@@ -133,6 +140,10 @@ struct model {
 	bool deactivates;		/* Mesos says whether agents are deactivated: since 1.9 */
 	uint64_t listing;		/* another when an agent, its names or whether it is active did change */
 	uint64_t odd, over;		/* left out: without legal names; past the limits */
+	struct {
+		uint32_t n;		/* since the last state began */
+		char first[MODEL_PART + 1];
+	} left[LEFTS];
 	uint64_t dropped;		/* ended tasks, for newer ones */
 };
 
@@ -145,6 +156,7 @@ struct model_agent_news {
 	int64_t registered;
 	bool active, deactivated, recovered, deactivates;
 	char drain[32];			/* "DRAINING", "DRAINED" */
+	char part[MODEL_PART + 1];	/* of an id or host that is no name */
 };
 struct model_framework_news {
 	char id[MODEL_NAME_MAX + 1], name[MODEL_NAME_MAX + 1], role[MODEL_NAME_MAX + 1], user[64],
@@ -152,12 +164,14 @@ struct model_framework_news {
 	struct model_resources used;
 	bool has_used, active, connected, completed;
 	int64_t registered;
+	char part[MODEL_PART + 1];	/* of an id or name that is none */
 };
 struct model_task_news {
 	char id[MODEL_NAME_MAX + 1], name[MODEL_NAME_MAX + 1], framework[MODEL_NAME_MAX + 1],
 	     agent[MODEL_NAME_MAX + 1], message[MODEL_NAME_MAX + 1];
 	char state[64], source[64], reason[64];
 	struct model_resources resources;
+	char part[MODEL_PART + 1];	/* of an id that is no name */
 	bool update;			/* a status: it says nothing of name and resources */
 	int64_t time;
 };

@@ -98,7 +98,7 @@ static int new_agent(struct model *m, const struct model_agent_news *n, struct m
 	struct model_agent *a;
 
 	if (m->agents.n >= MODEL_AGENTS_MAX) {
-		m->over++;
+		model_leave_out(m, LEFT_AGENT_FULL, n->host);
 		return 0;
 	}
 	a = calloc(1, sizeof(*a));
@@ -119,9 +119,11 @@ int model_put_agent(struct model *m, const struct model_agent_news *n)
 	int rc;
 
 	if (n->host[0] == '\0') {
-		m->odd++;
+		model_leave_out(m, LEFT_AGENT, n->id[0] != '\0' ? n->id : n->part);
 		return 0;
 	}
+	if (n->id[0] == '\0' && n->part[0] != '\0')
+		model_leave_out(m, LEFT_AGENT_ID, n->part);
 	a = model_agent(m, n->id[0] != '\0' ? n->id : n->host);
 	if (a == NULL) {
 		rc = new_agent(m, n, &a);

@@ -88,7 +88,7 @@ int model_put_framework(struct model *m, const struct model_framework_news *n)
 	int rc;
 
 	if (n->name[0] == '\0' && n->id[0] == '\0') {
-		m->odd++;
+		model_leave_out(m, LEFT_FRAMEWORK, n->part);
 		return 0;
 	}
 	f = model_framework(m, n->id[0] != '\0' ? n->id : n->name);
@@ -99,7 +99,7 @@ int model_put_framework(struct model *m, const struct model_framework_news *n)
 		return rc;
 	}
 	if (m->frameworks.n >= MODEL_FRAMEWORKS_MAX) {
-		m->over++;
+		model_leave_out(m, LEFT_FRAMEWORK_FULL, n->id);
 		return 0;
 	}
 	f = calloc(1, sizeof(*f));

@@ -12,6 +12,8 @@ enum { WORD_ENDS = 1, WORD_LOST = 2, WORD_EXPELS = 4 };
 uint8_t model_word_of(struct model *m, const char *text, uint8_t guess);
 /* A text in place of what is there; false: out of memory. */
 bool model_set(struct model *m, const char **at, const char *text, bool *changed);
+/* name: whatever there is to recognise it by, "" if nothing is. */
+void model_leave_out(struct model *m, enum model_left what, const char *name);
 /* By an id that is kept. */
 struct model_agent *model_agent_of(const struct model *m, const char *id);
 struct model_framework *model_framework_of(const struct model *m, const char *id);

@@ -19,6 +19,8 @@ void model_begin(struct model *m)
 		continue;
 	m->turn++;
 	m->agents_turn++;
+	for (int i = 0; i < LEFTS; i++)
+		m->left[i].n = 0;
 	m->reading = true;
 }
 

@@ -164,7 +164,7 @@ static int new_task(struct model *m, const struct model_task_news *n, struct mod
 	struct model_task *t;
 
 	if (m->tasks.n >= MODEL_TASKS_MAX) {
-		m->over++;
+		model_leave_out(m, LEFT_TASK_FULL, n->id);
 		return 0;
 	}
 	t = calloc(1, sizeof(*t));
@@ -185,7 +185,7 @@ int model_put_task(struct model *m, const struct model_task_news *n)
 	int rc;
 
 	if (n->id[0] == '\0' || n->state[0] == '\0') {
-		m->odd++;
+		model_leave_out(m, LEFT_TASK, n->id[0] != '\0' ? n->id : n->part);
 		return 0;
 	}
 	if (state == 0)

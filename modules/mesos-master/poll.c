@@ -181,10 +181,6 @@ static void list_agents(struct mesos *m)
 
 static void gauge_model(struct mesos *m)
 {
-	uint64_t left_out = m->model.odd + m->model.over;
-
-	sat_count(m->self, COUNT_LEFT_OUT, (int64_t)(left_out - m->left_out));
-	m->left_out = left_out;
 	sat_gauge(m->self, GAUGE_AGENTS, (int64_t)m->model.agents.n - m->model.n_recovered);
 	sat_gauge(m->self, GAUGE_TASKS, (int64_t)m->model.tasks.n);
 	sat_gauge(m->self, GAUGE_TEXT, (int64_t)m->model.texts.bytes);
@@ -194,6 +190,7 @@ void mesos_took_model(struct mesos *m)
 {
 	m->has_model = true;
 	look_later(m);
+	left_say(m, true);
 	gauge_model(m);
 	list_agents(m);
 	if (mesos_observes(m))
@@ -361,6 +358,7 @@ static void keep_told(struct mesos *m)
 	if (!m->follow.live)
 		return;
 	list_agents(m);
+	left_say(m, false);
 	gauge_model(m);
 }
 

@@ -99,7 +99,7 @@ static void begin_agent(struct reader *r, bool recovered)
 {
 	struct model_agent_news *a = &r->agent;
 
-	a->id[0] = a->host[0] = a->pid[0] = a->version[0] = a->attributes[0] = a->drain[0] = '\0';
+	a->id[0] = a->host[0] = a->pid[0] = a->version[0] = a->attributes[0] = a->drain[0] = a->part[0] = '\0';
 	a->total = a->unreserved = a->used = (struct model_resources){ 0 };
 	a->has_used = a->has_total = a->has_unreserved = a->deactivated = a->deactivates = false;
 	a->registered = 0;
@@ -111,7 +111,7 @@ static void begin_framework(struct reader *r, bool completed)
 {
 	struct model_framework_news *f = &r->framework;
 
-	f->id[0] = f->name[0] = f->role[0] = f->user[0] = f->principal[0] = f->host[0] = '\0';
+	f->id[0] = f->name[0] = f->role[0] = f->user[0] = f->principal[0] = f->host[0] = f->part[0] = '\0';
 	f->used = (struct model_resources){ 0 };
 	f->has_used = false;
 	f->active = f->connected = !completed;
@@ -122,7 +122,7 @@ static void begin_framework(struct reader *r, bool completed)
 static void begin_task(struct model_task_news *t)
 {
 	t->id[0] = t->name[0] = t->framework[0] = t->agent[0] = t->message[0] = '\0';
-	t->state[0] = t->source[0] = t->reason[0] = '\0';
+	t->state[0] = t->source[0] = t->reason[0] = t->part[0] = '\0';
 	t->resources = (struct model_resources){ 0 };
 	t->update = false;
 	t->time = 0;

@@ -66,6 +66,27 @@ static bool boolean(bool *to, const struct sat_json_value *v)
 
 #define TEXT(to) copy_text(to, sizeof(to), v)
 
+/* Of one that is none, since it is too long or no text, part remains. */
+static void copy_name(char *to, char *part, const struct sat_json_value *v)
+{
+	copy_text(to, MODEL_NAME_MAX + 1, v);
+	if (to[0] == '\0')
+		copy_words(part, MODEL_PART + 1, v);
+}
+
+/* {"value": …} of the v1 API. */
+static void copy_id(struct reader *r, const struct sat_json_value *v)
+{
+	if (r->text_to == r->agent.id)
+		copy_name(r->agent.id, r->agent.part, v);
+	else if (r->text_to == r->framework.id)
+		copy_name(r->framework.id, r->framework.part, v);
+	else if (r->text_to == r->task.id)
+		copy_name(r->task.id, r->task.part, v);
+	else
+		copy_text(r->text_to, MODEL_NAME_MAX + 1, v);
+}
+
 /* An id that is looked up at the end of its task: its statuses come first. */
 static void expected(struct reader *r, char *to, size_t size, const struct sat_json_value *v)
 {
@@ -90,9 +111,9 @@ static void agent_value(struct reader *r, const char *key, const struct sat_json
 	struct model_agent_news *a = &r->agent;
 
 	if (reader_is(key, "hostname"))
-		TEXT(a->host);
+		copy_name(a->host, a->part, v);
 	else if (reader_is(key, "id"))
-		TEXT(a->id);
+		copy_name(a->id, a->part, v);
 	else if (reader_is(key, "pid"))
 		TEXT(a->pid);
 	else if (reader_is(key, "version"))
@@ -110,9 +131,9 @@ static void framework_value(struct reader *r, const char *key, const struct sat_
 	struct model_framework_news *f = &r->framework;
 
 	if (reader_is(key, "name"))
-		TEXT(f->name);
+		copy_name(f->name, f->part, v);
 	else if (reader_is(key, "id"))
-		TEXT(f->id);
+		copy_name(f->id, f->part, v);
 	else if (reader_is(key, "role"))
 		TEXT(f->role);
 	else if (reader_is(key, "user"))
@@ -133,9 +154,10 @@ static void task_value(struct reader *r, const char *key, const struct sat_json_
 {
 	struct model_task_news *t = &r->task;
 
-	if (reader_is(key, "id"))
-		expected(r, t->id, sizeof(t->id), v);
-	else if (reader_is(key, "name"))
+	if (reader_is(key, "id")) {
+		copy_name(t->id, t->part, v);
+		intern_expect(&r->model->texts, t->id);
+	} else if (reader_is(key, "name"))
 		copy_words(t->name, sizeof(t->name), v);
 	else if (reader_is(key, "framework_id"))
 		TEXT(t->framework);
@@ -303,7 +325,7 @@ int reader_value(void *arg, unsigned level, const char *key, const struct sat_js
 		break;
 	case ID:
 		if (reader_is(key, "value"))
-			copy_text(r->text_to, MODEL_NAME_MAX + 1, v);
+			copy_id(r, v);
 		break;
 	case TIME:
 		if (reader_is(key, "nanoseconds"))

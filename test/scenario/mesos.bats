@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # mesos.bats - a master beside a Mesos that leads, follows, refuses, lies, stalls and comes back; and a slave's agent.
-# takes: 150 s
+# takes: 160 s
 
 load common
 load simulate
@@ -193,6 +193,30 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 	until_true 4 is m0 mesos/agents/registered '.metric == 4'
 	[ "$(requests /state)" = $((before + 1)) ]
 	is m0 mesos/bytes-per-minute '.metric > 0'
+}
+
+@test "what is left out of a state is one line for each cause, until a state is without it" {
+	simulate --masters 1 --agents 2
+	get "$(address master 0)/state" >"$T/good.json"
+	id=$(printf 'x%.0s' {1..300})
+	jq --arg id "$id" '.slaves += [{id: "S7"}, {id: "S8"}] | .frameworks[0].tasks += [{id: $id, state: "TASK_RUNNING"}]' "$T/good.json" >"$T/odd.json"
+	printf '{"master/elected":1}' >"$T/elected.json"	# with nothing else, so that states are asked for each time
+	order 'master/0/mode?path=/metrics/snapshot' "file $T/elected.json"
+	order 'master/0/mode?path=/state' "file $T/odd.json"
+	watch_mesos m0 0
+	for times in 1 2; do
+		until_true 5 said_times m0 'agents without a hostname, or with one that is over 255 bytes or no text, are left out (2): nothing tells of them; give them one with mesos-agent --hostname; the first is "S7"' $times
+		until_true 5 said_times m0 "tasks without an id, or with one that is over 255 bytes or no text, are left out (1)" $times
+		until_true 5 said_times m0 "the first is \"${id:0:64}\"" $times
+		before=$(requests /state)
+		three_more() { [ "$(requests /state)" -ge $((before + 3)) ]; }
+		until_true 8 three_more
+		[ "$(times m0 'are left out')" = $((2 * times)) ]
+		order 'master/0/mode?path=/state' "file $T/good.json"
+		before=$(requests /state)
+		until_true 8 three_more
+		order 'master/0/mode?path=/state' "file $T/odd.json"
+	done
 }
 
 @test "an old Mesos is understood by its old paths" {

@@ -222,6 +222,51 @@ static void nesting_is_bounded(void **unused)
 }
 
 /* A list whose order changed is the same list; one agent gone inactive is not. */
+static void left(enum model_left what, unsigned n, const char *first)
+{
+	assert_int_equal(model.left[what].n, n);
+	assert_string_equal(model.left[what].first, first);
+}
+
+/* A text of n bytes. */
+static const char *long_text(size_t n)
+{
+	static char text[600];
+
+	memset(text, 'x', n);
+	text[n] = '\0';
+	return text;
+}
+
+/* In state and stream: counted, with something to know the first of them by. */
+static void what_is_left_out_is_named_as_far_as_it_can_be(void **unused)
+{
+	char text[8192], part[65], why[160];
+
+	(void)unused;
+	snprintf(text, sizeof(text), "{\"slaves\":[{\"id\":\"s1\"},{\"id\":\"s2\",\"hostname\":\"%s\"},{\"id\":\"%s\","
+		 "\"hostname\":\"h\"},{\"id\":\"%.255s\",\"hostname\":\"i\"}],\"frameworks\":[{\"id\":\"%s\",\"tasks\":["
+		 "{\"id\":\"a\\u0007%.300s\",\"state\":\"TASK_RUNNING\"},{\"id\":\"t\"}]}]}", long_text(256), long_text(300),
+		 long_text(255), long_text(256), long_text(300));
+	feed_text(text);
+	snprintf(part, sizeof(part), "%.64s", long_text(64));
+	left(LEFT_AGENT, 2, "s1");
+	left(LEFT_AGENT_ID, 1, part);
+	left(LEFT_FRAMEWORK, 1, part);
+	memcpy(text, part, sizeof(part));
+	memcpy(text, "a ", 2);
+	left(LEFT_TASK, 2, text);
+	assert_int_equal(model.agents.n, 2);
+	assert_non_null(model_agent(&model, "h"));
+	assert_int_equal(model.odd, 5);
+	snprintf(text, sizeof(text), "{\"type\":\"TASK_ADDED\",\"task_added\":{\"task\":{\"task_id\":{\"value\":\"%s\"},"
+		 "\"state\":\"TASK_RUNNING\"}}}", long_text(256));
+	feed_text("{\"slaves\":[]}");
+	left(LEFT_AGENT, 0, "s1");
+	assert_int_equal(reader_record(&reader, &model, text, strlen(text), why, sizeof(why)), 0);
+	left(LEFT_TASK, 1, part);
+}
+
 static void a_listing_is_another_when_an_agent_changed(void **unused)
 {
 	uint64_t was;
@@ -697,6 +742,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_leads_is_told_from_the_fields, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_no_state_says_so, begin, end),
 		cmocka_unit_test_setup_teardown(nesting_is_bounded, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_left_out_is_named_as_far_as_it_can_be, begin, end),
 		cmocka_unit_test_setup_teardown(a_listing_is_another_when_an_agent_changed, begin, end),
 		cmocka_unit_test_setup_teardown(a_broken_state_takes_nothing_away, begin, end),
 		cmocka_unit_test_setup_teardown(a_state_survives_every_failure, begin, end),
