@@ -5,10 +5,12 @@
 
 #include <satellite/module.h>
 
+#include "ended.h"
 #include "figures.h"
 #include "tasks.h"
 
-enum { COUNT_REQUESTS, COUNT_FAILURES, COUNT_LEFT_OUT, SUCCESS_SNAPSHOT, SUCCESS_STATISTICS, SUCCESS_STATE };
+enum { COUNT_REQUESTS, COUNT_FAILURES, COUNT_LEFT_OUT, SUCCESS_SNAPSHOT, SUCCESS_STATISTICS, SUCCESS_STATE,
+	COUNT_ENDED };
 
 /* One thing that is asked for by itself, under the first of its paths that is there. */
 struct source {
@@ -46,6 +48,8 @@ struct agent {
 	struct source sources[SOURCES];
 	struct sat_buf snapshot, statistics;	/* the last answers, while they are good */
 	struct tasks *reading, *tasks;
+	struct ended *ended;	/* NULL: nobody is to know of those */
+	struct sat_alarm telling;	/* of them */
 };
 
 /* Why there is no answer, in words; rc: 0, an HTTP status, or -errno. */
@@ -62,6 +66,7 @@ void poll_free(struct agent *a);
 /* tell.c: what was answered, as events and for /metrics. */
 void tell_snapshot(struct agent *a);
 void tell_statistics(struct agent *a);
+bool tell_ended(struct agent *a);	/* some of them; there are more */
 void tell_figures(void *state, struct sat_figures *out);
 
 struct total {			/* a check: the sum of some figures */

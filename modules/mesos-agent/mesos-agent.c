@@ -260,6 +260,8 @@ static const struct sat_option *const options[] = {
 		   .help = "seconds between two looks at its figures, containers and tasks; 0: never"),
 	SAT_OPTION("events", SAT_BOOLEAN, .fallback = "true",
 		   .help = "figures and containers are events, too"),
+	SAT_OPTION("ended-tasks", SAT_BOOLEAN, .fallback = "true",
+		   .help = "each task that has ended is an event, for who keeps records"),
 	SAT_OPTION("task-labels", SAT_STRINGS, .help = "labels of tasks that mesos_slave_task_labels has"),
 	SAT_OPTION("attributes", SAT_STRINGS, .help = "attributes of the agent that mesos_slave_attributes has"),
 	NULL,
@@ -275,6 +277,7 @@ static const struct sat_counter *const counters[] = {
 		.help = "time of the last statistics, in seconds since 1970"),
 	[SUCCESS_STATE] = SAT_COUNTER("state-last-success", .gauge = true,
 		.help = "time of the last state, in seconds since 1970"),
+	[COUNT_ENDED] = SAT_COUNTER("ended-tasks", .help = "tasks that have ended, of which an event went"),
 	NULL,
 };
 
@@ -316,6 +319,7 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 {
 	const char *prefix = sat_top_string("service-prefix");
 	struct agent *a = calloc(1, sizeof(*a));
+	bool wants_ended;
 	int rc;
 
 	if (a == NULL)
@@ -325,9 +329,11 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	a->interval = sat_conf_time(conf, "interval");
 	a->ttl = 3 * (double)a->interval / SAT_SECOND;
 	a->events = sat_conf_boolean(conf, "events");
+	wants_ended = a->interval > 0 && sat_conf_boolean(conf, "ended-tasks");
+	a->ended = wants_ended ? ended_new() : NULL;
 	poll_init(a);
 	a->prefix = strdup(prefix != NULL ? prefix : "");
-	rc = a->prefix != NULL ? judge(a, conf) : -ENOMEM;
+	rc = a->prefix == NULL || (wants_ended && a->ended == NULL) ? -ENOMEM : judge(a, conf);
 	if (rc != 0) {
 		destroy(a);
 		return rc;

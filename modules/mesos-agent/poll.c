@@ -3,7 +3,8 @@
  * poll - the agent is asked for its figures, containers and tasks, once an interval.
  *
  * Its answers are kept as they came: they are small, and read again when somebody asks.  Of
- * its state, which is not, the names of what runs are.  What fails is forgotten.
+ * its state, which is not, the names of what runs are, and what ended is told once.  What
+ * fails is forgotten.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -72,7 +73,25 @@ static int state_data(void *arg, int status, const void *p, size_t n)
 
 	if (status == 200 && s->agent->reading != NULL)
 		s->read = tasks_feed(s->agent->reading, p, n);
+	if (status == 200 && s->agent->ended != NULL)
+		ended_feed(s->agent->ended, p, n);
 	return s->read;
+}
+
+/* There may be thousands after a start, and as many agents start at once: some each second. */
+static void tell_some(struct sat_alarm *alarm)
+{
+	struct agent *a = SAT_OWNER(alarm, struct agent, telling);
+
+	if (tell_ended(a))
+		sat_alarm_set(a->self, alarm, sat_clock() + SAT_SECOND);
+}
+
+static void take_ended(struct agent *a)
+{
+	ended_end(a->ended, true);
+	sat_count(a->self, COUNT_LEFT_OUT, (int64_t)ended_left_out(a->ended));
+	tell_some(&a->telling);
 }
 
 static int state_done(struct agent *a, const struct sat_answer *ans)
@@ -87,6 +106,8 @@ static int state_done(struct agent *a, const struct sat_answer *ans)
 	a->reading = NULL;
 	if (tasks_left_out(a->tasks) > 0)
 		sat_count(a->self, COUNT_LEFT_OUT, (int64_t)tasks_left_out(a->tasks));
+	if (a->ended != NULL)
+		take_ended(a);
 	return 0;
 }
 
@@ -94,6 +115,8 @@ static void state_forget(struct agent *a)
 {
 	tasks_free(a->tasks);
 	a->tasks = NULL;
+	if (a->ended != NULL)
+		ended_end(a->ended, false);
 }
 
 /* ---- Asking ------------------------------------------------------------- */
@@ -161,6 +184,8 @@ static bool ask(struct source *s)
 	if (s->data != NULL) {
 		tasks_free(s->agent->reading);
 		s->agent->reading = tasks_new(&a->wanted);
+		if (a->ended != NULL)
+			ended_begin(a->ended);
 	}
 	snprintf(url, sizeof(url), "%s%s", a->url, s->paths[s->path]);
 	what.size = sizeof(what);
@@ -206,6 +231,7 @@ void poll_init(struct agent *a)
 	a->sources[STATE] = (struct source){ .agent = a, .paths = state, .success = SUCCESS_STATE,
 		.data = state_data, .done = state_done, .forget = state_forget };
 	a->beat.fire = beat;
+	a->telling.fire = tell_some;
 }
 
 int poll_start(struct agent *a)
@@ -224,6 +250,7 @@ bool poll_idle(const struct agent *a)
 void poll_stop(struct agent *a)
 {
 	sat_alarm_stop(&a->beat);
+	sat_alarm_stop(&a->telling);
 	for (int i = 0; i < SOURCES; i++)
 		if (a->sources[i].call != NULL)
 			sat_fetch_cancel(a->sources[i].call);
@@ -235,4 +262,5 @@ void poll_free(struct agent *a)
 	sat_buf_free(&a->statistics);
 	tasks_free(a->reading);
 	tasks_free(a->tasks);
+	ended_free(a->ended);
 }

@@ -7,6 +7,9 @@
 #include "figures.h"
 #include "statistics.h"
 
+#define ENDED_TTL 86400.0	/* it may wait for a master that is away */
+enum { ENDED_AT_ONCE = 20 };
+
 /* ---- Events ------------------------------------------------------------- */
 
 static void emit(struct agent *a, const char *service, const struct sat_value *v, const struct sat_attr *attrs,
@@ -62,6 +65,46 @@ static void say_container(void *arg, const struct container *c)
 void tell_statistics(struct agent *a)
 {
 	statistics_read(a->statistics.p, a->statistics.len, say_container, a);
+}
+
+/* In the order of keys; what is not known is left out. */
+static void attr(struct sat_event *ev, struct sat_attr *attrs, const char *key, const char *value)
+{
+	if (value[0] != '\0')
+		attrs[ev->n_attrs++] = (struct sat_attr){ key, value };
+}
+
+/* Its time is now: one of when it ended would have expired on the way. */
+static int say_ended(struct agent *a, const struct ended_one *one)
+{
+	struct sat_attr attrs[8];
+	struct sat_event ev = {
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = "mesos/tasks/ended", .ttl = ENDED_TTL, .state = one->state,
+		.description = one->message[0] != '\0' ? one->message : NULL, .attrs = attrs,
+	};
+	char when[40];
+
+	snprintf(when, sizeof(when), "%lld.%06lld", (long long)(one->time / SAT_SECOND), (long long)(one->time % SAT_SECOND));
+	attr(&ev, attrs, "agent", one->agent);
+	attr(&ev, attrs, "ended", when);
+	attr(&ev, attrs, "framework", one->framework[0] != '\0' ? one->framework : one->framework_id);
+	attr(&ev, attrs, "framework-id", one->framework_id);
+	attr(&ev, attrs, "name", one->name);
+	attr(&ev, attrs, "reason", one->reason);
+	attr(&ev, attrs, "source", one->source);
+	attr(&ev, attrs, "task", one->id);
+	return sat_emit_event(a->self, &ev);
+}
+
+bool tell_ended(struct agent *a)
+{
+	struct ended_one one;
+	int n = 0;
+
+	for (; n < ENDED_AT_ONCE && ended_next(a->ended, &one) && say_ended(a, &one) == 0; n++)
+		ended_told(a->ended);
+	sat_count(a->self, COUNT_ENDED, n);
+	return ended_next(a->ended, &one);
 }
 
 /* ---- Figures ------------------------------------------------------------ */

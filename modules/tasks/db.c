@@ -18,6 +18,19 @@ static const char *const columns[FIELDS] = {
 	"id", "framework_id", "framework", "host", "agent", "name", "state", "reason", "source", "exit", "message"
 };
 
+/*
+ * A later end takes the place of the one that is kept.  The same end once more, from a
+ * master's state, its stream or an agent, adds what it knows, and takes nothing away that
+ * it does not say; states round their times to 10 us.
+ */
+#define SAME	"(state = ?7 AND abs(time - ?12) < 1000)"
+#define OR_OLD(column, n) #column " = CASE WHEN " n " = '' AND " SAME " THEN " #column " ELSE " n " END, "
+#define UPDATE	"UPDATE tasks SET " OR_OLD(framework, "?3") OR_OLD(host, "?4") OR_OLD(agent, "?5") OR_OLD(name, "?6") \
+	OR_OLD(reason, "?8") OR_OLD(source, "?9") OR_OLD(exit, "?10") OR_OLD(message, "?11") \
+	"state = ?7, time = ?12, unsent = ?13 WHERE id = ?1 AND framework_id = ?2 AND CASE WHEN " SAME \
+	" THEN (?8 <> '' AND reason IS NOT ?8) OR (?11 <> '' AND message IS NOT ?11)" \
+	" ELSE time < ?12 OR (time = ?12 AND state IS NOT ?7) END"
+
 static int note(struct db *d, const char *what)
 {
 	int code = d->h == NULL ? SQLITE_NOMEM : sqlite3_errcode(d->h);
@@ -114,10 +127,7 @@ static int open_once(struct db *d)
 	if (rc == 0 && !(dry && there))
 		rc = setup(d);
 	if (rc == 0 && !dry)
-		rc = prepare(d, &d->update, "UPDATE tasks SET framework = ?3, host = ?4, agent = ?5, name = ?6,"
-			     " state = ?7, reason = ?8, source = ?9, exit = ?10, message = ?11, time = ?12, unsent = ?13"
-			     " WHERE id = ?1 AND framework_id = ?2 AND (time < ?12 OR (time = ?12 AND"
-			     " (state, reason, message) IS NOT (?7, ?8, ?11)))");
+		rc = prepare(d, &d->update, UPDATE);
 	if (rc == 0 && !dry)
 		rc = prepare(d, &d->insert, "INSERT OR IGNORE INTO tasks (" COLUMNS ", unsent)"
 			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");

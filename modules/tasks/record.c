@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record - what is kept of a task that ended, and how it is shown. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -47,12 +48,21 @@ static size_t cut(const char *s, size_t max)
 	return n;
 }
 
+/* An event on its way through streams has a time of its own, and this as attribute: seconds.  0: it has none. */
+static int64_t said_end(const struct sat_event *ev)
+{
+	const char *text = sat_attr(ev, "ended");
+	double d = text != NULL ? strtod(text, NULL) : 0;
+
+	return d > 0 && d < 9e12 ? llround(d * SAT_SECOND) : 0;
+}
+
 /* One from days ahead would never go by age, nor make room for what comes after it. */
 static int64_t ended_at(const struct sat_event *ev)
 {
-	int64_t now = sat_wall();
+	int64_t now = sat_wall(), said = said_end(ev), time = said != 0 ? said : ev->has & SAT_HAS_TIME ? ev->time : now;
 
-	return ev->has & SAT_HAS_TIME && ev->time < now + AHEAD ? ev->time : now;
+	return time < now + AHEAD ? time : now;
 }
 
 struct record *record_copy(const char *const *f, int64_t time)

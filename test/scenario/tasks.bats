@@ -305,3 +305,50 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$(times first '/api/v1: answers')" = 1 ]
 	stops "$MASTER"
 }
+
+# lists ID...: what the Mesos agent of a slave says, which is a web server of files.
+lists() {
+	local id
+	for id in "$@"; do
+		printf '{"id":"%s","name":"n","framework_id":"f-1","slave_id":"S1","state":"TASK_FAILED","statuses":[{"state":"TASK_FAILED","timestamp":%s.25}]}\n' \
+			"$id" "$(($(date +%s) - 3600))"
+	done | jq -cs '{id: "S1", hostname: "h1", attributes: {}, frameworks: [], completed_frameworks: [{id: "f-1", name: "marathon",
+		completed_executors: [{id: "e", completed_tasks: .}]}]}' >"$T/agent/state.new"
+	mv "$T/agent/state.new" "$T/agent/state"
+}
+
+@test "what a slave's Mesos agent lists of ended tasks is kept, though no master saw it" {
+	local riemann agent
+	riemann=$(free_port)
+	agent=$(free_port)
+	mkdir "$T/agent"
+	lists a b
+	python3 -m http.server "$agent" --bind 127.0.0.1 -d "$T/agent" >/dev/null 2>&1 3>&- &
+	PIDS+=("$!")
+	cat >"$T/master.cfg" <<-END
+		role = "master"; state-dir = "$T/state"; modules = ( "riemann", "tasks" ); http = { port = $HTTP; };
+		riemann = { port = $riemann; };
+		streams = ( "index", { where = "service = 'mesos/tasks/ended'"; do = ( "keep-task" ); } );
+	END
+	cat >"$T/slave.cfg" <<-END
+		role = "slave"; state-dir = "$T/slave"; host = "h1"; modules = ( "mesos-agent" );
+		mesos-agent = { url = "http://127.0.0.1:$agent"; interval = 0.5; events = false; };
+		forward = { masters = "127.0.0.1:$riemann"; flush = 0.02; };
+	END
+	until_true 10 listens "$agent"
+	run_it first
+	start slave --config "$T/slave.cfg"
+	known() { [ "$(tasks_json limit=9 | jq -cS '[.tasks[].task] | sort')" = "$1" ]; }
+	until_true 20 known '["a","b"]'
+	[ "$(sat task a --json | jq -c '[.host, .framework, .agent, .state]')" = '["h1","marathon","S1","TASK_FAILED"]' ]
+	[ "$(tasks_json until=50minutes | jq '.tasks | length')" = 2 ]
+	# It ends while the master is away.
+	stops "$MASTER"
+	lists b c
+	sleep 1.5
+	lists d
+	run_it second
+	until_true 30 known '["a","b","c","d"]'
+	[ "$(counter kept)" = 2 ]
+	stops "$MASTER"
+}

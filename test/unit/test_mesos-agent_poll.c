@@ -145,6 +145,123 @@ static void a_container_of_no_executor_has_its_own_id(void **unused)
 	assert_string_equal(ids, "c1 c2 e ");
 }
 
+/* ---- What has ended ------------------------------------------------------ */
+
+#define ENDED(id, fid, state, time, more) "{\"id\":\"" id "\",\"name\":\"n\"," fid "\"slave_id\":\"S1\",\"state\":\"" state "\"," \
+	"\"statuses\":[{\"state\":\"TASK_RUNNING\",\"timestamp\":1.5,\"message\":\"runs\"},{\"state\":\"" state "\",\"timestamp\":" \
+	time more "}]}"
+#define COMPLETED(tasks) "{\"completed_frameworks\":[{\"completed_executors\":[{\"id\":\"e\",\"completed_tasks\":[" tasks "]," \
+	"\"tasks\":[{\"id\":\"runs\",\"state\":\"TASK_RUNNING\"}]}],\"id\":\"f\",\"name\":\"marathon\"}],\"frameworks\":[{\"id\":\"g\"," \
+	"\"executors\":[{\"queued_tasks\":[{\"id\":\"q\"}],\"completed_tasks\":[]}]}]}"
+#define ONE	ENDED("a", "", "TASK_FAILED", "1457377200.25909", ",\"message\":\"m\",\"reason\":\"R\",\"source\":\"S\"")
+#define TWO	ENDED("b", "\"framework_id\":\"h\",", "TASK_KILLED", "1457377300", "")
+
+static const char *read_ended(struct ended *e, const char *text, size_t piece, unsigned most)
+{
+	struct ended_one one;
+	size_t len = strlen(text);
+
+	seen[0] = '\0';
+	ended_begin(e);
+	for (size_t at = 0; at < len; at += piece)
+		ended_feed(e, text + at, len - at < piece ? len - at : piece);
+	ended_end(e, true);
+	for (; most > 0 && ended_next(e, &one); most--) {
+		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s %s %s %s %s %s [%s|%s|%s] %lld;", one.id, one.name,
+			 one.state, one.framework, one.framework_id, one.agent, one.message, one.reason, one.source,
+			 (long long)one.time);
+		ended_told(e);
+	}
+	return seen;
+}
+
+#define ONE_SEEN "a n TASK_FAILED marathon f S1 [m|R|S] 1457377200259090;"
+#define TWO_SEEN "b n TASK_KILLED marathon h S1 [||] 1457377300000000;"
+
+static void what_ended_is_told_once(void **unused)
+{
+	struct ended *e = ended_new();
+
+	(void)unused;
+	assert_string_equal(read_ended(e, COMPLETED(ONE), 1, 9), ONE_SEEN);
+	assert_string_equal(read_ended(e, COMPLETED(ONE), 7, 9), "");
+	assert_string_equal(read_ended(e, COMPLETED(ONE "," TWO), 99, 9), TWO_SEEN);
+	/* One that is no longer listed is forgotten, and one that ended once more is news. */
+	assert_string_equal(read_ended(e, COMPLETED(TWO), 99, 9), "");
+	assert_string_equal(read_ended(e, COMPLETED(TWO "," ONE), 99, 9), ONE_SEEN);
+	assert_string_equal(read_ended(e, COMPLETED(ENDED("a", "", "TASK_LOST", "1457377201", "")), 99, 9),
+			    "a n TASK_LOST marathon f S1 [||] 1457377201000000;");
+	/* What cannot be read changes nothing; nor does what comes while there is more to tell. */
+	assert_string_equal(read_ended(e, "{\"completed_frameworks\":[7 7", 99, 9), "");
+	assert_string_equal(read_ended(e, COMPLETED(ONE "," TWO), 99, 1), ONE_SEEN);
+	assert_string_equal(read_ended(e, "{}", 99, 0), "");
+	assert_string_equal(read_ended(e, COMPLETED(TWO), 99, 9), TWO_SEEN);
+	assert_string_equal(read_ended(e, COMPLETED(ONE "," TWO), 99, 9), "");
+	assert_int_equal(ended_left_out(e), 0);
+	ended_free(e);
+}
+
+/* Without an id or a state it is none; without a time it is not told; what is too long is cut, or none. */
+static void what_ended_may_be_odd(void **unused)
+{
+	static const char text[] = COMPLETED("7,[],{},{\"id\":\"a\",\"state\":\"TASK_LOST\"},{\"id\":\"a\\u0000b\",\"state\":\"S\","
+		"\"statuses\":[{\"timestamp\":1}]},{\"id\":\"c\",\"state\":7,\"statuses\":[{\"timestamp\":1}]},"
+		"{\"id\":\"d\",\"state\":\"S\",\"statuses\":[{\"timestamp\":\"1\"},{\"timestamp\":-1},{\"timestamp\":1e99}]},"
+		"{\"id\":\"e\",\"state\":\"S\",\"statuses\":{\"timestamp\":1}},{\"id\":\"f\",\"state\":\"S\",\"statuses\":[{\"timestamp\":2}]}");
+	static char large[6000];
+	struct ended *e = ended_new();
+	struct ended_one one;
+
+	(void)unused;
+	assert_string_equal(read_ended(e, text, 5, 9), "f  S marathon f  [||] 2000000;");
+	assert_int_equal(ended_left_out(e), 2);
+	for (int n = 1024; n <= 1025; n++) {
+		snprintf(large, sizeof(large), COMPLETED("{\"id\":\"%0*d\",\"state\":\"S\",\"statuses\":[{\"timestamp\":2,"
+			 "\"message\":\"\xc3\xbc%01022dx\xc3\xbc\"}]}"), n, 0, 0);
+		assert_true(ended_begin(e));
+		ended_feed(e, large, strlen(large));
+		ended_end(e, true);
+		assert_int_equal(ended_next(e, &one), n == 1024);
+		if (n == 1024) {
+			assert_int_equal(strlen(one.id), 1024);
+			assert_int_equal(strlen(one.message), 1024);
+			ended_told(e);
+		}
+	}
+	assert_int_equal(ended_left_out(e), 1);
+	ended_free(e);
+}
+
+/* An agent that lists more than there is room for is told of in turns, and none is told twice. */
+static void what_ended_may_be_much(void **unused)
+{
+	struct ended *e = ended_new();
+	struct ended_one one;
+	unsigned told[3] = { 0 };
+	char task[200];
+
+	(void)unused;
+	for (int turn = 0; turn < 3; turn++) {
+		static const char head[] = "{\"frameworks\":[{\"executors\":[{\"completed_tasks\":[";
+
+		assert_true(ended_begin(e));
+		ended_feed(e, head, sizeof(head) - 1);
+		for (int i = 0; i < 15000; i++) {
+			snprintf(task, sizeof(task), "%s" ENDED("t%d", "", "S", "%d", ""), i > 0 ? "," : "", i, 1000 + i);
+			ended_feed(e, task, strlen(task));
+		}
+		ended_feed(e, "]}]}]}", 6);
+		ended_end(e, true);
+		for (; ended_next(e, &one); ended_told(e))
+			told[turn]++;
+	}
+	assert_int_equal(told[0], 10000);
+	assert_int_equal(told[1], 5000);
+	assert_int_equal(told[2], 0);
+	assert_int_equal(ended_left_out(e), 5000);
+	ended_free(e);
+}
+
 /* ---- A client with as many calls as there are ---------------------------- */
 
 static struct call { bool used; char url[128]; struct sat_fetch what; void *arg; } calls[8];
@@ -222,7 +339,7 @@ static void up(void)
 	agent = calloc(1, sizeof(*agent));
 	instance = (struct instance){ .stage = INSTANCE_RUNNING, .self = {
 		.name = (char *)"mesos-agent", .module = &sat_module_mesos_agent, .state = agent, .instance = &instance,
-		.counters = counters, .n_counters = 6 } };
+		.counters = counters, .n_counters = 7 } };
 	agent->self = &instance.self;
 	agent->url = strdup("http://a:5051");
 	agent->prefix = strdup("mesos/slave/");
@@ -308,16 +425,48 @@ static void an_agent_is_told_and_forgotten(void **unused)
 	down();
 }
 
+/* Twenty a second, and each once. */
+static void what_ended_becomes_events_in_turn(void **unused)
+{
+	char text[16000] = "{\"frameworks\":[{\"id\":\"f\",\"name\":\"marathon\",\"executors\":[{\"completed_tasks\":[";
+
+	(void)unused;
+	for (int i = 0; i < 50; i++)
+		sprintf(text + strlen(text), "%s" ENDED("t%d", "", "TASK_FAILED", "%d.25", ""), i > 0 ? "," : "", i, 1600000000 + i);
+	strcat(text, "]}]}]}");
+	up();
+	agent->ended = ended_new();
+	assert_int_equal(sat_module_mesos_agent.start(agent), 0);
+	move(1);
+	assert_int_equal(answer("/state", 0, 200, text), 1);
+	assert_int_equal(sat_counted(&instance.self, COUNT_ENDED), 20);
+	move(1);
+	assert_int_equal(sat_counted(&instance.self, COUNT_ENDED), 40);
+	move(5);
+	assert_int_equal(sat_counted(&instance.self, COUNT_ENDED), 50);
+	move(5);
+	assert_int_equal(answer("/state", 0, 200, text), 1);
+	move(5);
+	assert_int_equal(sat_counted(&instance.self, COUNT_ENDED), 50);
+	down();
+}
+
 static bool live(int nth)
 {
 	bool fired;
 
 	up();
+	agent->ended = ended_new();
 	fault_arm(nth);
 	if (sat_module_mesos_agent.start(agent) == 0)
 		move(1);
 	answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT);
 	answer("/monitor/statistics", 0, 200, STATISTICS_TEXT);
+	answer("/state", 0, 200, STATE_TEXT);
+	move(9);
+	answer("/state", 0, 200, COMPLETED(ONE "," TWO));
+	answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT);
+	move(10);
 	answer("/state", 0, 200, STATE_TEXT);
 	figures();
 	fired = fault_fired();
@@ -346,7 +495,11 @@ int main(void)
 		cmocka_unit_test(a_state_may_be_large),
 		cmocka_unit_test(containers_are_read),
 		cmocka_unit_test(a_container_of_no_executor_has_its_own_id),
+		cmocka_unit_test(what_ended_is_told_once),
+		cmocka_unit_test(what_ended_may_be_odd),
+		cmocka_unit_test(what_ended_may_be_much),
 		cmocka_unit_test(an_agent_is_told_and_forgotten),
+		cmocka_unit_test(what_ended_becomes_events_in_turn),
 		cmocka_unit_test(every_failure_is_survived),
 	};
 

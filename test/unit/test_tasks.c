@@ -128,6 +128,59 @@ static void the_past_is_kept_once(void **unused)
 	forget();
 }
 
+/* As an agent's satellite has it: when it ended is an attribute. */
+static void from_a_slave(const char *state, long long seconds, const char *more, const char *reason)
+{
+	char ended[40];
+	const struct sat_attr attrs[] = { { "agent", "S1" }, { "ended", ended }, { "framework-id", "f-1" }, { "reason", reason },
+		{ "task", "a" } };
+	const struct sat_event ev = { .size = sizeof(ev), .host = "h", .service = "mesos/tasks/ended", .state = state,
+		.attrs = attrs, .n_attrs = 5 };
+	const struct sat_event *const evs[] = { &ev };
+
+	snprintf(ended, sizeof(ended), seconds != 0 ? "%lld%s" : "%.0lld%s", seconds, more);
+	sat_publish(&self_host, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
+}
+
+/* One end that both know of: neither takes away what the other knows, though times differ as they are rounded. */
+static void the_same_end_adds_what_it_knows(void **unused)
+{
+	long long at;
+	char text[128];
+
+	(void)unused;
+	host_up();
+	assert_true(host_run(CFG("")));
+	at = sat_wall() / SAT_SECOND - 1000;
+	ended("a", "TASK_FAILED", at * SAT_SECOND + 123456);
+	from_a_slave("TASK_FAILED", at, ".123460", "");
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	snprintf(text, sizeof(text), "\"message\":\"a \\\"message\\\"\",\"timestamp\":%lld.123456}", at);
+	assert_non_null(strstr(answer, text));
+	assert_int_equal(counted(COUNT_KEPT), 1);
+	from_a_slave("TASK_FAILED", at, ".123460", "REASON_X");
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_non_null(strstr(answer, "\"slave_id\":\"S1\""));
+	assert_non_null(strstr(answer, "\"message\":\"a \\\"message\\\"\",\"reason\":\"REASON_X\""));
+	assert_non_null(strstr(answer, "\"name\":\"f\""));
+	assert_int_equal(counted(COUNT_KEPT), 2);
+	/* An older one is none, a later one is another end, of which it says less. */
+	from_a_slave("TASK_KILLED", at - 1, ".5", "REASON_Y");
+	from_a_slave("TASK_FAILED", at - 1, ".5", "REASON_Y");
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_int_equal(counted(COUNT_KEPT), 2);
+	from_a_slave("TASK_FAILED", at + 1, ".5", "");
+	assert_int_equal(ask("/state.json", "task=a"), 200);
+	assert_null(strstr(answer, "message"));
+	assert_null(strstr(answer, "reason"));
+	/* What is no time is none. */
+	from_a_slave("TASK_LOST", 0, "never", "");
+	assert_int_equal(ask("/tasks", "since=1hour"), 200);
+	assert_non_null(strstr(answer, "TASK_LOST"));
+	host_down();
+	forget();
+}
+
 /* Who names a time far ahead does not keep a record for ever. */
 static void what_is_to_end_ended_now(void **unused)
 {
@@ -335,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_published_is_kept),
 		cmocka_unit_test(the_past_is_kept_once),
+		cmocka_unit_test(the_same_end_adds_what_it_knows),
 		cmocka_unit_test(what_is_to_end_ended_now),
 		cmocka_unit_test(no_more_wait_than_may),
 		cmocka_unit_test(size_is_bounded),
