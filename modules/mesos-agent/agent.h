@@ -8,6 +8,7 @@
 #include "ended.h"
 #include "figures.h"
 #include "tasks.h"
+#include "told.h"
 
 enum { COUNT_REQUESTS, COUNT_FAILURES, COUNT_LEFT_OUT, SUCCESS_SNAPSHOT, SUCCESS_STATISTICS, SUCCESS_STATE,
 	COUNT_ENDED };
@@ -50,6 +51,7 @@ struct agent {
 	struct tasks *reading, *tasks;
 	struct ended *ended;	/* NULL: nobody is to know of those */
 	struct sat_alarm telling;	/* of them */
+	struct told told;	/* by events: of SNAPSHOT, and of STATISTICS_SOURCE */
 };
 
 /* Why there is no answer, in words; rc: 0, an HTTP status, or -errno. */
@@ -67,6 +69,7 @@ void poll_free(struct agent *a);
 void tell_snapshot(struct agent *a);
 void tell_statistics(struct agent *a);
 bool tell_ended(struct agent *a);	/* some of them; there are more */
+void tell_no_more(struct agent *a, unsigned of);	/* all that was of this answer */
 void tell_figures(void *state, struct sat_figures *out);
 
 struct total {			/* a check: the sum of some figures */

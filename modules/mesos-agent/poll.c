@@ -50,6 +50,7 @@ static int snapshot_done(struct agent *a, const struct sat_answer *ans)
 static void snapshot_forget(struct agent *a)
 {
 	a->snapshot.len = 0;
+	tell_no_more(a, SNAPSHOT);
 }
 
 static int statistics_done(struct agent *a, const struct sat_answer *ans)
@@ -65,6 +66,7 @@ static int statistics_done(struct agent *a, const struct sat_answer *ans)
 static void statistics_forget(struct agent *a)
 {
 	a->statistics.len = 0;
+	tell_no_more(a, STATISTICS_SOURCE);
 }
 
 static int state_data(void *arg, int status, const void *p, size_t n)
@@ -251,6 +253,8 @@ void poll_stop(struct agent *a)
 {
 	sat_alarm_stop(&a->beat);
 	sat_alarm_stop(&a->telling);
+	tell_no_more(a, SNAPSHOT);
+	tell_no_more(a, STATISTICS_SOURCE);
 	for (int i = 0; i < SOURCES; i++)
 		if (a->sources[i].call != NULL)
 			sat_fetch_cancel(a->sources[i].call);
@@ -258,6 +262,7 @@ void poll_stop(struct agent *a)
 
 void poll_free(struct agent *a)
 {
+	told_free(&a->told);
 	sat_buf_free(&a->snapshot);
 	sat_buf_free(&a->statistics);
 	tasks_free(a->reading);

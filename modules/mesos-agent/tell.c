@@ -7,13 +7,13 @@
 #include "figures.h"
 #include "statistics.h"
 
-#define ENDED_TTL 86400.0	/* it may wait for a master that is away */
+#define LASTING	86400.0	/* seconds that it may wait for a master that is away */
 enum { ENDED_AT_ONCE = 20 };
 
 /* ---- Events ------------------------------------------------------------- */
 
-static void emit(struct agent *a, const char *service, const struct sat_value *v, const struct sat_attr *attrs,
-		 uint32_t n)
+static void emit(struct agent *a, unsigned of, const char *service, const struct sat_value *v,
+		 const struct sat_attr *attrs, uint32_t n)
 {
 	struct sat_event ev = {
 		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = service, .state = "ok", .ttl = a->ttl,
@@ -27,7 +27,24 @@ static void emit(struct agent *a, const char *service, const struct sat_value *v
 		ev.has |= SAT_HAS_DOUBLE;
 		ev.metric.d = v->d;
 	}
-	sat_emit_event(a->self, &ev);	/* a full queue is counted by the host */
+	if (told_note(&a->told, of, service) == 0)
+		sat_emit_event(a->self, &ev);	/* a full queue is counted by the host */
+}
+
+/* Late or not, a master that heard the others is to hear this. */
+static int retire(void *arg, const char *service)
+{
+	const struct agent *a = arg;
+
+	return sat_emit(a->self, .has = SAT_HAS_TIME | SAT_HAS_TTL | SAT_HAS_TAGS, .service = service,
+			.state = "expired", .description = "the Mesos agent no longer says it", .time = sat_wall(),
+			.ttl = a->ttl > LASTING ? a->ttl : LASTING, .tags = (const char *const[]){ "retired" }, .n_tags = 1);
+}
+
+void tell_no_more(struct agent *a, unsigned of)
+{
+	told_begin(&a->told, of);
+	told_end(&a->told, of, retire, a);
 }
 
 static void say_figure(void *arg, const char *key, const struct sat_value *v)
@@ -36,12 +53,14 @@ static void say_figure(void *arg, const char *key, const struct sat_value *v)
 	char service[512];
 
 	snprintf(service, sizeof(service), "%s%s", a->prefix, strncmp(key, "slave/", 6) == 0 ? key + 6 : key);
-	emit(arg, service, v, NULL, 0);
+	emit(arg, SNAPSHOT, service, v, NULL, 0);
 }
 
 void tell_snapshot(struct agent *a)
 {
+	told_begin(&a->told, SNAPSHOT);
 	figures_all(a->snapshot.p, a->snapshot.len, say_figure, a);
+	told_end(&a->told, SNAPSHOT, retire, a);
 }
 
 /* Two frameworks may call their executors the same: of tasks without one of their own these are the tasks' ids. */
@@ -58,13 +77,15 @@ static void say_container(void *arg, const struct container *c)
 			continue;
 		snprintf(service, sizeof(service), "%scontainers/%s%s%s/%s", a->prefix, c->framework,
 			 c->framework[0] != '\0' ? "/" : "", c->id, statistics_all[i].field);
-		emit(arg, service, &c->value[i], attrs, 3);
+		emit(arg, STATISTICS_SOURCE, service, &c->value[i], attrs, 3);
 	}
 }
 
 void tell_statistics(struct agent *a)
 {
+	told_begin(&a->told, STATISTICS_SOURCE);
 	statistics_read(a->statistics.p, a->statistics.len, say_container, a);
+	told_end(&a->told, STATISTICS_SOURCE, retire, a);
 }
 
 /* In the order of keys; what is not known is left out. */
@@ -79,7 +100,7 @@ static int say_ended(struct agent *a, const struct ended_one *one)
 {
 	struct sat_attr attrs[8];
 	struct sat_event ev = {
-		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = "mesos/tasks/ended", .ttl = ENDED_TTL, .state = one->state,
+		.size = sizeof(ev), .has = SAT_HAS_TTL, .service = "mesos/tasks/ended", .ttl = LASTING, .state = one->state,
 		.description = one->message[0] != '\0' ? one->message : NULL, .attrs = attrs,
 	};
 	char when[40];

@@ -293,6 +293,44 @@ settings() {
 	shows 'mesos_agent_mem_limit_bytes{id="c3",framework_id="",source=""}' 9.223372036854772e+18
 }
 
+@test "what an agent says no more is retired at the masters, and no host turned off for it" {
+	local up=$(free_port) m=$(free_port)
+	echo '[ { "executor_id": "e", "framework_id": "f", "statistics": { "threads": 1, "processes": 2 } } ]' >"$T/statistics"
+	echo '{ "slave/registered": 1.0, "slave/p99": 3 }' >"$T/snapshot"
+	canned "/monitor/statistics=$T/statistics" "/metrics/snapshot=$T/snapshot"
+	mkdir -p "$T/state"
+	printf 'a0\nb1\nb2\n' >"$T/whitelist"
+	cat >"$T/master.cfg" <<-END
+		role = "master"; state-dir = "$T/state"; leader = "always"; index = { reap = 0.2; };
+		http = { host = "127.0.0.1"; port = $m; }; modules = ( "riemann", "whitelist" );
+		riemann = { port = $up; }; whitelist = { path = "$T/whitelist"; guard = { mode = "off"; }; };
+		streams = ( "index", { where = "service =~ 'mesos/slave/%' and state = 'expired'"; do = ( { print = "gone"; },
+			{ where = "not tagged 'retired'"; do = ( "off-host" ); } ); } );
+	END
+	start master --modules "$BUILD/modules" --config "$T/master.cfg"
+	until_true 10 listens "$up"
+	slave "$M" ''
+	sed -i 's/"mesos-agent" )/"mesos-agent", "forward" )/; /^streams/d' "$T/slave.cfg"
+	echo "forward = { masters = ( \"127.0.0.1:$up\" ); };" >>"$T/slave.cfg"
+	kill -HUP "$PID"
+	services() { get -G "http://127.0.0.1:$m/index" --data-urlencode "query=service =~ 'mesos/slave/%'" | jq -r '.[].service' | sort | tr '\n' ' '; }
+	are() { [ "$(services)" = "$1" ]; }
+	until_true 5 are 'mesos/slave/containers/f/e/processes mesos/slave/containers/f/e/threads mesos/slave/p99 mesos/slave/registered '
+	echo '[ { "executor_id": "e", "framework_id": "f", "statistics": { "threads": 1 } } ]' >"$T/statistics"
+	echo '{ "slave/registered": 1.0 }' >"$T/snapshot"
+	until_true 5 are 'mesos/slave/containers/f/e/threads mesos/slave/registered '
+	echo '<html>' >"$T/statistics"
+	until_true 5 are 'mesos/slave/registered '
+	echo '[ { "executor_id": "e", "framework_id": "f", "statistics": { "threads": 1 } } ]' >"$T/statistics"
+	until_true 5 are 'mesos/slave/containers/f/e/threads mesos/slave/registered '
+	stops "$PID"
+	until_true 5 are ''
+	grep 'gone: ' "$T/master.out" >"$T/gone"
+	[ "$(wc -l <"$T/gone")" -ge 5 ]
+	[ "$(grep -vc '"tags":\["retired"\]' "$T/gone")" = 0 ]
+	[ "$(cat "$T/whitelist")" = "$(printf 'a0\nb1\nb2')" ]
+}
+
 @test "rules and dashboard are good, and of figures that there are" {
 	promtool check rules "$ROOT/etc/prometheus-rules.yml"
 	promtool test rules "$ROOT/test/data/prometheus-rules.yml"

@@ -264,6 +264,52 @@ static void what_ended_may_be_much(void **unused)
 
 /* ---- A client with as many calls as there are ---------------------------- */
 
+/* ---- What was told of ---------------------------------------------------- */
+
+static int refuse(void *arg, const char *service)
+{
+	(void)arg, (void)service;
+	return -ENOBUFS;
+}
+
+static int collect(void *arg, const char *service)
+{
+	strcat(strcat(arg, service), " ");
+	return 0;
+}
+
+static void what_is_told_no_more_is_retired_once(void **unused)
+{
+	struct told t = { .n = 0 };
+	char gone[64] = "";
+
+	(void)unused;
+	told_begin(&t, 0);
+	told_begin(&t, 1);
+	assert_int_equal(told_note(&t, 0, "a"), 0);
+	assert_int_equal(told_note(&t, 0, "b"), 0);
+	assert_int_equal(told_note(&t, 1, "b"), 0);
+	told_end(&t, 0, collect, gone);
+	assert_string_equal(gone, "");
+	told_begin(&t, 0);
+	assert_int_equal(told_note(&t, 0, "a"), 0);
+	fault_arm(1);
+	assert_int_equal(told_note(&t, 0, "c"), -ENOMEM);
+	fault_arm(0);
+	told_end(&t, 0, refuse, NULL);		/* no room for the event: */
+	assert_int_equal(t.n, 3);
+	told_begin(&t, 0);
+	assert_int_equal(told_note(&t, 0, "a"), 0);
+	told_end(&t, 0, collect, gone);		/* with the next answer */
+	told_end(&t, 0, collect, gone);
+	assert_string_equal(gone, "b ");
+	told_begin(&t, 1);
+	told_end(&t, 1, collect, gone);
+	assert_string_equal(gone, "b b ");
+	assert_int_equal(t.n, 1);
+	told_free(&t);
+}
+
 static struct call { bool used; char url[128]; struct sat_fetch what; void *arg; } calls[8];
 
 static int fetch(void *state, const struct sat_fetch *what, void *arg, void **inner)
@@ -498,6 +544,7 @@ int main(void)
 		cmocka_unit_test(what_ended_is_told_once),
 		cmocka_unit_test(what_ended_may_be_odd),
 		cmocka_unit_test(what_ended_may_be_much),
+		cmocka_unit_test(what_is_told_no_more_is_retired_once),
 		cmocka_unit_test(an_agent_is_told_and_forgotten),
 		cmocka_unit_test(what_ended_becomes_events_in_turn),
 		cmocka_unit_test(every_failure_is_survived),
