@@ -39,11 +39,10 @@ static const struct unit {
 	const char *word, *name;
 	double in_one;		/* of name, so many */
 	bool other;		/* what others read is not that word */
-	bool since;		/* a time */
 } units[] = {
-	{ "microseconds ", "seconds", 1e6, true, false }, { "nanoseconds ", "seconds", 1e9, true, false },
-	{ "seconds ", "seconds", 1, false, false }, { "bytes ", "bytes", 1, false, false },
-	{ "time of ", "timestamp_seconds", 1, false, true },
+	{ "microseconds ", "seconds", 1e6, true }, { "nanoseconds ", "seconds", 1e9, true },
+	{ "seconds ", "seconds", 1, false }, { "bytes ", "bytes", 1, false },
+	{ "time of ", "timestamp_seconds", 1, false },
 };
 
 static const struct unit *unit_of(const char *help)
@@ -80,7 +79,7 @@ static void tell_counter(const struct telling *t, const char *module, const stru
 	struct sat_attr label;
 	char name[256], help[512];
 
-	if (u != NULL && u->since && value == 0)	/* it never was */
+	if (!self_known(c, value))
 		return;
 	name_counter(name, sizeof(name), module, c->name, u);
 	snprintf(help, sizeof(help), "%s%s", u != NULL && u->other ? "seconds " : "",

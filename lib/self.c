@@ -82,6 +82,16 @@ const struct sat_counter *self_describe(enum self_count which)
 	return &described[which];
 }
 
+bool self_known(const struct sat_counter *c, int64_t value)
+{
+	static const char *const times[] = { "microseconds ", "nanoseconds ", "time of " };
+
+	for (size_t i = 0; c->gauge && value == 0 && c->help != NULL && i < sizeof(times) / sizeof(times[0]); i++)
+		if (strncmp(c->help, times[i], strlen(times[i])) == 0)
+			return false;
+	return true;
+}
+
 const char *self_figure(const struct sat_self *self, const char *name)
 {
 	const char *module = self->module->name;

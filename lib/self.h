@@ -57,6 +57,8 @@ void self_add(enum self_count which, int64_t more);
 void self_set(enum self_count which, int64_t value);
 int64_t self_get(enum self_count which);
 const struct sat_counter *self_describe(enum self_count which);
+/* Whether it says something: a gauge of a time that is 0 was never measured, or is not now. */
+bool self_known(const struct sat_counter *c, int64_t value);
 /* Of a figure's name what is behind satellite_MODULE_; NULL: it is for /metrics alone. */
 const char *self_figure(const struct sat_self *self, const char *name);
 

@@ -67,8 +67,10 @@ static void tell_counter(struct sat_self *self, const char *part, unsigned i, co
 {
 	int64_t now = sat_counted(self, i);
 
-	if (c->gauge)
+	if (c->gauge && self_known(c, now))
 		tell_int(part, c->name, now, NULL, NULL);
+	else if (c->gauge)
+		return;
 	else if (self->told != NULL)
 		tell_double(part, c->name, (double)(now - self->told[i]) / seconds);
 	if (self->told != NULL)

@@ -903,7 +903,8 @@ struct sat_counter {
 	const char *name;	/* "dropped"; shown as satellite_<module>_<name>, `-` as `_` */
 	bool gauge;		/* goes down, too */
 	const char *help;	/* begins with its unit, where it has one: bytes, seconds, microseconds,
-				 * nanoseconds, or "time of" for one in seconds since 1970 */
+				 * nanoseconds, or "time of" for one in seconds since 1970; a gauge in one of
+				 * these last three is not shown while it is 0 */
 };
 #define SAT_COUNTER(n, ...) &(const struct sat_counter){ \
 	.size = sizeof(struct sat_counter), .name = (n), __VA_ARGS__ }

@@ -80,7 +80,7 @@ static void take(void *arg, const char *key, const struct sat_value *n)
 	struct figures *f = arg;
 	int which = figure_of(key);
 
-	if (which < 0)
+	if (which < 0 || (f->known & 1u << which) != 0)	/* of two the first counts, as in /metrics */
 		return;
 	f->value[which] = figures_double(n);
 	f->known |= 1u << which;

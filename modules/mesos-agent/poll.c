@@ -55,8 +55,11 @@ static void snapshot_forget(struct agent *a)
 
 static int statistics_done(struct agent *a, const struct sat_answer *ans)
 {
-	int rc = statistics_read(ans->body, ans->len, no_container, NULL);
+	unsigned left_out;
+	int rc = statistics_read(ans->body, ans->len, no_container, NULL, &left_out);
 
+	if (rc == 0)
+		sat_count(a->self, COUNT_LEFT_OUT, left_out);
 	rc = rc != 0 ? rc : keep(&a->statistics, ans);
 	if (rc == 0 && a->events)
 		tell_statistics(a);

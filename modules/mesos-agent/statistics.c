@@ -47,6 +47,7 @@ struct reading {
 	void *arg;
 	struct container c;
 	char container[sizeof(((struct container *)0)->id)];
+	unsigned left_out;
 };
 
 /* A list of containers, an object each, in which `statistics` is one. */
@@ -106,10 +107,13 @@ static int close_part(void *arg, unsigned level)
 		memcpy(r->c.id, r->container, sizeof(r->c.id));
 	if (r->c.id[0] != '\0')
 		r->found(r->arg, &r->c);
+	else
+		r->left_out++;
 	return 0;
 }
 
-int statistics_read(const char *text, size_t len, void (*found)(void *arg, const struct container *c), void *arg)
+int statistics_read(const char *text, size_t len, void (*found)(void *arg, const struct container *c), void *arg,
+		    unsigned *left_out)
 {
 	static const struct sat_json_calls calls = {
 		.size = sizeof(calls), .lax = true, .open = open_part, .value = value, .close = close_part,
@@ -118,5 +122,7 @@ int statistics_read(const char *text, size_t len, void (*found)(void *arg, const
 	char error[100];
 	int rc = sat_json_read(text, len, &calls, &r, error, sizeof(error));
 
+	if (left_out != NULL)
+		*left_out = r.left_out;
 	return rc == 0 || rc == -ENOMEM ? rc : -EBADMSG;
 }

@@ -21,7 +21,9 @@ struct container {
 	uint32_t known;			/* a bit each */
 };
 
-/* Each container goes to found(); those without an id, or statistics, do not.  0, -EBADMSG or -ENOMEM. */
-int statistics_read(const char *text, size_t len, void (*found)(void *arg, const struct container *c), void *arg);
+/* Each container goes to found(); those without statistics do not, nor those that have no id, or one with a
+ * NUL, which are counted (NULL is fine).  0, -EBADMSG or -ENOMEM. */
+int statistics_read(const char *text, size_t len, void (*found)(void *arg, const struct container *c), void *arg,
+		    unsigned *left_out);
 
 #endif

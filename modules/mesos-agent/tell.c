@@ -84,7 +84,7 @@ static void say_container(void *arg, const struct container *c)
 void tell_statistics(struct agent *a)
 {
 	told_begin(&a->told, STATISTICS_SOURCE);
-	statistics_read(a->statistics.p, a->statistics.len, say_container, a);
+	statistics_read(a->statistics.p, a->statistics.len, say_container, a, NULL);
 	told_end(&a->told, STATISTICS_SOURCE, retire, a);
 }
 
@@ -202,7 +202,7 @@ void tell_figures(void *state, struct sat_figures *out)
 	if (t.agent->snapshot.len > 0)
 		figures_all(t.agent->snapshot.p, t.agent->snapshot.len, give_figure, &t);
 	if (t.agent->statistics.len > 0)
-		statistics_read(t.agent->statistics.p, t.agent->statistics.len, give_container, &t);
+		statistics_read(t.agent->statistics.p, t.agent->statistics.len, give_container, &t, NULL);
 	if (t.agent->tasks == NULL)
 		return;
 	tasks_each(t.agent->tasks, give_task, &t);

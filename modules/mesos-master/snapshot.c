@@ -18,6 +18,7 @@ struct reading {
 	struct snapshot *s;
 	void (*figure)(void *arg, const char *key, const struct sat_value *v);
 	void *arg;
+	bool said;			/* who leads */
 };
 
 static int open_part(void *arg, unsigned level, const char *key, bool list)
@@ -83,6 +84,17 @@ static void count(struct snapshot *s, const char *key, int64_t n)
 		s->unhealthy = n;
 }
 
+/* `elected` is how the oldest, with /stats.json, say it.  Of two the first counts, as in /metrics. */
+static void take_elected(struct reading *r, const char *key, const struct sat_value *n)
+{
+	bool old = strcmp(key, "elected") == 0;
+
+	if (r->said || !(old ? r->s->elected < 0 : strcmp(key, "master/elected") == 0))
+		return;
+	r->s->elected = n->kind == SAT_INT && n->i == 1;
+	r->said = !old;
+}
+
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
 	struct reading *r = arg;
@@ -100,12 +112,10 @@ static int value(void *arg, unsigned level, const char *key, const struct sat_js
 	}
 	r->s->figures++;
 	d = n.kind == SAT_INT ? (double)n.i : n.d;
-	/* `elected` is how the oldest, with /stats.json, say it. */
-	if (strcmp(key, "master/elected") == 0 || (r->s->elected < 0 && strcmp(key, "elected") == 0))
-		r->s->elected = n.kind == SAT_INT && n.i == 1;
+	take_elected(r, key, &n);
 	if (n.kind == SAT_INT && strncmp(key, "master/slave", 12) == 0)
 		count(r->s, key + 12, n.i);
-	if (strcmp(key, "master/uptime_secs") == 0)
+	if (strcmp(key, "master/uptime_secs") == 0 && r->s->uptime < 0)
 		r->s->uptime = d;
 	part = part_of_state(r->s, key);
 	if (part != NULL && d > 0)
@@ -126,7 +136,7 @@ int snapshot_read(struct snapshot *s, const char *text, size_t len,
 	static const struct sat_json_calls calls = {
 		.size = sizeof(calls), .lax = true, .open = open_part, .value = value,
 	};
-	struct reading reading = { s, figure, arg };
+	struct reading reading = { s, figure, arg, false };
 	char error[100];
 	int rc;
 

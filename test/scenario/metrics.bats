@@ -76,9 +76,14 @@ same_packed() {
 	simulate --masters 1 --agents 3 --tasks 20
 	master "$(address master 0)" 'whitelist = { path = "'"$T"'/whitelist"; };'
 	sed -i 's/"mesos-master" )/"mesos-master", "riemann", "whitelist" )/' "$T/master.cfg"
-	echo "riemann = { port = $(free_port); };" >>"$T/master.cfg"
+	local riemann
+	riemann=$(free_port)
+	echo "riemann = { port = $riemann; };" >>"$T/master.cfg"
 	kill -HUP "$PID"
 	until_true 5 shows satellite_whitelist_hosts 3
+	until_true 5 listens "$riemann"
+	printf '\0\0\0\5\x32\3\x1a\1x' >"/dev/tcp/127.0.0.1/$riemann"	# an event, whose time in the streams is measured
+	until_true 5 has satellite_process_stream_time_seconds
 	metrics >"$T/all"
 	awk '/^# / { ours = $3 !~ /^mesos_/ } !/^# / { ours = !/^mesos_/ } ours' "$T/all" >"$T/ours"
 	run promtool check metrics <"$T/ours"
@@ -343,9 +348,14 @@ settings() {
 	simulate --masters 1 --agents 3 --tasks 20 --agent-ports 1
 	master "$(address master 0)" 'whitelist = { path = "'"$T"'/whitelist"; };'
 	sed -i 's/"mesos-master" )/"mesos-master", "riemann", "whitelist" )/' "$T/master.cfg"
-	echo "riemann = { port = $(free_port); };" >>"$T/master.cfg"
+	local riemann
+	riemann=$(free_port)
+	echo "riemann = { port = $riemann; };" >>"$T/master.cfg"
 	kill -HUP "$PID"
 	until_true 5 shows satellite_whitelist_hosts 3
+	until_true 5 listens "$riemann"
+	printf '\0\0\0\5\x32\3\x1a\1x' >"/dev/tcp/127.0.0.1/$riemann"	# an event, whose time in the streams is measured
+	until_true 5 has satellite_process_stream_time_seconds
 	until_true 5 has satellite_mesos_master_snapshot_last_success_timestamp_seconds
 	metrics >"$T/all"
 	slave "$(address agent "$(awk '$1 == "agent" { print $2 }' "$T/ports")")" ""

@@ -117,12 +117,12 @@ static void containers_are_read(void **unused)
 	int n = 0;
 
 	(void)unused;
-	assert_int_equal(statistics_read(STATISTICS_TEXT, sizeof(STATISTICS_TEXT) - 1, note_container, &n), 0);
+	assert_int_equal(statistics_read(STATISTICS_TEXT, sizeof(STATISTICS_TEXT) - 1, note_container, &n, NULL), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(statistics_read("{}", 2, note_container, &n), -EBADMSG);
-	assert_int_equal(statistics_read("", 0, note_container, &n), -EBADMSG);
+	assert_int_equal(statistics_read("{}", 2, note_container, &n, NULL), -EBADMSG);
+	assert_int_equal(statistics_read("", 0, note_container, &n, NULL), -EBADMSG);
 	for (size_t len = 0; len < sizeof(STATISTICS_TEXT) - 1; len++)
-		assert_int_equal(statistics_read(STATISTICS_TEXT, len, note_container, &n), -EBADMSG);
+		assert_int_equal(statistics_read(STATISTICS_TEXT, len, note_container, &n, NULL), -EBADMSG);
 }
 
 static void note_id(void *arg, const struct container *c)
@@ -137,12 +137,14 @@ static void a_container_of_no_executor_has_its_own_id(void **unused)
 	static const char text[] = "[{\"executor_id\":\"\",\"container_id\":\"c1\",\"statistics\":{\"threads\":1}},"
 		"{\"container_id\":\"c2\",\"statistics\":{\"threads\":1}},"
 		"{\"container_id\":\"c3\",\"statistics\":{\"threads\":1},\"executor_id\":\"e\"},"
-		"{\"container_id\":\"c4\"},{\"statistics\":{\"threads\":1}}]";
+		"{\"container_id\":\"c4\"},{\"statistics\":{\"threads\":1}},{\"executor_id\":\"a\\u0000b\",\"statistics\":{\"threads\":1}}]";
 	char ids[64] = "";
+	unsigned left_out;
 
 	(void)unused;
-	assert_int_equal(statistics_read(text, sizeof(text) - 1, note_id, ids), 0);
+	assert_int_equal(statistics_read(text, sizeof(text) - 1, note_id, ids, &left_out), 0);
 	assert_string_equal(ids, "c1 c2 e ");
+	assert_int_equal(left_out, 2);
 }
 
 /* ---- What has ended ------------------------------------------------------ */

@@ -153,6 +153,24 @@ static void what_a_state_will_have_is_counted(void **unused)
 	assert_float_equal(s.frameworks, 3, 0);
 }
 
+/* A key that stands there twice is shown once, the first, and that one decides. */
+static void of_two_figures_the_first_decides(void **unused)
+{
+	static const struct { const char *text; int elected; } cases[] = {
+		{ "{\"master/elected\":0,\"master/elected\":1}", 0 }, { "{\"master/elected\":1,\"master/elected\":0}", 1 },
+		{ "{\"elected\":1,\"elected\":0}", 1 }, { "{\"elected\":1,\"master/elected\":0,\"master/elected\":1}", 0 },
+		{ "{\"master/elected\":0,\"elected\":1}", 0 },
+	};
+	struct snapshot s;
+	char why[100];
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(snapshot_read(&s, cases[i].text, strlen(cases[i].text), NULL, NULL, why, sizeof(why)), 0);
+		assert_int_equal(s.elected, cases[i].elected);
+	}
+}
+
 static void what_has_no_figures_says_so(void **unused)
 {
 	static const char *const texts[] = {
@@ -744,6 +762,7 @@ static void creating_survives_every_failure(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_two_figures_the_first_decides),
 		cmocka_unit_test(numbers_are_what_mesos_means),
 		cmocka_unit_test(text_is_legal_or_not),
 		cmocka_unit_test(figures_are_read),

@@ -53,6 +53,23 @@ static void a_figure_is_a_modules_own_or_not(void **unused)
 	assert_null(self_figure(&self, "mesos_agent_processes"));
 }
 
+static void a_time_that_was_not_measured_says_nothing(void **unused)
+{
+	static const struct { const char *help; bool gauge; int64_t value; bool known; } cases[] = {
+		{ "microseconds it took", true, 0, false }, { "microseconds it took", true, 1, true },
+		{ "nanoseconds it took", true, 0, false }, { "time of the last", true, 0, false },
+		{ "microseconds in all", false, 0, true }, { "bytes that wait", true, 0, true }, { "time, and more", true, 0, true },
+		{ "", true, 0, true }, { NULL, true, 0, true },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(self_known(&(struct sat_counter){ .help = cases[i].help, .gauge = cases[i].gauge }, cases[i].value),
+				 cases[i].known);
+	assert_false(self_known(self_describe(SELF_STORE_TIME), 0));
+	assert_false(self_known(self_describe(SELF_STREAM_TIME), 0));
+}
+
 static void something_is_said_before_anything_is_set(void **unused)
 {
 	static char host[] = "h1", state[] = "/var/lib/satellite";
@@ -74,6 +91,7 @@ int main(void)
 		cmocka_unit_test(an_instance_counts),
 		cmocka_unit_test(the_host_counts),
 		cmocka_unit_test(a_figure_is_a_modules_own_or_not),
+		cmocka_unit_test(a_time_that_was_not_measured_says_nothing),
 		cmocka_unit_test(something_is_said_before_anything_is_set),
 	};
 
