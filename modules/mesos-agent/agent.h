@@ -52,6 +52,9 @@ struct agent {
 	struct ended *ended;	/* NULL: nobody is to know of those */
 	struct sat_alarm telling;	/* of them */
 	struct told told;	/* by events: of SNAPSHOT, and of STATISTICS_SOURCE */
+	char *told_path;	/* of their file; NULL: there is none */
+	bool saving;
+	int save_trouble;
 };
 
 /* Why there is no answer, in words; rc: 0, an HTTP status, or -errno. */
@@ -63,7 +66,13 @@ void poll_init(struct agent *a);
 int poll_start(struct agent *a);
 void poll_stop(struct agent *a);
 bool poll_idle(const struct agent *a);	/* nothing is under way */
+void poll_stopped_yet(struct agent *a);
 void poll_free(struct agent *a);
+
+/* remember.c */
+int remember_where(struct agent *a);
+void remember_save(struct agent *a);	/* where it is another list */
+void remember_load(struct agent *a);
 
 /* tell.c: what was answered, as events and for /metrics. */
 void tell_snapshot(struct agent *a);

@@ -158,8 +158,7 @@ static void done(void *arg, const struct sat_answer *ans)
 		well(a);
 	else
 		trouble(a, ans, rc);
-	if (a->stopping && poll_idle(a))
-		sat_stopped(a->self);
+	poll_stopped_yet(a);
 }
 
 static bool ask(struct agent *a)
@@ -334,7 +333,8 @@ static int create(struct sat_self *self, const struct sat_conf *conf, void **sta
 	a->ended = wants_ended ? ended_new() : NULL;
 	poll_init(a);
 	a->prefix = strdup(prefix != NULL ? prefix : "");
-	rc = a->prefix == NULL || (wants_ended && a->ended == NULL) ? -ENOMEM : judge(a, conf);
+	rc = a->prefix == NULL || (wants_ended && a->ended == NULL) ? -ENOMEM : remember_where(a);
+	rc = rc != 0 ? rc : judge(a, conf);
 	if (rc != 0) {
 		destroy(a);
 		return rc;

@@ -47,6 +47,12 @@ static int snapshot_done(struct agent *a, const struct sat_answer *ans)
 	return rc;
 }
 
+static void tell_all_no_more(struct agent *a)
+{
+	tell_no_more(a, SNAPSHOT);
+	tell_no_more(a, STATISTICS_SOURCE);
+}
+
 static void snapshot_forget(struct agent *a)
 {
 	a->snapshot.len = 0;
@@ -161,8 +167,7 @@ static void done(void *arg, const struct sat_answer *ans)
 
 	s->call = NULL;
 	if (a->stopping) {
-		if (poll_idle(a) && a->call == NULL)
-			sat_stopped(a->self);
+		poll_stopped_yet(a);
 		return;
 	}
 	if (s->read != 0)
@@ -177,6 +182,7 @@ static void done(void *arg, const struct sat_answer *ans)
 		sat_count(a->self, COUNT_FAILURES, 1);
 		s->forget(a);
 	}
+	remember_save(a);
 	say(s, ans, rc);
 }
 
@@ -241,23 +247,35 @@ void poll_init(struct agent *a)
 
 int poll_start(struct agent *a)
 {
-	return a->interval > 0 ? sat_alarm_set(a->self, &a->beat, sat_clock()) : 0;
+	if (a->interval == 0)
+		return 0;
+	remember_load(a);
+	if (!a->events)
+		tell_all_no_more(a);
+	return sat_alarm_set(a->self, &a->beat, sat_clock());
 }
 
 bool poll_idle(const struct agent *a)
 {
+	if (a->saving)
+		return false;
 	for (int i = 0; i < SOURCES; i++)
 		if (a->sources[i].call != NULL)
 			return false;
 	return true;
 }
 
+void poll_stopped_yet(struct agent *a)
+{
+	if (a->stopping && poll_idle(a) && a->call == NULL)
+		sat_stopped(a->self);
+}
+
 void poll_stop(struct agent *a)
 {
 	sat_alarm_stop(&a->beat);
 	sat_alarm_stop(&a->telling);
-	tell_no_more(a, SNAPSHOT);
-	tell_no_more(a, STATISTICS_SOURCE);
+	tell_all_no_more(a);
 	for (int i = 0; i < SOURCES; i++)
 		if (a->sources[i].call != NULL)
 			sat_fetch_cancel(a->sources[i].call);
@@ -266,6 +284,7 @@ void poll_stop(struct agent *a)
 void poll_free(struct agent *a)
 {
 	told_free(&a->told);
+	free(a->told_path);
 	sat_buf_free(&a->snapshot);
 	sat_buf_free(&a->statistics);
 	tasks_free(a->reading);

@@ -39,6 +39,7 @@ int told_note(struct told *t, unsigned of, const char *service)
 		one->of = of;
 		*at = one;
 		t->n++;
+		t->changed = true;
 	}
 	one->turn = t->turns[of];
 	return 0;
@@ -55,7 +56,15 @@ void told_end(struct told *t, unsigned of, int (*retire)(void *arg, const char *
 			*at = one->next;
 			free(one);
 			t->n--;
+			t->changed = true;
 		}
+}
+
+void told_each(const struct told *t, void (*found)(void *arg, unsigned of, const char *service), void *arg)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		for (const struct told_one *one = t->slots[i]; one != NULL; one = one->next)
+			found(arg, one->of, one->service);
 }
 
 void told_free(struct told *t)

@@ -16,6 +16,7 @@ struct told {			/* zero at first */
 	struct told_one *slots[512];
 	size_t n;
 	uint32_t turns[2];	/* of each answer */
+	bool changed;		/* since somebody looked */
 };
 
 void told_begin(struct told *t, unsigned of);	/* a new answer: 0 or 1 */
@@ -23,6 +24,7 @@ void told_begin(struct told *t, unsigned of);	/* a new answer: 0 or 1 */
 int told_note(struct told *t, unsigned of, const char *service);
 /* Those that the answer before had, and this has not; retire() not 0: it comes again next time. */
 void told_end(struct told *t, unsigned of, int (*retire)(void *arg, const char *service), void *arg);
+void told_each(const struct told *t, void (*found)(void *arg, unsigned of, const char *service), void *arg);
 void told_free(struct told *t);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../modules/mesos-agent/agent.h"
@@ -312,6 +313,38 @@ static void what_is_told_no_more_is_retired_once(void **unused)
 	told_free(&t);
 }
 
+static void note_service(void *arg, unsigned of, const char *service)
+{
+	snprintf((char *)arg + strlen(arg), 20, "%u:%s ", of, service);
+}
+
+static void a_list_of_what_was_told_is_read(void **unused)
+{
+	static const char text[] = "1 p/b\nno\n\n2 p/c\n0 other/d\n0 p/a e";
+	char name[] = "/tmp/told.XXXXXX", all[64] = "";
+	struct agent a = { .prefix = (char *)"p/", .told_path = name };
+	int fd = mkstemp(name), nth = 0;
+
+	(void)unused;
+	assert_true(write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1);
+	close(fd);
+	do {
+		fault_arm(++nth);
+		remember_load(&a);
+	} while (fault_fired());
+	fault_arm(0);
+	assert_true(nth > 2);
+	told_each(&a.told, note_service, all);
+	assert_int_equal(a.told.n, 2);
+	assert_non_null(strstr(all, "1:p/b "));
+	assert_non_null(strstr(all, "0:p/a e "));
+	assert_false(a.told.changed);
+	unlink(name);
+	remember_load(&a);
+	assert_int_equal(a.told.n, 2);
+	told_free(&a.told);
+}
+
 static struct call { bool used; char url[128]; struct sat_fetch what; void *arg; } calls[8];
 
 static int fetch(void *state, const struct sat_fetch *what, void *arg, void **inner)
@@ -547,6 +580,7 @@ int main(void)
 		cmocka_unit_test(what_ended_may_be_odd),
 		cmocka_unit_test(what_ended_may_be_much),
 		cmocka_unit_test(what_is_told_no_more_is_retired_once),
+		cmocka_unit_test(a_list_of_what_was_told_is_read),
 		cmocka_unit_test(an_agent_is_told_and_forgotten),
 		cmocka_unit_test(what_ended_becomes_events_in_turn),
 		cmocka_unit_test(every_failure_is_survived),
