@@ -199,6 +199,7 @@ bool model_busy(const struct model *m);		/* no other state may begin */
 
 /* 0, also where it was left out, counted; -ENOMEM. */
 int model_put_agent(struct model *m, const struct model_agent_news *n);
+int model_add_agent(struct model *m, const struct model_agent_news *n);	/* Mesos says that it came */
 int model_put_framework(struct model *m, const struct model_framework_news *n);
 int model_put_task(struct model *m, const struct model_task_news *n);	/* -ENOENT: an update of none we know */
 void model_remove_agent(struct model *m, const char *id);	/* Mesos says that it removed it */

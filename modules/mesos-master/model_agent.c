@@ -143,6 +143,16 @@ int model_put_agent(struct model *m, const struct model_agent_news *n)
 	return 0;
 }
 
+/* Mesos says so of none that it has: one that we know was out of reach meanwhile. */
+int model_add_agent(struct model *m, const struct model_agent_news *n)
+{
+	struct model_agent *a = model_agent(m, n->id[0] != '\0' ? n->id : n->host);
+
+	if (a != NULL && a->stand != MODEL_RECOVERED && n->host[0] != '\0')
+		model_agent_gone(m, a);
+	return model_put_agent(m, n);
+}
+
 void model_agent_gone(struct model *m, struct model_agent *a)
 {
 	count_agent(m, a, UINT32_MAX);

@@ -272,6 +272,13 @@ static int end_task(struct reader *r)
 	return 0;
 }
 
+static int end_agent(struct reader *r, bool added)
+{
+	if (r->known_only && model_agent(r->model, r->agent.id) == NULL)
+		return 0;
+	return added ? model_add_agent(r->model, &r->agent) : model_put_agent(r->model, &r->agent);
+}
+
 static void end_range(struct reader *r)
 {
 	if (r->begin >= 0 && r->end >= r->begin)
@@ -296,9 +303,7 @@ static int close_part(void *arg, unsigned level)
 	r->put |= what == AGENT || what == FRAMEWORK || what == TASK;
 	switch (what) {
 	case AGENT:
-		if (r->known_only && model_agent(r->model, r->agent.id) == NULL)
-			return 0;
-		return model_put_agent(r->model, &r->agent);
+		return end_agent(r, r->where[level] == AGENT_ADDED);
 	case FRAMEWORK:
 		r->framework.has_used |= r->has_resources;
 		return model_put_framework(r->model, &r->framework);

@@ -327,6 +327,9 @@ both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed 
 	order agent/agent001.example.com/add
 	until_true 5 both agent001.example.com added
 	until_true 5 both_count 7
+	order agent/agent005.example.com/unreachable	# and back before anybody looked
+	order agent/agent005.example.com/add
+	until_true 3 sure streamed agent005.example.com added
 }
 
 @test "of the oldest Mesos it is guessed which agents are lost, and said so" {

@@ -46,6 +46,15 @@ static void put_agent(const char *id, const char *host, bool active, bool recove
 	assert_int_equal(model_put_agent(&model, &n), 0);
 }
 
+static void add_agent(const char *id, const char *host)
+{
+	struct model_agent_news n = { .active = true };
+
+	snprintf(n.id, sizeof(n.id), "%s", id);
+	snprintf(n.host, sizeof(n.host), "%s", host);
+	assert_int_equal(model_add_agent(&model, &n), 0);
+}
+
 static void put_task(const char *agent, const char *state)
 {
 	struct model_task_news t = { .framework = "f" };
@@ -253,13 +262,19 @@ static void who_comes_after_has_the_last_word(void **unused)
 		continue;
 	put_agent("c1", "c", true, false);		/* back under its id: it was out of reach */
 	tells("c=unreachable c=added ");
+	add_agent("c1", "c");
+	tells("c=unreachable c=added ");
+	put_agent("r", "r", true, true);
+	add_agent("r", "r");				/* to another Mesos master */
+	add_agent("new", "new");
+	tells("new=added ");
 	model_judge(&model, NULL);
 	refusals = 1;
 	model_tell_gone(&model, 10);
 	tells("");
 	model_tell_gone(&model, 10);
 	tells("b=removed? b=inactive ");
-	assert_int_equal(model.judged.lost, 1);
+	assert_int_equal(model.judged.lost, 2);
 	assert_int_equal(model.judged.removed, 2);
 }
 
@@ -562,6 +577,26 @@ static void the_stream_tells_who_was_removed_and_lists_who_is_lost(void **unused
 	assert_string_equal(sat_attr(of("b"), "agent"), "b2");
 }
 
+/* Between two lists: the stream tells that it came, and so it was away. */
+static void who_comes_that_was_there_was_away(void **unused)
+{
+	static const char added[] = "{\"type\":\"AGENT_ADDED\",\"agent_added\":{\"agent\":{\"agent_info\":"
+				    "{\"hostname\":\"c\",\"id\":" ID("c") "},\"active\":true}}}";
+
+	(void)unused;
+	pass(5);
+	counts.removals++, counts.unhealthy++;
+	push(added);
+	assert_string_equal(stand("c"), "added");
+	assert_int_equal(mesos->model.agents.n, 4);
+	assert_int_equal(mesos->model.gone.n, 0);
+	counts.active--, counts.removals++;
+	push(REMOVED("d"));
+	pass(2);
+	assert_string_equal(stand("d"), "removed");	/* c is no longer counted */
+	assert_null(of("d")->description);
+}
+
 /* Sent on to another master the list says nothing of ours. */
 static void the_list_of_another_takes_nothing_away(void **unused)
 {
@@ -695,6 +730,7 @@ int main(void)
 		POLLING(the_oldest_are_guessed),
 		POLLING(agents_alone_are_looked_at_where_states_are_polled),
 		FOLLOWING(the_stream_tells_who_was_removed_and_lists_who_is_lost),
+		FOLLOWING(who_comes_that_was_there_was_away),
 		FOLLOWING(the_list_of_another_takes_nothing_away),
 		FOLLOWING(figures_that_never_fit_are_looked_into_rarely),
 		FOLLOWING(a_stream_that_begins_anew_keeps_what_waits),
