@@ -50,7 +50,7 @@ void tell_no_more(struct agent *a, unsigned of)
 static void say_figure(void *arg, const char *key, const struct sat_value *v)
 {
 	const struct agent *a = arg;
-	char service[512];
+	char service[1536];
 
 	snprintf(service, sizeof(service), "%s%s", a->prefix, strncmp(key, "slave/", 6) == 0 ? key + 6 : key);
 	emit(arg, SNAPSHOT, service, v, NULL, 0);

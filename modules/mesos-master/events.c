@@ -32,7 +32,7 @@ static void say_count(struct mesos *m, const char *service, size_t n)
 
 void mesos_say_figure(void *arg, const char *key, const struct sat_value *v)
 {
-	char service[600];
+	char service[1100];
 
 	snprintf(service, sizeof(service), "mesos/%s", key);
 	mesos_say(arg, service, v, "ok", NULL);

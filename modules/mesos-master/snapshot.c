@@ -12,7 +12,7 @@
 #include "legal.h"
 #include "snapshot.h"
 
-#define KEY_MAX	512
+#define KEY_MAX	1024	/* an encoded name of a framework in it may be long */
 
 struct reading {
 	struct snapshot *s;

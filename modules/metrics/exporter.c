@@ -13,7 +13,7 @@
 #include "keys.h"
 
 #define LABELS_MAX	4
-#define KEY_MAX		512
+#define KEY_MAX		1024
 
 /* ---- Of one answer ------------------------------------------------------ */
 

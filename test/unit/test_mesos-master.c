@@ -113,6 +113,30 @@ static void figures_are_read(void **unused)
 	free(text);
 }
 
+/* Mesos writes each byte of a framework's name that is no plain letter as three. */
+static void a_key_may_be_long(void **unused)
+{
+	static const char *const ends[] = { "messages_received", "offers/sent" };
+	char text[1400], key[1100];
+	struct snapshot s;
+	char why[160];
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(key, sizeof(key), "master/frameworks/%0980d/f/%s", 7, ends[i]);
+		snprintf(text, sizeof(text), "{\"%s\":1}", key);
+		assert_int_equal(snapshot_read(&s, text, strlen(text), NULL, NULL, why, sizeof(why)), 0);
+		assert_int_equal(s.figures, 1);
+		snprintf(text, sizeof(text), "{\"master/elected\":1,\"%s%0100d\":1}", key, 7);
+		assert_int_equal(snapshot_read(&s, text, strlen(text), NULL, NULL, why, sizeof(why)), 0);
+		assert_int_equal(s.odd, 1);
+	}
+	snprintf(text, sizeof(text), "{\"master/elected\":1,\"%s\":5}", key);
+	answer("/metrics/snapshot", 200, text);
+	snprintf(text, sizeof(text), "mesos/%s", key);
+	assert_float_equal(metric(text), 5, 0);
+}
+
 static void figures_move_only_with_the_cluster(void **unused)
 {
 	static const char *const texts[] = {
@@ -766,6 +790,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_what_mesos_means),
 		cmocka_unit_test(text_is_legal_or_not),
 		cmocka_unit_test(figures_are_read),
+		cmocka_unit_test_setup_teardown(a_key_may_be_long, begin, end),
 		cmocka_unit_test(figures_move_only_with_the_cluster),
 		cmocka_unit_test(what_a_state_will_have_is_counted),
 		cmocka_unit_test(what_has_no_figures_says_so),

@@ -155,7 +155,7 @@ static void keys_go_under_the_names_of_mesos_exporter(void **unused)
 {
 	struct families *f = families_new(100);
 	struct exporter *e;
-	char longest[600];
+	char longest[1100];
 
 	(void)unused;
 	exporter_init();
