@@ -289,14 +289,21 @@ void cluster_remove_framework(struct cluster *c, struct framework *f)
 	cluster_tell(c, EV_FRAMEWORK_REMOVED, f);
 }
 
+void cluster_forget(struct cluster *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_frameworks; i++)
+		c->frameworks[i].n_done = c->frameworks[i].done_at = 0;
+	c->change++;
+}
+
 void cluster_failover(struct cluster *c)
 {
 	double now = now_seconds();
 	size_t i;
 
 	memset(&c->count, 0, sizeof(c->count));
-	for (i = 0; i < c->n_frameworks; i++)
-		c->frameworks[i].n_done = c->frameworks[i].done_at = 0;
 	for (i = 0; i < c->n_agents; i++) {
 		if (!c->agents[i].connected)
 			continue;

@@ -152,6 +152,7 @@ struct framework *cluster_add_framework(struct cluster *c, const char *name);
 void cluster_remove_framework(struct cluster *c, struct framework *f);
 /* A new leader knows the agents and tasks, not what was counted or ended. */
 void cluster_failover(struct cluster *c);
+void cluster_forget(struct cluster *c);		/* what has ended */
 uint64_t cluster_random(struct cluster *c);
 void cluster_tell(struct cluster *c, enum cluster_event ev, const void *about);
 

@@ -374,6 +374,7 @@ void sim_elect(struct sim *sim, struct master *m)
 		subscribers_drop(old);
 		old->info.start_time = now_seconds();
 		old->info.elected_time = 0;
+		cluster_forget(&sim->cluster);
 	}
 	if (!m)
 		return;
