@@ -144,7 +144,10 @@ struct mesos {
 	uint64_t asked_print;		/* the figures' when it was asked for, */
 	uint64_t model_print;		/* and those of the model */
 	bool has_model;			/* it is as of now; where not, it may still tell what changed, */
-	bool has_base;			/* if it is of this cluster */
+	bool has_base;			/* if it is of this cluster, */
+	bool inherited;			/* which the first state of another leader has to show */
+	bool watched;			/* what changed was told of, from then until now */
+	int64_t since;			/* wall: the first state that it is of */
 	int64_t began;			/* CLOCK_BOOTTIME: the process that leads; 0: not known */
 	bool listed;			/* agents were published, ever: */
 	uint64_t listing;		/* those of model.listing */

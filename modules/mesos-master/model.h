@@ -65,6 +65,8 @@ struct model_agent {
 	bool lost, expelled;		/* tasks of it were unreachable, or an operator gave it up */
 	bool said;			/* that it was removed */
 	bool settled;			/* whether it is news is known */
+	bool based;			/* the first state had it, registered */
+	bool parked;			/* an earlier leader's, of which this one has said nothing */
 };
 
 struct model_framework {
@@ -130,6 +132,7 @@ struct model {
 		bool state;		/* one that was read; else what is untold, */
 		bool list;		/* or a list of agents */
 		bool silent;
+		bool inherits;		/* of another leader than what the model had before */
 	} settle;
 	struct {			/* going round the table for the oldest, where too many have ended */
 		uint32_t slot, left;	/* left: slots of this round */
@@ -187,6 +190,13 @@ void model_begin(struct model *m);
 /* Its end: changes may come again, and what it changed is told as model_settle() goes on.
  * silent: it is the first that is known, and so nothing in it is news. */
 void model_end(struct model *m, bool silent);
+/*
+ * The same, where what the model has is of an earlier leader: frameworks are no news, and
+ * agents that the state does not have, and tasks of agents that have not come back, wait.
+ */
+void model_end_inherited(struct model *m);
+/* Of the agents that the state which is read has, at least half were known. */
+bool model_is_same(const struct model *m);
 /* About so many things more; false: it is done. */
 bool model_settle(struct model *m, uint32_t n);
 void model_abort(struct model *m);	/* no end comes */

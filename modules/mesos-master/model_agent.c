@@ -13,11 +13,13 @@ void model_tell_agent(struct model *m, struct model_agent *a)
 	if (m->reading || was == a->stand)
 		return;
 	/* One that comes back to another Mesos master is no new one. */
-	if (m->calls == NULL || a->stand == MODEL_RECOVERED ||
+	if (m->calls == NULL || (was == MODEL_NEW && a->stand == MODEL_RECOVERED) ||
 	    (was == MODEL_RECOVERED && a->stand == MODEL_ACTIVE)) {
 		a->told = a->stand;
 		return;
 	}
+	if (a->stand == MODEL_RECOVERED)
+		return;
 	if (was == MODEL_NEW) {
 		if (m->calls->agent(m->arg, a, MODEL_NEW) != 0) {
 			m->untold = true;
@@ -88,6 +90,7 @@ static int set_agent(struct model *m, struct model_agent *a, const struct model_
 	}
 	a->registered = n->registered;
 	a->settled = !m->reading;
+	a->parked = false;
 	a->link.mark = m->agents_turn;
 	m->deactivates |= n->deactivates;
 	return 0;
@@ -143,14 +146,26 @@ int model_put_agent(struct model *m, const struct model_agent_news *n)
 	return 0;
 }
 
-/* Mesos says so of none that it has: one that we know was out of reach meanwhile. */
+/* Mesos says so of none that it has: one that we know, not of another leader alone, was out of reach meanwhile. */
 int model_add_agent(struct model *m, const struct model_agent_news *n)
 {
 	struct model_agent *a = model_agent(m, n->id[0] != '\0' ? n->id : n->host);
+	bool waits = a != NULL && (a->stand == MODEL_RECOVERED ||
+				   (m->settle.inherits && a->link.mark != m->agents_turn));
 
-	if (a != NULL && a->stand != MODEL_RECOVERED && n->host[0] != '\0')
+	if (a != NULL && !waits && n->host[0] != '\0')
 		model_agent_gone(m, a);
 	return model_put_agent(m, n);
+}
+
+void model_agent_park(struct model *m, struct model_agent *a)
+{
+	count_agent(m, a, UINT32_MAX);
+	a->stand = MODEL_RECOVERED;
+	a->active = false;
+	a->parked = true;
+	count_agent(m, a, 1);
+	m->listing++;
 }
 
 void model_agent_gone(struct model *m, struct model_agent *a)

@@ -27,11 +27,13 @@ void model_tell_agent(struct model *m, struct model_agent *a);
 void model_tell_framework(struct model *m, struct model_framework *f);
 void model_tell_task(struct model *m, struct model_task *t);
 void model_agent_gone(struct model *m, struct model_agent *a);
+void model_agent_park(struct model *m, struct model_agent *a);	/* it may come back to another leader */
 void model_agent_free(struct model *m, struct model_agent *a);
 void model_keep_gone(struct model *m, struct model_agent *a);	/* it is in no table, and not told of */
 void model_came_back(struct model *m, const struct model_agent *a);	/* or its host did, as another */
 void model_framework_silent(struct model_framework *f);		/* as it is now it is no news */
 void model_framework_gone(struct model *m, struct model_framework *f);
 void model_task_gone(struct model *m, struct model_task *t);
+void model_task_park(struct model_task *t);		/* with its agent */
 
 #endif

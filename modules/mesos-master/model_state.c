@@ -39,7 +39,7 @@ void model_end_list(struct model *m)
 	m->settle.slot = 0;
 	m->settle.renewed = m->agents.renewed;
 	m->settle.list = true;
-	m->settle.silent = false;
+	m->settle.silent = m->settle.inherits = false;
 }
 
 bool model_settles(const struct model *m)
@@ -54,6 +54,7 @@ static void settle(struct model *m, bool state, bool silent)
 	m->settle.renewed = m->agents.renewed;
 	m->settle.state = state;
 	m->settle.silent = silent;
+	m->settle.inherits = false;
 	m->untold = false;
 }
 
@@ -61,6 +62,24 @@ void model_end(struct model *m, bool silent)
 {
 	m->reading = false;
 	settle(m, true, silent);
+}
+
+void model_end_inherited(struct model *m)
+{
+	model_end(m, false);
+	m->settle.inherits = true;
+}
+
+bool model_is_same(const struct model *m)
+{
+	const struct model_agent *a;
+	uint32_t all = 0, known = 0;
+
+	for (a = model_next_agent(m, NULL); a != NULL; a = model_next_agent(m, a)) {
+		all += a->link.mark == m->agents_turn;
+		known += a->link.mark == m->agents_turn && a->told != MODEL_NEW;
+	}
+	return 2 * known >= all;
 }
 
 void model_abort(struct model *m)
@@ -76,10 +95,23 @@ void model_tell(struct model *m)
 
 /* ---- One of them -------------------------------------------------------- */
 
+/* Its agent has not come back to a new leader, which does not know its tasks before. */
+static bool waits(const struct model *m, const struct model_task *t)
+{
+	const struct model_agent *a = model_agent_of(m, t->agent);
+
+	if (a == NULL)
+		return false;
+	return a->link.mark == m->agents_turn ? a->stand == MODEL_RECOVERED : m->settle.inherits;
+}
+
 static void settle_task(struct model *m, struct model_task *t)
 {
 	if (m->settle.state && t->link.mark != m->turn) {
-		model_task_gone(m, t);
+		if (waits(m, t))
+			model_task_park(t);
+		else
+			model_task_gone(m, t);
 		return;
 	}
 	if (m->settle.silent && !t->counted)
@@ -93,15 +125,15 @@ static void settle_task(struct model *m, struct model_task *t)
 static void settle_framework(struct model *m, struct model_framework *f)
 {
 	if (m->settle.state && f->link.mark != m->turn) {
-		if (m->settle.silent)
-			f->told = PRESENCE_NEW;	/* nobody knew it */
+		if (m->settle.silent || m->settle.inherits)
+			f->told = PRESENCE_NEW;	/* nobody knew it, or it may come back */
 		model_framework_gone(m, f);
 		return;
 	}
-	if (m->settle.silent && !f->settled)
+	if (!f->settled && (m->settle.silent || (m->settle.inherits && f->told == PRESENCE_NEW)))
 		model_framework_silent(f);
 	f->settled = true;
-	if (!m->untold)
+	if (!m->untold && !m->settle.inherits)	/* a scheduler takes a while to find a new leader */
 		model_tell_framework(m, f);
 }
 
@@ -111,6 +143,7 @@ static void settle_agent(struct model *m, struct model_agent *a)
 		return;
 	if (m->settle.silent && !a->settled)
 		a->told = a->stand;
+	a->based |= m->settle.silent && a->stand != MODEL_RECOVERED;
 	a->settled = true;
 	if (!m->untold)
 		model_tell_agent(m, a);
@@ -120,8 +153,12 @@ static void settle_gone(struct model *m, struct model_agent *a)
 {
 	if ((!m->settle.state && !m->settle.list) || a->link.mark == m->agents_turn)
 		return;
-	if (m->settle.silent)
-		a->told = MODEL_NEW;	/* nobody knew it */
+	if (m->settle.inherits) {
+		model_agent_park(m, a);
+		return;
+	}
+	if (m->settle.silent || a->parked)
+		a->told = MODEL_NEW;	/* nobody knew it, or knows what became of it */
 	model_agent_gone(m, a);
 }
 
@@ -166,5 +203,6 @@ bool model_settle(struct model *m, uint32_t n)
 	}
 	m->settle.state = m->settle.state && m->settle.at != SETTLE_NOTHING;
 	m->settle.list = m->settle.list && m->settle.at != SETTLE_NOTHING;
+	m->settle.inherits = m->settle.inherits && m->settle.at != SETTLE_NOTHING;
 	return m->settle.at != SETTLE_NOTHING;
 }

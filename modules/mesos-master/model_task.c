@@ -46,6 +46,14 @@ void model_task_gone(struct model *m, struct model_task *t)
 	task_free(m, t);
 }
 
+/* Of what its agent uses, as the new leader knows it, it is no part. */
+void model_task_park(struct model_task *t)
+{
+	t->cpus = t->mem = t->disk = 0;
+	t->gpus = t->ports = 0;
+	t->counted = false;
+}
+
 /* ---- Too many that have ended ------------------------------------------- */
 
 static struct model_task *at_slot(const struct table *t, uint32_t slot)

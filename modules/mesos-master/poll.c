@@ -36,14 +36,25 @@ static int64_t most(int64_t a, int64_t b)
 
 /* ---- Who leads ---------------------------------------------------------- */
 
+/*
+ * Where this process watches on, the next of several masters leads the same cluster, as far as
+ * anybody knows, and what ended between its predecessor's last word and its first is news.
+ */
+static bool may_inherit(const struct mesos *m)
+{
+	return (m->n_masters > 1 || m->named != NULL) && m->has_base && m->watched;
+}
+
 /* One that is being read stays: it will end as the first that is known. */
 static void forget_model(struct mesos *m)
 {
 	gone_forget(m);
-	if (!m->model.reading)
+	m->inherited = may_inherit(m);
+	if (!m->inherited && !m->model.reading)
 		settle_bury(m);
 	follow_forget(m);
-	m->has_model = m->has_base = m->taking = false;
+	m->has_model = m->taking = m->listing_agents = false;
+	m->has_base = m->inherited;
 }
 
 /* A Mesos master that loses leadership ends: another process that leads after a doubt is another leader. */
@@ -189,6 +200,7 @@ static void gauge_model(struct mesos *m)
 void mesos_took_model(struct mesos *m)
 {
 	m->has_model = true;
+	m->watched = mesos_observes(m);
 	look_later(m);
 	left_say(m, true);
 	gauge_model(m);
@@ -346,6 +358,16 @@ static void snapshot_failed(struct mesos *m, const struct sat_answer *a)
 	}
 }
 
+/* What others watch meanwhile is no news. */
+static void keep_watch(struct mesos *m)
+{
+	if (mesos_observes(m))
+		return;
+	m->watched = false;
+	if (m->inherited)
+		forget_model(m);
+}
+
 /* What a stream changed, and what nobody had room for. */
 static void keep_told(struct mesos *m)
 {
@@ -372,6 +394,7 @@ static void beat(struct sat_alarm *alarm)
 	sat_alarm_set(m->self, alarm, now + least(BEAT, m->leader_interval));
 	mesos_turn_bytes(m, now);
 	settle_leader(m, now);
+	keep_watch(m);
 	leader_turn(m, now);
 	follow_turn(m, now);
 	maintain_turn(m, now);

@@ -34,9 +34,16 @@ void settle_go_on(struct mesos *m)
 
 void settle_begin(struct mesos *m)
 {
-	model_end(&m->model, !m->has_base);
-	if (!m->has_base)
+	m->has_base &= !m->inherited || model_is_same(&m->model);
+	if (m->inherited && m->has_base)
+		model_end_inherited(&m->model);
+	else
+		model_end(&m->model, !m->has_base);
+	m->inherited = false;
+	if (!m->has_base) {
+		m->since = sat_wall();
 		past_begin(m);
+	}
 	m->has_base = m->taking = true;
 	settle(&m->settle);
 }

@@ -81,20 +81,6 @@ static void publish_task(struct mesos *m, const struct sat_event *ev, int64_t ti
 	sat_publish(m->self, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
 }
 
-int tell_task(void *arg, const struct model_task *t)
-{
-	struct mesos *m = arg;
-	struct task_event e;
-
-	make_event(m, t, &e);
-	publish_task(m, &e.ev, t->time > 0 ? t->time : sat_wall());
-	if (is_recent(t->time)) {
-		e.ev.has |= SAT_HAS_TIME;
-		e.ev.time = t->time;
-	}
-	return sat_emit_event(m->self, &e.ev);
-}
-
 /* Where Mesos has no time of it, there is none. */
 void tell_past(struct mesos *m, const struct model_task *t)
 {
@@ -105,6 +91,33 @@ void tell_past(struct mesos *m, const struct model_task *t)
 	e.ev.tags = (const char *const[]){ "past" };
 	e.ev.n_tags = 1;
 	publish_task(m, &e.ev, t->time > 0 ? t->time : 0);
+}
+
+/* An agent that came back to a new leader brought what was so before anybody watched. */
+static bool is_past(const struct mesos *m, const struct model_task *t)
+{
+	const struct model_agent *a = model_agent(&m->model, t->agent);
+
+	return t->told == 0 && t->time > 0 && t->time < m->since && (a == NULL || !a->based);
+}
+
+int tell_task(void *arg, const struct model_task *t)
+{
+	struct mesos *m = arg;
+	struct task_event e;
+
+	if (is_past(m, t)) {
+		if (model_ended(&m->model, t))
+			tell_past(m, t);
+		return 0;
+	}
+	make_event(m, t, &e);
+	publish_task(m, &e.ev, t->time > 0 ? t->time : sat_wall());
+	if (is_recent(t->time)) {
+		e.ev.has |= SAT_HAS_TIME;
+		e.ev.time = t->time;
+	}
+	return sat_emit_event(m->self, &e.ev);
 }
 
 /* What an event that an agent went does not know for certain. */

@@ -475,6 +475,33 @@ both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed 
 	[[ "$output" == *"names a ZooKeeper: that stands in"* ]]
 }
 
+@test "of several masters the next one leads the same cluster: what ended while nobody led is told once, and nothing else" {
+	local n id told="service = 'mesos/tasks' or service = 'mesos/agent' or service = 'mesos/framework'"
+	simulate --masters 3 --agents 6 --tasks 40 --completed 20
+	for n in true false; do
+		STREAMS="\"index\", { where = \"$told\"; do = ( { print = \"told\"; } ); }" SUBSCRIBE=$n watch_mesos m$n 0 \
+			"masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
+		sed -i 's/leader = "mesos"/leader = "always"/' "$T/m$n.cfg"
+		stops "$PID"
+		start m$n --modules "$BUILD/modules" --config "$T/m$n.cfg"
+		until_true 10 is m$n mesos/agents/registered '.metric == 6'
+	done
+	[ ! -s "$T/mtrue.out" ] && [ ! -s "$T/mfalse.out" ]
+	for n in 1 2 0; do
+		id=$(launch "agent00$n.example.com")
+		until_true 5 task_is mtrue "agent00$n.example.com" TASK_STAGING
+		until_true 5 task_is mfalse "agent00$n.example.com" TASK_STAGING
+		order leader/none
+		order "task/$id/TASK_FAILED"
+		order leader/$n
+		until_true 10 task_is mtrue "agent00$n.example.com" TASK_FAILED
+		until_true 10 task_is mfalse "agent00$n.example.com" TASK_FAILED
+	done
+	sleep 1		# whatever else would be told
+	[ "$(wc -l <"$T/mtrue.out")" = 6 ]
+	[ "$(wc -l <"$T/mfalse.out")" = 6 ]
+}
+
 @test "mistakes in its settings are refused where they stand" {
 	cat >"$T/bad.cfg" <<-END
 		role = "master";

@@ -10,10 +10,13 @@
 
 enum { AGENTS = 1500, TASKS = 10000 };		/* more than one turn goes through */
 
-/* The cluster as it is, and what was told of each task: how often, and which of these. */
+/* The cluster as it is, since when, and what was told of each task: how often, and which of these. */
 static const char *is[TASKS];
+static unsigned when[TASKS];
 static struct { unsigned n; char last[20]; } told[TASKS];
-static unsigned n_told, n_agents, twice;
+static unsigned n_told, n_agents, n_frameworks, twice, past;
+static unsigned back, cluster;		/* agents that have come back to the leader, or stand in its registry; its ids */
+static bool lists_others, away;		/* those too, which have not; and no scheduler has */
 
 static void hear_task(void *state, const char *topic, const struct sat_item *item)
 {
@@ -21,6 +24,7 @@ static void hear_task(void *state, const char *topic, const struct sat_item *ite
 
 	(void)state;
 	(void)topic;
+	past += sat_tagged(item->evs[0], "past");
 	if (sat_tagged(item->evs[0], "past"))
 		return;
 	twice += strcmp(told[i].last, item->evs[0]->state) == 0;
@@ -32,6 +36,7 @@ static void hear_task(void *state, const char *topic, const struct sat_item *ite
 static void see(const struct sat_event *ev)
 {
 	n_agents += strcmp(ev->service, "mesos/agent") == 0;
+	n_frameworks += strcmp(ev->service, "mesos/framework") == 0;
 }
 
 /* One satellite beside all of the masters, which acts whoever leads. */
@@ -45,10 +50,15 @@ static int begin_change(void **unused)
 	mesos->local = strdup("http://m:5050");
 	mesos->max_state = 100000000;
 	sat_subscribe(&self_host, "mesos/tasks", hear_task);
-	for (unsigned i = 0; i < TASKS; i++)
+	for (unsigned i = 0; i < TASKS; i++) {
 		is[i] = "TASK_RUNNING";
+		when[i] = 1600000000;
+	}
 	memset(told, 0, sizeof(told));
-	n_told = n_agents = twice = 0;
+	n_told = n_agents = n_frameworks = twice = past = cluster = 0;
+	back = AGENTS;
+	lists_others = true;
+	away = false;
 	return named_init(mesos) != 0 || named_start(mesos) != 0;
 }
 
@@ -90,21 +100,31 @@ static char *state(bool v1)
 	fprintf(f, v1 ? "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{\"get_agents\":{\"agents\":["
 		      : "{\"elected_time\":1,\"slaves\":[");
 	for (unsigned i = 0; i < AGENTS; i++) {
-		fprintf(f, v1 ? "%s{\"active\":true,\"agent_info\":{\"hostname\":\"h%u\"," : "%s{\"hostname\":\"h%u\",", i > 0 ? "," : "", i);
-		fprintf(f, id, "id", 'a', i);
+		if (i == back && !lists_others)
+			break;
+		if (i == back)
+			fprintf(f, v1 ? "],\"recovered_agents\":[" : "],\"recovered_slaves\":[");
+		fprintf(f, v1 ? "%s{\"active\":true,\"agent_info\":{\"hostname\":\"h%u\"," : "%s{\"hostname\":\"h%u\",",
+			i > 0 && i != back ? "," : "", i);
+		fprintf(f, id, "id", 'a', cluster + i);
 		fprintf(f, v1 ? "}}" : "}");
 	}
-	fprintf(f, v1 ? "]},\"get_tasks\":{\"tasks\":[" : "],\"frameworks\":[{\"id\":\"f0\",\"name\":\"f\",\"tasks\":[");
-	for (unsigned i = 0; i < TASKS; i++) {
-		fprintf(f, v1 ? "%s{\"task_id\":{\"value\":\"%u\"},\"state\":\"%s\"," : "%s{\"id\":\"%u\",\"state\":\"%s\",", i > 0 ? "," : "",
-			i, is[i]);
-		fprintf(f, id, "framework_id", 'f', 0);
+	fprintf(f, v1 ? "]},\"get_frameworks\":{\"frameworks\":[{\"framework_info\":{\"name\":\"f\"," : "],\"frameworks\":[{\"name\":\"f\",");
+	fprintf(f, id, "id", away && !lists_others ? 'g' : 'f', cluster);
+	fprintf(f, "%s,\"active\":%s,\"connected\":%s", v1 ? "}" : "", away ? "false" : "true", away ? "false" : "true");
+	fprintf(f, v1 ? "}]},\"get_tasks\":{\"tasks\":[" : ",\"tasks\":[");
+	for (unsigned i = 0, any = 0; i < TASKS; i++) {
+		if (i % AGENTS >= back)
+			continue;
+		fprintf(f, v1 ? "%s{\"task_id\":{\"value\":\"%u\"},\"state\":\"%s\"," : "%s{\"id\":\"%u\",\"state\":\"%s\",",
+			any++ > 0 ? "," : "", i, is[i]);
+		fprintf(f, "\"statuses\":[{\"state\":\"%s\",\"timestamp\":%u}],", is[i], when[i]);
+		fprintf(f, id, "framework_id", 'f', cluster);
 		fprintf(f, ",");
-		fprintf(f, id, v1 ? "agent_id" : "slave_id", 'a', i % AGENTS);
+		fprintf(f, id, v1 ? "agent_id" : "slave_id", 'a', cluster + i % AGENTS);
 		fprintf(f, "}");
 	}
-	fprintf(f, v1 ? "]},\"get_frameworks\":{\"frameworks\":[{\"framework_info\":{\"name\":\"f\",\"id\":{\"value\":\"f0\"}}}]}}}}"
-		      : "]}]}");
+	fprintf(f, v1 ? "]}}}}" : "]}]}");
 	assert_int_equal(fclose(f), 0);
 	return text;
 }
@@ -154,8 +174,10 @@ static void whole(void)
 
 static void change(unsigned from, const char *to)
 {
-	for (unsigned i = from; i < TASKS; i += 10)
+	for (unsigned i = from; i < TASKS; i += 10) {
 		is[i] = to;
+		when[i] = (unsigned)(sat_wall() / SAT_SECOND);
+	}
 }
 
 static void states_are_right(void)
@@ -177,7 +199,7 @@ static void states_are_right(void)
 }
 
 /* Of the old leader's next state so many tenths come, and then its end's turns are cut short, or not. */
-static void leader_changes_amid(unsigned tenths, bool subscribe)
+static void leader_changes_amid(unsigned tenths, bool subscribe, bool inherits)
 {
 	unsigned before;
 
@@ -197,10 +219,12 @@ static void leader_changes_amid(unsigned tenths, bool subscribe)
 		settle();
 	give(tenths);
 	assert_true(tenths < 10 || model_busy(&mesos->model));
+	mesos->watched &= inherits;
 	names("n");
 	change(1, "TASK_FINISHED");
 	whole();
 	states_are_right();
+	assert_true(!inherits || n_told == 2 * TASKS / 10);	/* also what ended in between */
 	before = n_told;
 	change(2, "TASK_LOST");
 	mesos->next_state = sat_clock();
@@ -219,9 +243,9 @@ static void amid_a_state(void **unused)
 {
 	static const unsigned tenths[] = { 0, 1, 5, 9, 10 };
 
-	for (size_t i = 0; i < 2 * sizeof(tenths) / sizeof(*tenths); i++) {
+	for (size_t i = 0; i < 4 * sizeof(tenths) / sizeof(*tenths); i++) {
 		begin_change(unused);
-		leader_changes_amid(tenths[i / 2], i % 2);
+		leader_changes_amid(tenths[i / 4], i % 2, i / 2 % 2);
 		end_change(unused);
 	}
 }
@@ -244,8 +268,150 @@ static void twice_in_a_row(void **unused)
 	names("o");
 	whole();
 	states_are_right();
+	assert_int_equal(n_told, TASKS / 10);
 	assert_int_equal(twice, 0);
 	assert_int_equal(n_agents, 0);
+}
+
+/* ---- Agents that come back later ------------------------------------------ */
+
+static void comes_back(bool subscribe, bool in_registry)
+{
+	mesos->subscribe = subscribe;
+	names("m");
+	whole();
+	names("n");
+	change(0, "TASK_FAILED");
+	lists_others = in_registry;
+	away = true;
+	for (back = in_registry ? 0 : AGENTS / 3; back < AGENTS; back += AGENTS / 3) {
+		mesos->next_state = sat_clock();
+		whole();
+		assert_int_equal(mesos->model.agents.n - mesos->model.n_recovered, back);
+		assert_true(!away || n_frameworks == 0);
+		away = false;
+		if (!in_registry)	/* Mesos before 1.2: whom the second state has not either is forgotten */
+			back += AGENTS / 3;
+		if (subscribe)
+			break_off("/api/v1", -ECONNRESET);
+	}
+	mesos->next_state = sat_clock();
+	whole();
+	states_are_right();
+	assert_int_equal(n_told, TASKS / 10);
+	assert_int_equal(twice, 0);
+	assert_int_equal(past, 0);
+	assert_int_equal(n_agents, 0);
+	assert_int_equal(n_frameworks, in_registry ? 0 : 2);	/* one of which nothing was said meanwhile, and another */
+}
+
+static void agents_that_come_back_bring_no_news(void **unused)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		begin_change(unused);
+		comes_back(i % 2, i / 2);
+		end_change(unused);
+	}
+}
+
+/* Nobody here watched before: what they bring is as old as what the first state has, or news. */
+static void nor_to_who_has_just_begun(void **unused)
+{
+	(void)unused;
+	change(3, "TASK_FAILED");
+	for (unsigned i = 3; i < TASKS; i += 10)
+		when[i] = 1600000000;
+	back = 0;
+	names("m");
+	whole();
+	change(0, "TASK_FAILED");
+	back = AGENTS;
+	mesos->next_state = sat_clock();
+	whole();
+	states_are_right();
+	assert_int_equal(n_told, TASKS / 10);
+	assert_int_equal(past, TASKS / 10);	/* for who keeps records */
+	assert_int_equal(n_agents, 0);
+}
+
+static void who_never_comes_back_is_gone(void **unused)
+{
+	(void)unused;
+	names("m");
+	whole();
+	names("n");
+	back = AGENTS - 1;
+	whole();
+	assert_int_equal(n_agents, 0);
+	assert_int_equal(mesos->model.tasks.n, TASKS);
+	lists_others = false;
+	mesos->next_state = sat_clock();
+	whole();
+	move(10);
+	assert_int_equal(n_agents, 1);		/* it was in the registry, and is no more */
+	assert_int_equal(mesos->model.agents.n, AGENTS - 1);
+	assert_int_equal(mesos->model.tasks.n, TASKS - TASKS / AGENTS);
+}
+
+/* Of whom the new leader says nothing nobody knows more than that. */
+static void nor_is_who_is_not_spoken_of(void **unused)
+{
+	(void)unused;
+	names("m");
+	whole();
+	names("n");
+	back = AGENTS - 1;
+	lists_others = false;
+	for (int i = 0; i < 2; i++) {
+		mesos->next_state = sat_clock();
+		whole();
+	}
+	move(10);
+	assert_int_equal(n_agents, 0);
+	assert_int_equal(mesos->model.agents.n, AGENTS - 1);
+	assert_int_equal(mesos->model.tasks.n, TASKS - TASKS / AGENTS);
+}
+
+/* ---- What is none of this cluster's -------------------------------------- */
+
+static void another_cluster_is_no_news(void **unused)
+{
+	(void)unused;
+	names("m");
+	whole();
+	names("n");
+	change(0, "TASK_FAILED");
+	cluster = 5000;
+	whole();
+	assert_int_equal(mesos->model.agents.n, AGENTS);
+	assert_int_equal(mesos->model.tasks.n, TASKS);
+	assert_int_equal(n_told, 0);
+	assert_int_equal(n_agents, 0);
+	change(1, "TASK_FAILED");
+	mesos->next_state = sat_clock();
+	whole();
+	assert_int_equal(n_told, TASKS / 10);
+}
+
+/* Another satellite acts meanwhile, and told of it. */
+static void what_another_watched_is_no_news(void **unused)
+{
+	(void)unused;
+	lead_end();
+	lead_init(LEAD_MESOS);
+	names("m");
+	assert_true(sat_acting());
+	whole();
+	names("n");
+	assert_false(sat_acting());
+	settle();
+	assert_false(mesos->inherited);
+	assert_int_equal(mesos->model.tasks.n, 0);
+	change(0, "TASK_FAILED");
+	names("m");
+	whole();
+	states_are_right();
+	assert_int_equal(n_told, 0);
 }
 
 /* What was known of the old leader's is freed a little at a time, and the end does not wait for that. */
@@ -254,17 +420,26 @@ static void amid_the_end(void **unused)
 	(void)unused;
 	names("m");
 	whole();
+	mesos->watched = false;
 	names("n");
 	assert_int_not_equal(mesos->grave.tasks.n + mesos->grave.texts.table.n, 0);
 	assert_int_equal(mesos->model.tasks.n, 0);
 }
 
+#define CHANGE(test) cmocka_unit_test_setup_teardown(test, begin_change, end_change)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(amid_a_state),
-		cmocka_unit_test_setup_teardown(twice_in_a_row, begin_change, end_change),
-		cmocka_unit_test_setup_teardown(amid_the_end, begin_change, end_change),
+		CHANGE(twice_in_a_row),
+		cmocka_unit_test(agents_that_come_back_bring_no_news),
+		CHANGE(nor_to_who_has_just_begun),
+		CHANGE(who_never_comes_back_is_gone),
+		CHANGE(nor_is_who_is_not_spoken_of),
+		CHANGE(another_cluster_is_no_news),
+		CHANGE(what_another_watched_is_no_news),
+		CHANGE(amid_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,68 @@ static void what_could_not_be_told_is_told_later(void **unused)
 	model_free(&model);
 }
 
+/* The agent of a task has not come back to a new leader, which counts it in no sum: nor is it taken from one. */
+static void what_waits_is_in_no_sum(void **unused)
+{
+	static struct model_agent_news a;
+	unsigned i = 0;
+
+	(void)unused;
+	begin(9);
+	want[i].state = "TASK_RUNNING";
+	for (unsigned states = 0; states < 2; states++) {
+		model_begin(&model);
+		memset(&a, 0, sizeof(a));
+		snprintf(a.id, sizeof(a.id), "a%u", want[i].agent);
+		snprintf(a.host, sizeof(a.host), "h%u", want[i].agent);
+		a.has_used = a.active = true;
+		a.used.cpus = states == 0 ? 0.25 : 0;
+		a.recovered = states == 1;
+		assert_int_equal(model_put_agent(&model, &a), 0);
+		if (states == 0)
+			put_task(i, false);
+		put_framework(want[i].framework);
+		assert_true(model_is_same(&model) == (states == 1));
+		if (states == 0)
+			model_end(&model, true);
+		else
+			model_end_inherited(&model);
+		settle(AGENTS, false);
+	}
+	assert_int_equal(model.tasks.n, 1);
+	assert_int_equal(n_told, 0);
+	assert_float_equal(model_agent_used(model_agent(&model, a.id)).cpus, 0, 0);
+	want[i].state = "TASK_FAILED";
+	put_task(i, true);
+	assert_int_equal(n_told, 1);
+	assert_float_equal(model_agent_used(model_agent(&model, a.id)).cpus, 0, 0);
+	model_free(&model);
+}
+
+/* One that comes back while the first state of a new leader is gone through, which does not speak of it. */
+static void who_comes_back_meanwhile_is_no_news(void **unused)
+{
+	static struct model_agent_news a;
+
+	(void)unused;
+	begin(11);
+	strcpy(a.id, "a0");
+	strcpy(a.host, "h0");
+	a.active = true;
+	model_begin(&model);
+	assert_int_equal(model_put_agent(&model, &a), 0);
+	model_end(&model, true);
+	settle(AGENTS, false);
+	model_begin(&model);
+	model_end_inherited(&model);
+	assert_int_equal(model_add_agent(&model, &a), 0);
+	settle(AGENTS, false);
+	assert_int_equal(model.gone.n, 0);
+	assert_int_equal(model.n_recovered, 0);
+	assert_int_equal(model_agent(&model, "a0")->stand, MODEL_ACTIVE);
+	model_free(&model);
+}
+
 /* One that is no longer wanted is freed in parts, wherever it stood. */
 static void it_is_freed_in_parts(void **unused)
 {
@@ -362,6 +424,8 @@ int main(void)
 		cmocka_unit_test(whatever_comes_meanwhile_sums_and_states_are_right),
 		cmocka_unit_test(silence_is_for_the_state_alone),
 		cmocka_unit_test(what_could_not_be_told_is_told_later),
+		cmocka_unit_test(what_waits_is_in_no_sum),
+		cmocka_unit_test(who_comes_back_meanwhile_is_no_news),
 		cmocka_unit_test(it_is_freed_in_parts),
 		cmocka_unit_test(of_too_many_about_the_oldest_go),
 		cmocka_unit_test(of_one_age_no_more_go_than_must),
