@@ -226,6 +226,11 @@ const struct sat_conf *conf_find(const struct sat_conf *group, const char *name)
 	return NULL;
 }
 
+const struct sat_conf *sat_conf_find(const struct sat_conf *group, const char *name)
+{
+	return group != NULL ? conf_find(group, name) : NULL;
+}
+
 const char *sat_conf_name(const struct sat_conf *conf)
 {
 	return conf->name;

@@ -94,14 +94,6 @@ static const struct sat_option *const top_options[] = {
 	NULL
 };
 
-static bool has_else(const struct sat_conf *conf)
-{
-	for (size_t i = 0; i < sat_conf_count(conf); i++)
-		if (strcmp(sat_conf_name(sat_conf_at(conf, i)), "else") == 0)
-			return true;
-	return false;
-}
-
 static int top_define(struct sat_node *node, void *module, const struct sat_conf *conf, void **def)
 {
 	struct top *t = calloc(1, sizeof(*t));
@@ -112,7 +104,7 @@ static int top_define(struct sat_node *node, void *module, const struct sat_conf
 		return -ENOMEM;
 	t->k = (uint32_t)sat_conf_integer(conf, "top");
 	t->field = sat_field(sat_conf_string(conf, "field"));
-	t->demote = sat_conf_has(conf, "demote") ? sat_conf_boolean(conf, "demote") : has_else(conf);
+	t->demote = sat_conf_has(conf, "demote") ? sat_conf_boolean(conf, "demote") : sat_conf_find(conf, "else") != NULL;
 	*def = t;
 	return 0;
 }

@@ -238,6 +238,7 @@ SAT_API bool sat_conf_is_list(const struct sat_conf *conf);
 SAT_API bool sat_conf_is_group(const struct sat_conf *conf);
 SAT_API size_t sat_conf_count(const struct sat_conf *conf);	/* of a list or group */
 SAT_API const struct sat_conf *sat_conf_at(const struct sat_conf *conf, size_t i);	/* a scalar's first is itself */
+SAT_API const struct sat_conf *sat_conf_find(const struct sat_conf *group, const char *name);	/* NULL: not given, or group is */
 SAT_API struct sat_value sat_conf_value(const struct sat_conf *conf);	/* SAT_NIL: list or group */
 
 /* Report "file:line: setting: reason"; name NULL: conf itself.  Returns
@@ -890,7 +891,7 @@ SAT_API bool sat_dry_run(void);			/* replay too: touch nothing outside */
 SAT_API const char *sat_top_string(const char *name);	/* a top-level setting: "service-prefix"; or NULL */
 /* Another group of the file, for modules that share one ("mesos-agent"): judged by
  * options, or, with NULL, as it is given, for what has to agree with another module's (then
- * only sat_conf_count(), _at(), _name() and _value() read it); NULL and *rc 0: no such group;
+ * only sat_conf_count(), _at(), _find(), _name() and _value() read it); NULL and *rc 0: no such group;
  * NULL and *rc: reported. */
 SAT_API const struct sat_conf *sat_top_group(struct sat_self *self, const char *name,
 					     const struct sat_option *const *options, int *rc);

@@ -170,15 +170,6 @@ static void destroy(void *state)
 	free(a);
 }
 
-/* A setting of another's group, as it stands there; NULL: it does not. */
-static const struct sat_conf *given(const struct sat_conf *group, const char *name)
-{
-	for (size_t i = 0; group != NULL && i < sat_conf_count(group); i++)
-		if (strcmp(sat_conf_name(sat_conf_at(group, i)), name) == 0)
-			return sat_conf_at(group, i);
-	return NULL;
-}
-
 static bool has_text(const struct sat_conf *s, const char *text)
 {
 	return sat_conf_value(s).kind == SAT_TEXT && strcmp(sat_conf_value(s).text, text) == 0;
@@ -189,7 +180,8 @@ static int judge_store(struct actuator *a, const struct sat_conf *conf)
 {
 	int reported;
 	const struct sat_conf *whitelist = sat_top_group(a->self, "whitelist", NULL, &reported);
-	const struct sat_conf *names = given(whitelist, "actuators"), *store = given(whitelist, "store");
+	const struct sat_conf *names = sat_conf_find(whitelist, "actuators"),
+		*store = sat_conf_find(whitelist, "store");
 	bool same = store == NULL ? strcmp(a->store, STORE) == 0 : has_text(store, a->store);
 	bool named = false;
 

@@ -27,14 +27,6 @@ static const struct sat_option *const options[] = {
 	NULL
 };
 
-static bool given(const struct sat_conf *conf, const char *name)
-{
-	for (size_t i = 0; i < sat_conf_count(conf); i++)
-		if (strcmp(sat_conf_name(sat_conf_at(conf, i)), name) == 0)
-			return true;
-	return false;
-}
-
 /* A setting of the other rule would do nothing. */
 static int refuse_others(const struct sat_conf *conf, bool attributed)
 {
@@ -45,7 +37,7 @@ static int refuse_others(const struct sat_conf *conf, bool attributed)
 	int rc = 0;
 
 	for (const char *const *name = of[!attributed]; *name != NULL; name++)
-		if (given(conf, *name))
+		if (sat_conf_find(conf, *name) != NULL)
 			rc = sat_conf_error(conf, *name, "is of the rule \"%s\"",
 					    attributed ? "classic" : "attributed");
 	return rc;

@@ -30,13 +30,9 @@ static const struct sat_counter *const counters[] = {
 static const struct sat_conf *find_url(struct leader *l)
 {
 	int reported;
-	const struct sat_conf *group = sat_top_group(l->self, "mesos-master", NULL, &reported);
-	size_t i;
+	const struct sat_conf *masters = sat_conf_find(sat_top_group(l->self, "mesos-master", NULL, &reported), "masters");
 
-	for (i = 0; group != NULL && i < sat_conf_count(group); i++)
-		if (strcmp(sat_conf_name(sat_conf_at(group, i)), "masters") == 0)
-			return sat_conf_at(sat_conf_at(group, i), 0);
-	return NULL;
+	return masters != NULL ? sat_conf_at(masters, 0) : NULL;
 }
 
 static int settings(struct leader *l, const struct sat_conf *conf)
