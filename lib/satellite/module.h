@@ -238,7 +238,7 @@ SAT_API bool sat_conf_is_list(const struct sat_conf *conf);
 SAT_API bool sat_conf_is_group(const struct sat_conf *conf);
 SAT_API size_t sat_conf_count(const struct sat_conf *conf);	/* of a list or group */
 SAT_API const struct sat_conf *sat_conf_at(const struct sat_conf *conf, size_t i);	/* a scalar's first is itself */
-SAT_API const struct sat_conf *sat_conf_find(const struct sat_conf *group, const char *name);	/* NULL: not given, or group is */
+SAT_API const struct sat_conf *sat_conf_find(const struct sat_conf *group, const char *name);	/* or NULL */
 SAT_API struct sat_value sat_conf_value(const struct sat_conf *conf);	/* SAT_NIL: list or group */
 
 /* Report "file:line: setting: reason"; name NULL: conf itself.  Returns

@@ -4,6 +4,7 @@
 
 load common
 load simulate
+load observe
 load zookeeper
 
 setup() {
@@ -66,32 +67,10 @@ live() {
 	until_true 20 test -e "$T/live$1"
 }
 
-# beside NAME N [SETTINGS]: a satellite master beside simulated master N; its URL goes to U_NAME.
+# beside NAME N [SETTINGS]: a satellite master beside simulated master N, by the word of ZooKeeper and as settings fall back.
 beside() {
-	local port modules='"mesos-master"'
-	[ -z "$MORE" ] || modules+=', "whitelist"'
-	port=$(free_port)
-	mkdir -p "$T/$1"
-	cat >"$T/$1.cfg" <<-END
-		role = "master"; state-dir = "$T/$1"; leader = "mesos";
-		http = { host = "127.0.0.1"; port = $port; };
-		modules = ( $modules );
-		$MORE
-		mesos-master = { url = "$(address master "$2")"; masters = "${MASTERS:-zk://$ZK$ZNODE}"; host = "$1"; subscribe = false; $3 };
-		streams = ( "index" );
-	END
-	printf -v "U_$1" '%s' "http://127.0.0.1:$port"
-	start "$1" --modules "$BUILD/modules" --config "$T/$1.cfg"
-	until_true 10 listens "$port"
+	INTERVAL=60 LEADER_INTERVAL=1 watch_mesos "$1" "$2" "masters = \"${MASTERS:-zk://$ZK$ZNODE}\"; $3"
 }
-
-indexed() {
-	local url="U_$1"
-	get -G "${!url}/index" --data-urlencode "query=$2"
-}
-is() { indexed "$1" "service = '$2'" | jq -e "any(.[]; $3)" >/dev/null 2>&1; }
-leads() { is "$1" mesos/leader '.metric == 1 and .state == "ok"'; }
-follows() { is "$1" mesos/leader '.metric == 0 and .state == "ok" and (.description | contains("'"${2:-}"'"))'; }
 zookeeper_says() { is "$1" mesos/endpoint/zookeeper ".state == \"$2\" and (.description | contains(\"$3\"))"; }
 since() { echo $(($(date +%s%N) / 1000000 - FELL)); }
 
@@ -273,7 +252,7 @@ acts() { [[ $(grep -E 'acts, epoch|does not act' "$T/$1.log" | tail -n 1) == *'a
 	until_true 10 leads m0
 	until_true 5 zookeeper_says m0 ok '/a: json.info_0000000000 leads'
 	for to in '"zk://'$ZK'/b"' '( "'$(address master 0)'", "'$(address master 1)'" )' '"zk://'$ZK'/a"' '"zk://'$ZK'/b"'; do
-		sed -i "s|masters = .*; host|masters = $to; host|" "$T/m0.cfg"
+		sed -i "s|masters = [^;]*;|masters = $to;|" "$T/m0.cfg"
 		: >"$T/m0.log"
 		kill -HUP "$pid"
 		case $to in

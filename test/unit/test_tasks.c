@@ -1,79 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tasks - records of tasks, whatever allocation or call fails. */
-#include "unit/host.h"
+#include "unit/tasks.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "../../modules/tasks/tasks.h"
-
 #define CFG(more) "role = \"master\"; modules = ( \"tasks\" ); tasks = { " more " };" \
 	" streams = ( { where = \"service = 'mesos/tasks'\"; do = ( \"keep-task\" ); } );"
-
-static char *answer;
-static int status;
-
-static void reply(void *conn, int code, const char *type, const void *body, size_t len, const char *const *extra)
-{
-	(void)conn;
-	(void)type;
-	(void)extra;
-	free(answer);
-	answer = strndup(body, len);
-	status = code;
-}
-
-static const struct sat_http_server door = { .size = sizeof(door), .reply = reply };
-
-static bool answered(void)
-{
-	return status != 0;
-}
-
-/* The status; 0: it was not taken. */
-static int ask(const char *path, const char *query)
-{
-	const struct sat_http_head head = { .size = sizeof(head), .method = "GET", .path = path, .query = query,
-		.peer = "here" };
-	void *req;
-
-	status = 0;
-	if (http_request(&door, &status, &head, &req) != 0)
-		return 0;
-	assert_true(host_until(answered, 10000));
-	return status;
-}
-
-/* time 0: the event has none. */
-static void published(const char *task, const char *state, int64_t time, bool past)
-{
-	const struct sat_attr attrs[] = { { "framework", "f" }, { "framework-id", "f-1" }, { "task", task } };
-	const struct sat_event ev = { .size = sizeof(ev), .has = time != 0 ? SAT_HAS_TIME : 0, .host = "h", .service = "mesos/tasks",
-		.state = state, .description = "a \"message\"", .time = time, .attrs = attrs,
-		.n_attrs = task != NULL ? 3 : 2, .tags = (const char *const[]){ "past" }, .n_tags = past };
-	const struct sat_event *const evs[] = { &ev };
-
-	sat_publish(&self_host, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
-}
 
 static void ended(const char *task, const char *state, int64_t time)
 {
 	published(task, state, time, false);
-}
-
-static int64_t counted(unsigned which)
-{
-	return sat_counted(&setup_find(life_setup(), "tasks")->self, which);
-}
-
-static void forget(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s/tasks.db* %s/state", host_folder, host_folder);
-	assert_int_equal(system(command), 0);
-	free(answer);
-	answer = NULL;
 }
 
 static void what_is_published_is_kept(void **unused)
@@ -96,7 +33,7 @@ static void what_is_published_is_kept(void **unused)
 	assert_int_equal(ask("/tasks", "since=2days&limit=1"), 200);
 	assert_non_null(strstr(answer, "\"more\":false}"));
 	host_down();
-	forget();
+	forget_file();
 }
 
 /* What had ended before we came: what is there already stays as it is, and costs nothing. */
@@ -125,15 +62,15 @@ static void the_past_is_kept_once(void **unused)
 	assert_non_null(strstr(answer, "\"state\":\"TASK_LOST\""));
 	assert_int_equal(counted(COUNT_KEPT), 3);
 	host_down();
-	forget();
+	forget_file();
 }
 
 /* As an agent's satellite has it: when it ended is an attribute. */
 static void from_a_slave(const char *state, long long seconds, const char *more, const char *reason)
 {
 	char ended[40];
-	const struct sat_attr attrs[] = { { "agent", "S1" }, { "ended", ended }, { "framework-id", "f-1" }, { "reason", reason },
-		{ "task", "a" } };
+	const struct sat_attr attrs[] = { { "agent", "S1" }, { "ended", ended }, { "framework-id", "f-1" },
+		{ "reason", reason }, { "task", "a" } };
 	const struct sat_event ev = { .size = sizeof(ev), .host = "h", .service = "mesos/tasks/ended", .state = state,
 		.attrs = attrs, .n_attrs = 5 };
 	const struct sat_event *const evs[] = { &ev };
@@ -178,7 +115,7 @@ static void the_same_end_adds_what_it_knows(void **unused)
 	assert_int_equal(ask("/tasks", "since=1hour"), 200);
 	assert_non_null(strstr(answer, "TASK_LOST"));
 	host_down();
-	forget();
+	forget_file();
 }
 
 /* Who names a time far ahead does not keep a record for ever. */
@@ -194,7 +131,7 @@ static void what_is_to_end_ended_now(void **unused)
 	assert_int_equal(ask("/state.json", "task=a"), 200);
 	assert_non_null(strstr(answer, "\"state\":\"TASK_LOST\""));
 	host_down();
-	forget();
+	forget_file();
 }
 
 static void no_more_wait_than_may(void **unused)
@@ -211,7 +148,7 @@ static void no_more_wait_than_may(void **unused)
 	assert_int_equal(ask("/state.json", "task=t9"), 200);
 	assert_int_equal(ask("/state.json", "task=t10"), 404);
 	host_down();
-	forget();
+	forget_file();
 }
 
 /* The file outgrows its bound, and the newest stay. */
@@ -235,7 +172,7 @@ static void size_is_bounded(void **unused)
 	snprintf(path, sizeof(path), "%s/tasks.db", host_folder);
 	assert_int_equal(stat(path, &st), 0);
 	assert_in_range(st.st_size, 500000, 2500000);
-	forget();
+	forget_file();
 }
 
 /* ---- Searches of the file ----------------------------------------------- */
@@ -309,14 +246,15 @@ static void a_search_walks_the_fewest(void **unused)
 		sat_buf_free(&a.out);
 	}
 	db_close(&d);
-	forget();
+	forget_file();
 }
 
 /* One that was made before there was an index of states gets it, and answers without, too. */
 static void an_older_file_is_searched(void **unused)
 {
 	struct db d = search_file();
-	struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 9, .is = { [STATE] = "TASK_LOST" } };
+	struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 9,
+		.is = { [STATE] = "TASK_LOST" } };
 
 	(void)unused;
 	put_records(&d, "h", "f", "TASK_LOST", 3);
@@ -329,7 +267,7 @@ static void an_older_file_is_searched(void **unused)
 	assert_int_equal(sqlite3_exec(d.h, "SELECT 1 FROM tasks INDEXED BY by_state WHERE state = 'TASK_LOST'", NULL, NULL,
 				      NULL), SQLITE_OK);
 	db_close(&d);
-	forget();
+	forget_file();
 }
 
 /* ---- Failures ----------------------------------------------------------- */
@@ -355,7 +293,7 @@ static void run_failing(void (*arm)(int nth))
 		ended("y", "TASK_FAILED", sat_wall());
 		assert_int_equal(ask("/state.json", "task=y"), 200);
 		host_down();
-		forget();
+		forget_file();
 	}
 }
 
@@ -380,7 +318,7 @@ static void mistakes_are_refused(void **unused)
 	assert_false(host_run(CFG("max-bytes = 1000;")));
 	assert_true(host_run(CFG("keep-days = 1.5;")));
 	host_down();
-	forget();
+	forget_file();
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tasks_riak - another store of records: what is sent and looked up, whatever fails, and what is read of it. */
-#include "unit/host.h"
+#include "unit/tasks.h"
 
 #include "../../modules/tasks/riak.h"
 #include "client.h"
@@ -110,52 +110,9 @@ static struct sat_self client = { .name = (char *)"client", .module = &client_mo
 
 /* ---- A satellite -------------------------------------------------------- */
 
-static char *answer;
-static int status;
-
-static void reply(void *conn, int code, const char *type, const void *body, size_t len, const char *const *extra)
-{
-	(void)conn;
-	(void)type;
-	(void)extra;
-	free(answer);
-	answer = strndup(body, len);
-	status = code;
-}
-
-static const struct sat_http_server door = { .size = sizeof(door), .reply = reply };
-
-static bool answered(void)
-{
-	return status != 0;
-}
-
-static int ask(const char *query)
-{
-	const struct sat_http_head head = { .size = sizeof(head), .method = "GET", .path = "/state.json", .query = query,
-		.peer = "here" };
-	void *req;
-
-	status = 0;
-	if (http_request(&door, &status, &head, &req) != 0)
-		return 0;
-	assert_true(host_until(answered, 10000));
-	return status;
-}
-
 static void ended(const char *task, const char *state)
 {
-	const struct sat_attr attrs[] = { { "framework", "f" }, { "framework-id", "f-1" }, { "task", task } };
-	const struct sat_event ev = { .size = sizeof(ev), .has = SAT_HAS_TIME, .host = "h", .service = "mesos/tasks",
-		.state = state, .description = "it ended", .time = sat_wall(), .attrs = attrs, .n_attrs = 3 };
-	const struct sat_event *const evs[] = { &ev };
-
-	sat_publish(&self_host, "mesos/tasks", &(struct sat_item){ .evs = evs, .n = 1 }, false);
-}
-
-static int64_t counted(unsigned which)
-{
-	return sat_counted(&setup_find(life_setup(), "tasks")->self, which);
+	published(task, state, sat_wall(), false);
 }
 
 static void up(const char *cfg)
@@ -167,16 +124,11 @@ static void up(const char *cfg)
 
 static void forget(bool store)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s/tasks.db* %s/state", host_folder, host_folder);
-	assert_int_equal(system(command), 0);
-	free(answer);
-	answer = NULL;
-	if (store) {
-		memset(has, 0, sizeof(has));
-		memset(&does, 0, sizeof(does));
-	}
+	forget_file();
+	if (!store)
+		return;
+	memset(has, 0, sizeof(has));
+	memset(&does, 0, sizeof(does));
 }
 
 static void down(bool store)
@@ -220,17 +172,17 @@ static void is_sent_and_found(void **unused)
 	assert_int_equal(does.gets, 0);
 	down(false);
 	up(CFG(""));
-	assert_int_equal(ask("task=a"), 200);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
 	assert_non_null(strstr(answer, "\"state\":\"TASK_FAILED\""));
-	assert_int_equal(ask("task=odd/%20%25%22%C3%BC"), 200);
-	assert_int_equal(ask("task=none"), 404);
-	assert_int_equal(ask("task=.."), 404);
+	assert_int_equal(ask("/state.json", "task=odd/%20%25%22%C3%BC"), 200);
+	assert_int_equal(ask("/state.json", "task=none"), 404);
+	assert_int_equal(ask("/state.json", "task=.."), 404);
 	does.rc = -ECONNREFUSED;
-	assert_int_equal(ask("task=a"), 503);
+	assert_int_equal(ask("/state.json", "task=a"), 503);
 	does.rc = 0;
 	does.status = 200;
 	does.body = "<html>";
-	assert_int_equal(ask("task=a"), 503);
+	assert_int_equal(ask("/state.json", "task=a"), 503);
 	down(true);
 }
 
@@ -255,11 +207,11 @@ static void siblings_are_looked_through(void **unused)
 	put_in("b?vtag=t1", "Siblings:\nt1\n");
 	put_in("c", "Siblings:\n");
 	up(CFG(""));
-	assert_int_equal(ask("task=a"), 200);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
 	assert_non_null(strstr(answer, "TASK_FAILED"));
 	assert_int_equal(does.gets, 17);
-	assert_int_equal(ask("task=b"), 503);
-	assert_int_equal(ask("task=c"), 404);
+	assert_int_equal(ask("/state.json", "task=b"), 503);
+	assert_int_equal(ask("/state.json", "task=c"), 404);
 	down(true);
 }
 
@@ -327,9 +279,9 @@ static void who_does_not_act_sends_nothing(void **unused)
 		usleep(1000);
 	}
 	assert_int_equal(counted(COUNT_UNSENT), 1);
-	assert_int_equal(ask("task=a"), 200);
+	assert_int_equal(ask("/state.json", "task=a"), 200);
 	assert_int_equal(does.puts, 0);
-	assert_int_equal(ask("task=z"), 200);
+	assert_int_equal(ask("/state.json", "task=z"), 200);
 	lead_mode(LEAD_ALWAYS, NULL);
 	assert_true(sends(1));
 	assert_true(find("a") >= 0);
@@ -351,7 +303,7 @@ static void a_store_that_is_away_is_tried_again(void **unused)
 	}
 	assert_in_range(counted(COUNT_RIAK_ERRORS), 8, 40);
 	assert_int_equal(counted(COUNT_UNSENT), 2);
-	assert_int_equal(ask("task=none"), 503);
+	assert_int_equal(ask("/state.json", "task=none"), 503);
 	ended("c", "TASK_FAILED");
 	for (int i = 0; i < 3000 && counted(COUNT_SKIPPED) == 0; i++) {
 		host_skip(1);
@@ -400,7 +352,7 @@ static void each_allocation_fails_once(void **unused)
 		fault_arm(nth);
 		ended("x", "TASK_FAILED");
 		ended("y", "TASK_FAILED");
-		got = ask("task=a");
+		got = ask("/state.json", "task=a");
 		assert_true(got == 0 || got == 200 || got == 404 || got == 500 || got == 503);
 		sends(1);
 		fired = fault_fired();
@@ -409,7 +361,7 @@ static void each_allocation_fails_once(void **unused)
 		assert_true(all_sent());
 		assert_true(find("z") >= 0);
 		assert_true(find("x") >= 0 || counted(COUNT_DROPPED) > 0);
-		assert_int_equal(ask("task=a"), 200);
+		assert_int_equal(ask("/state.json", "task=a"), 200);
 		down(true);
 	}
 }
