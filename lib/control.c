@@ -160,11 +160,13 @@ static const char *phrase(int status)
 	return "Answer";
 }
 
-static void write_head(struct sat_buf *b, int status, const char *type)
+static void write_head(struct sat_buf *b, int status, const char *type, const char *const *extra)
 {
 	sat_buf_printf(b, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status, phrase(status));
 	if (type != NULL)
 		sat_buf_printf(b, "Content-Type: %s\r\n", type);
+	for (; extra != NULL && *extra != NULL; extra++)
+		sat_buf_printf(b, "%s\r\n", *extra);
 }
 
 static void control_reply(void *conn, int status, const char *type, const void *body, size_t len,
@@ -173,9 +175,7 @@ static void control_reply(void *conn, int status, const char *type, const void *
 	struct conn *c = conn;
 	struct sat_buf b = { 0 };
 
-	write_head(&b, status, type);
-	for (; extra != NULL && *extra != NULL; extra++)
-		sat_buf_printf(&b, "%s\r\n", *extra);
+	write_head(&b, status, type, extra);
 	if (status != 204)
 		sat_buf_printf(&b, "Content-Length: %zu\r\n", len);
 	sat_buf_printf(&b, "\r\n");
@@ -183,13 +183,15 @@ static void control_reply(void *conn, int status, const char *type, const void *
 	sat_buf_free(&b);
 }
 
-static int control_begin(void *conn, int status, const char *type)
+/* Where its length is known chunks say as well where it ends. */
+static int control_begin(void *conn, int status, const char *type, const char *const *extra, uint64_t length)
 {
 	struct conn *c = conn;
 	struct sat_buf b = { 0 };
 	int rc = -ENOMEM;
 
-	write_head(&b, status, type);
+	(void)length;
+	write_head(&b, status, type, extra);
 	sat_buf_printf(&b, c->head.old ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
 	if (!b.full)
 		rc = conn_write(c, b.p, b.len, NULL, 0, "");

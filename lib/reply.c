@@ -10,6 +10,8 @@
 #include "log.h"
 #include "request.h"
 
+enum { EXTRA_MAX = 16 };	/* headers of an answer's own */
+
 /* ---- What was asked ----------------------------------------------------- */
 
 const char *sat_request_method(const struct sat_request *req)
@@ -73,11 +75,21 @@ static bool one_line(const char *s)
 	return true;
 }
 
+/* Of these headers those that may be said; lines has room for so many and a NULL. */
+static void pick_lines(const char *const *extra, const char **lines, size_t max)
+{
+	size_t n = 0;
+
+	for (; extra != NULL && *extra != NULL && n < max; extra++)
+		if (one_line(*extra))
+			lines[n++] = *extra;
+	lines[n] = NULL;
+}
+
 void sat_reply(struct sat_request *req, int status, const char *type,
 	       const void *body, size_t len, const char *const *extra)
 {
-	const char *lines[17] = { NULL };
-	size_t n = 0;
+	const char *lines[EXTRA_MAX + 1];
 
 	if (req->state == REQUEST_LEFT) {
 		request_finish(req);
@@ -87,9 +99,7 @@ void sat_reply(struct sat_request *req, int status, const char *type,
 		log_line(LOG_ERR, "http", "%s: answered twice", req->path);
 		return;
 	}
-	for (; extra != NULL && *extra != NULL && n < 16; extra++)
-		if (one_line(*extra))
-			lines[n++] = *extra;
+	pick_lines(extra, lines, EXTRA_MAX);
 	req->door->reply(req->conn, status, type, req->head_only ? NULL : body, len, lines);
 	request_finish(req);
 }
@@ -126,20 +136,24 @@ void sat_reply_error(struct sat_request *req, int status, const char *fmt, ...)
 int sat_stream_begin(struct sat_request *req, int status, const char *type,
 		     const struct sat_stream *cb, void *arg)
 {
-	static const char *const none[] = { NULL };
+	const char *lines[EXTRA_MAX + 1];
+	struct sat_stream copy = { 0 };
 	int rc = 0;
 
 	if (req->state == REQUEST_LEFT)
 		return -EPIPE;
 	if (req->state != REQUEST_WAITS || (status == 101) != req->websocket)
 		return -EINVAL;
+	memcpy(&copy, cb, cb->size < sizeof(copy) ? cb->size : sizeof(copy));
+	pick_lines(copy.extra, lines, EXTRA_MAX);
 	if (req->head_only)
-		req->door->reply(req->conn, status, type, NULL, 0, none);
+		req->door->reply(req->conn, status, type, NULL, copy.length, lines);
 	else
-		rc = req->door->begin(req->conn, status, type);
+		rc = req->door->begin(req->conn, status, type, lines, copy.length);
 	if (rc != 0)
 		return rc;
-	memcpy(&req->cb_copy, cb, cb->size < sizeof(req->cb_copy) ? cb->size : sizeof(req->cb_copy));
+	copy.extra = NULL;
+	req->cb_copy = copy;
 	req->cb = &req->cb_copy;
 	req->arg = arg;
 	req->state = req->head_only ? REQUEST_ENDS : REQUEST_STREAMS;

@@ -665,6 +665,8 @@ struct sat_stream {
 	void (*room)(void *arg);	/* after -EAGAIN: there is room again.  NULL is fine */
 	void (*message)(void *arg, const void *p, size_t len);	/* from a WebSocket.  NULL is fine */
 	void (*closed)(void *arg);	/* last call; req is gone */
+	const char *const *extra;	/* headers, as with sat_reply(); NULL: none.  No more than the begin looks at it */
+	uint64_t length;		/* of all that will be sent, so that a client sees where it ends early; 0: not known */
 };
 /* Begin one.  A WebSocket's status is 101, its type NULL. */
 SAT_API int sat_stream_begin(struct sat_request *req, int status, const char *type,
@@ -744,7 +746,7 @@ struct sat_http_server {
 	int (*listen)(void *state, const char *host, int port);	/* as open(), after it: sat_listen() */
 	void (*reply)(void *conn, int status, const char *type, const void *body, size_t len,
 		      const char *const *extra);
-	int (*begin)(void *conn, int status, const char *type);
+	int (*begin)(void *conn, int status, const char *type, const char *const *extra, uint64_t length);
 	int (*send)(void *conn, const void *p, size_t len);	/* as sat_stream_send() */
 	void (*end)(void *conn);		/* sat_http_closed() is to follow */
 };

@@ -98,12 +98,14 @@ static bool ring_piece(struct conn *c, const void *p, size_t n)
 
 /* ---- The loop's side ---------------------------------------------------- */
 
-static void write_head(struct sat_buf *b, struct conn *c, int status, const char *type)
+static void write_head(struct sat_buf *b, struct conn *c, int status, const char *type, const char *const *extra)
 {
 	sat_buf_printf(b, "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n", status,
 		       mg_get_response_code_text(c->mg, status));
 	if (type != NULL)
 		sat_buf_printf(b, "Content-Type: %s\r\n", type);
+	for (; extra != NULL && *extra != NULL; extra++)
+		sat_buf_printf(b, "%s\r\n", *extra);
 }
 
 /* An answer that may have to wait for its client holds its worker, so there is a place for only so many. */
@@ -149,9 +151,7 @@ void conn_reply(void *conn, int status, const char *type, const void *body, size
 		type = "application/json";
 		extra = NULL;
 	}
-	write_head(&b, c, status, type);
-	for (; extra != NULL && *extra != NULL; extra++)
-		sat_buf_printf(&b, "%s\r\n", *extra);
+	write_head(&b, c, status, type, extra);
 	if (status != 204)
 		sat_buf_printf(&b, "Content-Length: %zu\r\n", len);
 	sat_buf_add(&b, "\r\n", 2);
@@ -169,15 +169,18 @@ void conn_reply(void *conn, int status, const char *type, const void *body, size
 	pthread_mutex_unlock(&c->lock);
 }
 
-int conn_begin(void *conn, int status, const char *type)
+int conn_begin(void *conn, int status, const char *type, const char *const *extra, uint64_t length)
 {
 	struct conn *c = conn;
 	struct sat_buf b = { 0 };
 	char *ring = malloc(RING_SIZE);
 
 	if (status != 101) {
-		write_head(&b, c, status, type);
-		sat_buf_printf(&b, "Transfer-Encoding: chunked\r\nX-Accel-Buffering: no\r\n\r\n");
+		write_head(&b, c, status, type, extra);
+		if (length != 0)
+			sat_buf_printf(&b, "Content-Length: %llu\r\n\r\n", (unsigned long long)length);
+		else
+			sat_buf_printf(&b, "Transfer-Encoding: chunked\r\nX-Accel-Buffering: no\r\n\r\n");
 	}
 	if (ring == NULL || b.full || !take_place(c)) {
 		free(ring);
@@ -186,6 +189,7 @@ int conn_begin(void *conn, int status, const char *type)
 	}
 	pthread_mutex_lock(&c->lock);
 	c->status = status;
+	c->chunked = status != 101 && length == 0;
 	c->text = b.p;
 	c->len = b.len;
 	c->ring = ring;

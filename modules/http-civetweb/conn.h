@@ -38,6 +38,7 @@ struct conn {
 	pthread_cond_t changed;
 	enum conn_state state;
 	bool websocket, wants_room;
+	bool chunked;		/* a stream whose length nobody knows */
 	bool placed;		/* it counts as one of the streams */
 	size_t counted;		/* among the pool's bytes */
 	char peer[GATE_PEER];	/* who asks */
@@ -69,14 +70,14 @@ bool conn_add_frame(struct conn *c, unsigned opcode, const void *p, size_t n);
 /* The loop's side, as struct sat_http_server has it. */
 void conn_reply(void *conn, int status, const char *type, const void *body, size_t len,
 		const char *const *extra);
-int conn_begin(void *conn, int status, const char *type);
+int conn_begin(void *conn, int status, const char *type, const char *const *extra, uint64_t length);
 int conn_send(void *conn, const void *p, size_t len);
 void conn_end(void *conn);
 
 /* write.c: a worker's side. */
 void write_answer(struct conn *c);
 void write_error(struct mg_connection *mg, int status, const char *why);
-void write_chunks(struct conn *c);	/* a stream, until its end */
+void write_whole_stream(struct conn *c);	/* its head, and all of it until its end */
 bool write_stream(struct conn *c);	/* false: the client is gone, or might as well be */
 
 /* serve.c, called by a worker. */

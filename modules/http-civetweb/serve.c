@@ -65,7 +65,7 @@ static void serve(struct conn *c, const struct sat_buf *body)
 	} else if (rc == CONN_ANSWERED) {
 		write_answer(c);
 	} else {
-		write_chunks(c);
+		write_whole_stream(c);
 		sat_http_closed(c->req);
 	}
 }

@@ -72,7 +72,7 @@ static bool ping(struct conn *c)
 
 static bool write_piece(struct conn *c, const char *piece, size_t n)
 {
-	return c->websocket ? write_all(c, piece, n) : mg_send_chunk(c->mg, piece, (unsigned)n) > 0;
+	return c->chunked ? mg_send_chunk(c->mg, piece, (unsigned)n) > 0 : write_all(c, piece, n);
 }
 
 bool write_stream(struct conn *c)
@@ -92,9 +92,9 @@ bool write_stream(struct conn *c)
 	return goes && rc == 0;
 }
 
-void write_chunks(struct conn *c)
+void write_whole_stream(struct conn *c)
 {
-	if (write_all(c, c->text, c->len) && write_stream(c))
+	if (write_all(c, c->text, c->len) && write_stream(c) && c->chunked)
 		mg_send_chunk(c->mg, "", 0);
 }
 

@@ -99,6 +99,22 @@ static int large(void *state, struct sat_request *req)
 	return rc;
 }
 
+/* Said to be of 8 MB; /sized/N is so many lines of 8192 bytes. */
+static int sized(void *state, struct sat_request *req)
+{
+	static const char *const extra[] = { "X-Sized: 1", NULL };
+	static const struct sat_stream stream = {
+		.size = sizeof(stream), .room = go_on, .closed = on_closed, .extra = extra, .length = 8192000,
+	};
+	int rc = sat_stream_begin(req, 200, "text/plain", &stream, req);
+
+	(void)state;
+	left = atoi(sat_request_part(req, "n"));
+	if (rc == 0)
+		go_on(req);
+	return rc;
+}
+
 /* A plain answer of n KiB. */
 static int long_one(void *state, struct sat_request *req)
 {
@@ -140,6 +156,7 @@ static const struct sat_route *const routes[] = {
 	ROUTE("GET", "/keep", keep),
 	ROUTE("GET", "/large", large),
 	ROUTE("GET", "/long/{n}", long_one),
+	ROUTE("GET", "/sized/{n}", sized),
 	ROUTE("GET", "/talk", talk, .flags = SAT_WEBSOCKET),
 	NULL
 };
@@ -367,6 +384,34 @@ static void a_stream_waits_for_room(void **unused)
 	turn_until(&closed, 1);
 	free(text);
 	close(fd);
+}
+
+/* A client sees whether it has the whole. */
+static void a_stream_may_say_how_long_it_is(void **unused)
+{
+	static const struct { const char *path; size_t n; } all[] = { { "/sized/1000", 8192000 }, { "/sized/10", 81920 } };
+	size_t size = 16 << 20;
+	char *text = malloc(size), request[100];
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		int fd, before = closed;
+		const char *body;
+		size_t n;
+
+		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", all[i].path);
+		fd = say(request);
+		n = hear(fd, text, size, NULL);
+		text[n] = '\0';
+		assert_non_null(strstr(text, "\r\nContent-Length: 8192000\r\n"));
+		assert_non_null(strstr(text, "\r\nX-Sized: 1\r\n"));
+		assert_null(strstr(text, "chunked"));
+		body = strstr(text, "\r\n\r\n") + 4;
+		assert_int_equal(n - (size_t)(body - text), all[i].n);
+		turn_until(&closed, before + 1);
+		close(fd);
+	}
+	free(text);
 }
 
 static void a_client_that_goes_is_noticed(void **unused)
@@ -840,6 +885,7 @@ int main(void)
 		TEST(what_is_no_request_is_refused),
 		TEST(an_answer_may_come_later),
 		TEST(a_stream_waits_for_room),
+		TEST(a_stream_may_say_how_long_it_is),
 		TEST(a_client_that_goes_is_noticed),
 		TEST(streams_have_their_places),
 		TEST(who_waits_is_answered_at_the_end),

@@ -29,9 +29,18 @@ struct door {			/* one connection */
 	int answers, status, ends, begins, refuse;
 	char type[64], text[4096], extra[256];
 	size_t len, room;	/* room: how much a stream takes */
+	uint64_t length;	/* as a stream begins: of all of it */
 	bool no_body;
 	void *req;
 };
+
+static void note_extra(struct door *d, const char *const *extra)
+{
+	for (; extra != NULL && *extra != NULL; extra++) {
+		strcat(d->extra, *extra);
+		strcat(d->extra, "|");
+	}
+}
 
 static void door_reply(void *conn, int status, const char *type, const void *body, size_t len,
 		       const char *const *extra)
@@ -45,13 +54,10 @@ static void door_reply(void *conn, int status, const char *type, const void *bod
 	snprintf(d->type, sizeof(d->type), "%s", type != NULL ? type : "");
 	if (body != NULL && len < sizeof(d->text))
 		memcpy(d->text, body, len);
-	for (; extra != NULL && *extra != NULL; extra++) {
-		strcat(d->extra, *extra);
-		strcat(d->extra, "|");
-	}
+	note_extra(d, extra);
 }
 
-static int door_begin(void *conn, int status, const char *type)
+static int door_begin(void *conn, int status, const char *type, const char *const *extra, uint64_t length)
 {
 	struct door *d = conn;
 
@@ -59,6 +65,8 @@ static int door_begin(void *conn, int status, const char *type)
 		return -EBUSY;
 	d->begins++;
 	d->status = status;
+	d->length = length;
+	note_extra(d, extra);
 	snprintf(d->type, sizeof(d->type), "%s", type != NULL ? type : "");
 	return 0;
 }
@@ -173,6 +181,18 @@ static int begin_stream(void *state, struct sat_request *req)
 	return sat_stream_begin(req, sat_request_websocket(req) ? 101 : 200, "text/event-stream", &stream, NULL);
 }
 
+static int sized_stream(void *state, struct sat_request *req)
+{
+	const char *const extra[] = { "X-Good: 1", "X-Bad: 1\r\nInjected: 1", NULL };
+	struct sat_stream sized = stream;
+
+	(void)state;
+	sized.extra = extra;
+	sized.length = 3;
+	kept = req;
+	return sat_stream_begin(req, 200, "text/plain", &sized, NULL);
+}
+
 static int special(void *state, struct sat_request *req)
 {
 	const char *const extra[] = { "X-Good: 1", "X-Bad: 1\r\nInjected: 1", NULL };
@@ -207,6 +227,7 @@ static const struct sat_route *const routes[] = {
 	ROUTE("GET", "/a/special", special),
 	ROUTE("GET", "/keep", keep),
 	ROUTE("GET", "/stream", begin_stream, .flags = SAT_WEBSOCKET),
+	ROUTE("GET", "/sized", sized_stream),
 	NULL
 };
 static const struct sat_command *const commands[] = {
@@ -521,6 +542,26 @@ static void a_stream_goes_on_until_it_ends(void **unused)
 	turn();
 	assert_int_equal(closed, 1);
 	assert_int_equal(request_count(), 0);
+}
+
+static void a_stream_may_say_how_long_it_is(void **unused)
+{
+	struct door d;
+
+	(void)unused;
+	ask(&d, "GET", "/sized", NULL, NULL);
+	assert_int_equal(d.begins, 1);
+	assert_int_equal(d.length, 3);
+	assert_string_equal(d.extra, "X-Good: 1|");
+	sat_stream_end(kept);
+	sat_http_closed(d.req);
+	turn();
+	ask(&d, "HEAD", "/sized", NULL, NULL);
+	assert_int_equal(d.begins, 0);
+	assert_true(d.no_body);
+	assert_int_equal(d.len, 3);
+	assert_string_equal(d.extra, "X-Good: 1|");
+	assert_int_equal(closed, 2);
 }
 
 static void the_client_may_go_first(void **unused)
@@ -863,6 +904,7 @@ int main(void)
 		TEST(there_is_a_limit),
 		TEST(a_route_that_fails_is_500),
 		TEST(a_stream_goes_on_until_it_ends),
+		TEST(a_stream_may_say_how_long_it_is),
 		TEST(the_client_may_go_first),
 		TEST(a_door_may_have_no_place),
 		TEST(a_websocket_is_heard),

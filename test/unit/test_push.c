@@ -29,11 +29,11 @@ static void door_reply(void *conn, int status, const char *type, const void *bod
 	c->got[c->len] = '\0';
 }
 
-static int door_begin(void *conn, int status, const char *type)
+static int door_begin(void *conn, int status, const char *type, const char *const *extra, uint64_t length)
 {
 	struct client *c = conn;
 
-	(void)type;
+	(void)type, (void)extra, (void)length;
 	c->begun++;
 	c->status = status;
 	return 0;

@@ -79,9 +79,9 @@ static void door_reply(void *conn, int code, const char *type, const void *body,
 	status = code;
 }
 
-static int door_begin(void *conn, int code, const char *type)
+static int door_begin(void *conn, int code, const char *type, const char *const *extra, uint64_t length)
 {
-	(void)conn, (void)code, (void)type;
+	(void)conn, (void)code, (void)type, (void)extra, (void)length;
 	return -EPIPE;
 }
 
