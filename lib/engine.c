@@ -36,6 +36,7 @@ static struct sat_buf reply = { .max = 1 << 20 };	/* to the message; its memory 
 static int64_t swept;
 static struct topic *indexed;		/* "index" */
 static int (*relay)(const struct sat_event *ev, unsigned entry);
+static bool (*slices)(void);
 
 static bool live;
 static uv_prepare_t prepare;
@@ -267,6 +268,11 @@ static void measure(struct uv_loop_s *loop)
 	turns.idle = idle;
 }
 
+void engine_slices(bool (*slice)(void))
+{
+	slices = slice;
+}
+
 static void wake(uv_timer_t *t)
 {
 	(void)t;
@@ -285,6 +291,7 @@ static void turn(uv_prepare_t *p)
 	}
 	more = search_turn() || more;
 	more = walk_turn() || more;
+	more = (slices != NULL && slices()) || more;
 	more = save_turn() || more;
 	now = clock_steady();
 	next = timer_next();

@@ -33,6 +33,8 @@ void engine_run(void);
 void engine_move(int64_t t);
 /* Replay: this event now, then what it caused.  0 or a top-level stream's error. */
 int engine_input(struct event *ev);
+/* What else has its share of each turn; true: there is more to do. */
+void engine_slices(bool (*slice)(void));
 /* One turn of the reaper now. */
 void engine_reap(void);
 

@@ -4,7 +4,6 @@
  *
  * A counter's unit is the first word of its help; what others read is in seconds and bytes.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +13,20 @@
 
 #include "check.h"
 #include "engine.h"
+#include "figures.h"
 #include "http.h"
 #include "lead.h"
 #include "life.h"
 #include "search.h"
 
-typedef void figure_fn(void *arg, const char *name, bool gauge, const char *help,
-		       const struct sat_attr *labels, uint32_t n, double value);
-
 struct telling {
-	figure_fn *figure;
-	void *arg;
+	struct sat_figures *to;
 	const struct sat_self *self;
 };
 
-static void tell(const struct telling *t, const char *name, bool gauge, const char *help, double value)
+static void tell(struct sat_figures *to, const char *name, bool gauge, const char *help, double value)
 {
-	t->figure(t->arg, name, gauge, help, NULL, 0, value);
+	sat_figure(to, name, gauge, help, NULL, 0, value);
 }
 
 /* ---- Instances ---------------------------------------------------------- */
@@ -84,7 +80,7 @@ static void tell_counter(const struct telling *t, const char *module, const stru
 	name_counter(name, sizeof(name), module, c->name, u);
 	snprintf(help, sizeof(help), "%s%s", u != NULL && u->other ? "seconds " : "",
 		 c->help == NULL ? c->name : u != NULL && u->other ? c->help + strlen(u->word) : c->help);
-	t->figure(t->arg, name, c->gauge, help, &label, label_of(t->self, &label),
+	sat_figure(t->to, name, c->gauge, help, &label, label_of(t->self, &label),
 		  (double)value / (u != NULL ? u->in_one : 1));
 }
 
@@ -99,55 +95,60 @@ static void pass_figure(void *arg, const char *name, bool gauge, const char *hel
 		n = 31;
 	if (n > 0)
 		memcpy(all + more, labels, n * sizeof(*labels));
-	t->figure(t->arg, name, gauge, help, all, n + more, value);
+	sat_figure(t->to, name, gauge, help, all, n + more, value);
 }
 
-static void tell_instance(void *arg, struct sat_self *self)
+void figures_instance(struct sat_figures *to, struct sat_self *self)
 {
-	struct telling *t = arg;
-	struct sat_figures figures = { .figure = pass_figure, .arg = t };
+	struct telling t = { to, self };
+	struct sat_figures own = { .figure = pass_figure, .arg = &t };
 
-	if (self->module == NULL)
-		return;
-	t->self = self;
 	for (unsigned i = 0; i < self->n_counters; i++)
-		tell_counter(t, self->module->name, self->module->counters[i], sat_counted(self, i));
-	if (self->module->figures != NULL)
-		self->module->figures(self->state, &figures);
+		tell_counter(&t, self->module->name, self->module->counters[i], sat_counted(self, i));
+	if (self->module->figures != NULL && self->isolated == NULL)
+		self->module->figures(self->state, &own);
+}
+
+bool figures_series(struct sat_figures *to, struct sat_self *self, uint64_t *at)
+{
+	struct telling t = { to, self };
+	struct sat_figures own = { .figure = pass_figure, .arg = &t };
+
+	return self->module->series != NULL && self->isolated == NULL && self->module->series(self->state, &own, at);
 }
 
 /* ---- The host ----------------------------------------------------------- */
 
 static void tell_check(void *arg, const char *service, int64_t took)
 {
-	const struct telling *t = arg;
 	struct sat_attr label = { "service", service };
 
-	t->figure(t->arg, "satellite_check_seconds", true, "seconds that the last run of a check took", &label, 1,
+	sat_figure(arg, "satellite_check_seconds", true, "seconds that the last run of a check took", &label, 1,
 		  (double)took / 1e6);
 }
 
-static void tell_host(const struct telling *t)
+static void tell_host(struct sat_figures *to)
 {
+	struct telling t = { .to = to };
 	const struct streams *s = engine_streams();
 	const struct sat_attr version = { "version", SAT_VERSION };
 	char words[512];
 	enum lead_seen seen = lead_seen(words, sizeof(words));
 
-	t->figure(t->arg, "satellite_build_info", true, "1; the version is its label", &version, 1, 1);
+	sat_figure(to, "satellite_build_info", true, "1; the version is its label", &version, 1, 1);
 	for (unsigned i = 0; i < SELF_N; i++)
-		tell_counter(t, "process", self_describe(i), self_get(i));
-	tell(t, "satellite_process_index", true, "events in the index", (double)sat_index_size());
-	tell(t, "satellite_process_inputs_waiting", true, "events that wait for the streams", (double)engine_waiting());
-	tell(t, "satellite_process_queries_waiting", true, "queries begun, or waiting to be", (double)search_waiting());
-	tell(t, "satellite_process_forks", true, "forks of the streams", s != NULL ? (double)streams_forks(s) : 0);
-	tell(t, "satellite_process_acting", true, "1: this process acts", sat_acting());
-	tell(t, "satellite_process_unready", true, "parts of it that are not ready",
+		tell_counter(&t, "process", self_describe(i), self_get(i));
+	tell(to, "satellite_process_index", true, "events in the index", (double)sat_index_size());
+	tell(to, "satellite_process_inputs_waiting", true, "events that wait for the streams", (double)engine_waiting());
+	tell(to, "satellite_process_queries_waiting", true, "queries begun, or waiting to be", (double)search_waiting());
+	tell(to, "satellite_process_forks", true, "forks of the streams", s != NULL ? (double)streams_forks(s) : 0);
+	tell(to, "satellite_process_acting", true, "1: this process acts", sat_acting());
+	tell(to, "satellite_process_unready", true, "parts of it that are not ready",
 	     (double)http_each_unready(NULL, NULL));
-	tell(t, "satellite_leader", true, "1: this process acts, 0: another, -1: nobody",
+	tell(to, "satellite_leader", true, "1: this process acts, 0: another, -1: nobody",
 	     seen == LEAD_SELF ? 1 : seen == LEAD_ANOTHER ? 0 : -1);
 	if (life_setup() != NULL)
-		checks_each(life_setup()->checks, tell_check, (void *)t);
+		checks_each(life_setup()->checks, tell_check, to);
 }
 
 /* ---- The process, under the names that all exporters have ---------------- */
@@ -180,43 +181,61 @@ static double seconds_of(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void tell_files(const struct telling *t)
+enum { FILES_AT_ONCE = 256 };
+
+static void tell_limit(struct sat_figures *to)
 {
 	struct rlimit most;
-	double n = -1;		/* the folder itself is open, too */
-	DIR *d = opendir("/proc/self/fd");
 
-	for (const struct dirent *e = NULL; d != NULL && (e = readdir(d)) != NULL;)
-		n += e->d_name[0] != '.';
-	if (d != NULL)
-		tell(t, "process_open_fds", true, "open files", n);
-	if (d != NULL)
-		closedir(d);
 	if (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur != RLIM_INFINITY)
-		tell(t, "process_max_fds", true, "open files at most", (double)most.rlim_cur);
+		tell(to, "process_max_fds", true, "open files at most", (double)most.rlim_cur);
 }
 
-static void tell_process(const struct telling *t)
+bool figures_files(struct sat_figures *to, struct figures_files *f)
+{
+	const struct dirent *e = NULL;
+
+	if (f->folder == NULL)
+		f->folder = opendir("/proc/self/fd");
+	for (unsigned i = 0; f->folder != NULL && i < FILES_AT_ONCE; i++) {
+		e = readdir(f->folder);
+		if (e == NULL)
+			break;
+		f->n += e->d_name[0] != '.';
+	}
+	if (e != NULL)
+		return true;
+	if (f->folder != NULL)		/* which is open, too */
+		tell(to, "process_open_fds", true, "open files", (double)f->n - 1);
+	figures_files_end(f);
+	tell_limit(to);
+	return false;
+}
+
+void figures_files_end(struct figures_files *f)
+{
+	if (f->folder != NULL)
+		closedir(f->folder);
+	f->folder = NULL;
+}
+
+static void tell_process(struct sat_figures *to)
 {
 	double tick = (double)sysconf(_SC_CLK_TCK);
 	struct stat_fields s;
 
-	tell_files(t);
 	if (!read_stat(&s))
 		return;
-	tell(t, "process_cpu_seconds", false, "seconds of CPU used", (double)(s.user + s.system) / tick);
-	tell(t, "process_start_time_seconds", true, "time it began, in seconds since 1970",
+	tell(to, "process_cpu_seconds", false, "seconds of CPU used", (double)(s.user + s.system) / tick);
+	tell(to, "process_start_time_seconds", true, "time it began, in seconds since 1970",
 	     seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + (double)s.start / tick);
-	tell(t, "process_virtual_memory_bytes", true, "bytes of address space", (double)s.size);
-	tell(t, "process_resident_memory_bytes", true, "bytes of memory in use",
+	tell(to, "process_virtual_memory_bytes", true, "bytes of address space", (double)s.size);
+	tell(to, "process_resident_memory_bytes", true, "bytes of memory in use",
 	     (double)s.resident * (double)sysconf(_SC_PAGESIZE));
 }
 
-void sat_figures_each(figure_fn *figure, void *arg)
+void figures_host(struct sat_figures *to)
 {
-	struct telling t = { .figure = figure, .arg = arg };
-
-	tell_process(&t);
-	tell_host(&t);
-	http_each(tell_instance, &t);
+	tell_process(to);
+	tell_host(to);
 }

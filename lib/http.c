@@ -15,6 +15,7 @@
 
 struct served {			/* an instance, with what it serves */
 	struct served *next;
+	uint64_t number;		/* in the order they came, from 1 on */
 	struct sat_self *self;
 	const struct sat_route *const *routes;
 	const struct sat_command *const *commands;
@@ -27,6 +28,7 @@ struct unready {
 };
 
 static struct served *table;		/* the latest first */
+static uint64_t last_number;
 static struct unready *unready;
 static bool ending;
 
@@ -215,6 +217,7 @@ int http_add_tables(struct sat_self *self, const struct sat_route *const *routes
 			log_line(LOG_WARNING, self->name, "has a route or a command of \"%s\", and goes before it",
 				 o->self->name);
 	}
+	s->number = ++last_number;
 	s->self = self;
 	s->routes = routes;
 	s->commands = commands;
@@ -278,6 +281,29 @@ static void each(struct served *s, void (*fn)(void *arg, struct sat_self *self),
 void http_each(void (*fn)(void *arg, struct sat_self *self), void *arg)
 {
 	each(table, fn, arg);
+}
+
+struct sat_self *http_at(uint64_t number)
+{
+	const struct served *s = table;
+
+	while (s != NULL && s->number > number)
+		s = s->next;
+	return s != NULL && s->number == number ? s->self : NULL;
+}
+
+uint64_t http_after(uint64_t number)
+{
+	uint64_t next = 0;
+
+	for (const struct served *s = table; s != NULL && s->number > number; s = s->next)
+		next = s->number;
+	return next;
+}
+
+uint64_t http_last(void)
+{
+	return last_number;
 }
 
 /* ---- Commands ----------------------------------------------------------- */

@@ -23,6 +23,10 @@ int http_request(const struct sat_http_server *door, void *conn, const struct sa
 
 /* Every instance that was added, the host's own first. */
 void http_each(void (*fn)(void *arg, struct sat_self *self), void *arg);
+/* The same for who looks now and then: instances have numbers, in the order they came, that none has again. */
+uint64_t http_last(void);			/* that was given */
+uint64_t http_after(uint64_t number);		/* the next there is; 0: none */
+struct sat_self *http_at(uint64_t number);	/* NULL: it went */
 /* Every command there is. */
 void http_each_command(void (*fn)(void *arg, const struct sat_command *c), void *arg);
 /* Hand req over to the command of this name; -ENOENT: there is none. */

@@ -916,14 +916,26 @@ SAT_API void sat_gauge(struct sat_self *self, unsigned which, int64_t value);	/*
 SAT_API int64_t sat_counted(struct sat_self *self, unsigned which);		/* [any thread] */
 
 /* Figures with labels, when somebody asks: call sat_figure() for each.  One whose name does not
- * begin with satellite_<module>_ is for /metrics alone, and no event. */
+ * begin with satellite_<module>_ is for /metrics alone, and no event: see series(), too. */
 struct sat_figures;
 SAT_API void sat_figure(struct sat_figures *out, const char *name, bool gauge, const char *help,
 			const struct sat_attr *labels, uint32_t n, double value);
-/* Every figure of this process, its own, each instance's counters, and what figures() says: in
- * seconds and bytes, with the unit in the name, but without `_total`.  All is borrowed. */
-SAT_API void sat_figures_each(void (*figure)(void *arg, const char *name, bool gauge, const char *help,
-					     const struct sat_attr *labels, uint32_t n, double value), void *arg);
+/*
+ * Every figure of this process, its own, each instance's counters, and what figures() and series() say: in
+ * seconds and bytes, with the unit in the name, but without `_total`.  All is borrowed.  A slice of each loop
+ * turn, so they are not of one instant: an instance that goes meanwhile tells no more, and one that
+ * comes nothing.  done() is the last call; none comes from inside of these two, nor after
+ * sat_tour_stop(), which is not for figure() to call.
+ */
+struct sat_tour;
+struct sat_tour_calls {
+	uint32_t size;
+	void (*figure)(void *arg, const char *name, bool gauge, const char *help, const struct sat_attr *labels,
+		       uint32_t n, double value);
+	void (*done)(void *arg);
+};
+SAT_API struct sat_tour *sat_figures_tour(const struct sat_tour_calls *calls, void *arg);	/* NULL: out of memory */
+SAT_API void sat_tour_stop(struct sat_tour *tour);	/* NULL is fine */
 
 /* `satellite NAME ARGS…`, run in the living process over the control socket. */
 struct sat_command {
@@ -1012,7 +1024,10 @@ struct sat_module {
 	const struct sat_route *const *routes;
 	const struct sat_command *const *commands;
 	const struct sat_counter *const *counters;
-	void (*figures)(void *state, struct sat_figures *out);
+	void (*figures)(void *state, struct sat_figures *out);	/* few: for whoever asks */
+	/* For /metrics alone, where there are too many for one turn: tell some, of a millisecond at most.  *at
+	 * is 0 at first, then what it was left as.  false: no more.  Anything may change between two calls. */
+	bool (*series)(void *state, struct sat_figures *out, uint64_t *at);
 	const struct sat_http_client *http_client;
 	const struct sat_http_server *http_server;
 	const struct sat_tls_library *tls;

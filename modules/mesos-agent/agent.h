@@ -79,7 +79,7 @@ void tell_snapshot(struct agent *a);
 void tell_statistics(struct agent *a);
 bool tell_ended(struct agent *a);	/* some of them; there are more */
 void tell_no_more(struct agent *a, unsigned of);	/* all that was of this answer */
-void tell_figures(void *state, struct sat_figures *out);
+bool tell_series(void *state, struct sat_figures *out, uint64_t *at);
 
 struct total {			/* a check: the sum of some figures */
 	struct agent *agent;

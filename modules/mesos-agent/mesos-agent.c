@@ -365,5 +365,5 @@ static void stop(void *state)
 
 SAT_MODULE(mesos_agent,
 	.name = "mesos-agent", .version = SAT_VERSION, .summary = "the Mesos agent's tasks, figures and containers",
-	.options = options, .checks = checks, .counters = counters, .figures = tell_figures,
+	.options = options, .checks = checks, .counters = counters, .series = tell_series,
 	.create = create, .start = start, .stop = stop, .destroy = destroy);

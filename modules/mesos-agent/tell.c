@@ -195,16 +195,19 @@ static void give_attributes(const struct telling *t)
 		sat_figure(t->out, "mesos_slave_attributes", false, "1; attributes of the agent", labels, n, 1);
 }
 
-void tell_figures(void *state, struct sat_figures *out)
+bool tell_series(void *state, struct sat_figures *out, uint64_t *at)
 {
 	struct telling t = { .agent = state, .out = out };
+	const struct agent *a = state;
+	uint64_t part = (*at)++;
 
-	if (t.agent->snapshot.len > 0)
-		figures_all(t.agent->snapshot.p, t.agent->snapshot.len, give_figure, &t);
-	if (t.agent->statistics.len > 0)
-		statistics_read(t.agent->statistics.p, t.agent->statistics.len, give_container, &t, NULL);
-	if (t.agent->tasks == NULL)
-		return;
-	tasks_each(t.agent->tasks, give_task, &t);
-	give_attributes(&t);
+	if (part == 0 && a->snapshot.len > 0)
+		figures_all(a->snapshot.p, a->snapshot.len, give_figure, &t);
+	if (part == 1 && a->statistics.len > 0)
+		statistics_read(a->statistics.p, a->statistics.len, give_container, &t, NULL);
+	if (part == 2 && a->tasks != NULL) {
+		tasks_each(a->tasks, give_task, &t);
+		give_attributes(&t);
+	}
+	return part < 2;
 }

@@ -142,5 +142,5 @@ static void stop(void *state)
 
 SAT_MODULE(mesos_master,
 	.name = "mesos-master", .version = SAT_VERSION, .summary = "observes a Mesos master",
-	.options = options, .counters = counters, .figures = figures_tell,
+	.options = options, .counters = counters, .series = figures_tell,
 	.create = create, .start = start, .stop = stop, .destroy = destroy);

@@ -180,13 +180,13 @@ unsigned mesos_requests_per_minute(const struct mesos *m);
 double mesos_longest(const struct mesos *m);		/* in the last minute, seconds */
 void mesos_turn_bytes(struct mesos *m, int64_t now);
 
-/* resources.c: what each agent has, for /metrics. */
-void resources_tell(const struct mesos *m, struct sat_figures *out);
+/* resources.c: what each agent has, for /metrics: of some in slots from *slot on.  false: no more. */
+bool resources_tell(const struct mesos *m, struct sat_figures *out, uint32_t *slot);
 
-/* figures.c: the last snapshot, for /metrics. */
+/* figures.c: the last snapshot, and the model, for /metrics. */
 void figures_keep(struct mesos *m, const char *text, size_t len);
 void figures_drop(struct mesos *m);
-void figures_tell(void *m, struct sat_figures *out);
+bool figures_tell(void *m, struct sat_figures *out, uint64_t *at);	/* some, as series() */
 
 /* events.c: what is told. */
 void mesos_say_figure(void *m, const char *key, const struct sat_value *v);

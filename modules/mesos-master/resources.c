@@ -10,7 +10,7 @@
 
 #define MB 1048576.0
 
-enum { AT_ONCE = 256 };
+enum { AT_ONCE = 128, SLOTS_AT_ONCE = 4096 };	/* agents; slots of their table */
 
 enum of { TOTAL, USED, UNRESERVED };
 
@@ -114,26 +114,20 @@ static void tell_attributes(const struct mesos *m, struct sat_figures *out, cons
 }
 
 /* Of so many agents that they stay in the cache, each family in turn. */
-static void tell_resources(const struct mesos *m, struct sat_figures *out)
+bool resources_tell(const struct mesos *m, struct sat_figures *out, uint32_t *slot)
 {
-	const struct model_agent *agents[AT_ONCE], *a = NULL;
-	size_t i, n;
+	const struct table *t = &m->model.agents;
+	const struct model_agent *agents[AT_ONCE], *a;
+	size_t i, n = 0;
 
-	do {
-		for (n = 0; n < AT_ONCE && (a = model_next_agent(&m->model, a)) != NULL;)
-			if (is_listed(a))
-				agents[n++] = a;
-		for (i = 0; i < sizeof(all) / sizeof(*all); i++)
-			tell_resource(out, i, agents, n);
-	} while (a != NULL);
-}
-
-void resources_tell(const struct mesos *m, struct sat_figures *out)
-{
-	tell_resources(m, out);
-	if (m->attributes == NULL || m->attributes[0] == NULL)
-		return;
-	for (const struct model_agent *a = NULL; (a = model_next_agent(&m->model, a)) != NULL;)
-		if (is_listed(a))
-			tell_attributes(m, out, a);
+	for (i = 0; i < SLOTS_AT_ONCE && n < AT_ONCE && *slot < t->size; i++) {
+		a = (const struct model_agent *)table_at(t, (*slot)++);
+		if (a != NULL && is_listed(a))
+			agents[n++] = a;
+	}
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++)
+		tell_resource(out, i, agents, n);
+	for (i = 0; i < n && m->attributes != NULL && m->attributes[0] != NULL; i++)
+		tell_attributes(m, out, agents[i]);
+	return *slot < t->size;
 }

@@ -44,7 +44,7 @@ struct seen { double d; bool is; };
 
 struct exporter {
 	struct families *families;
-	const char *instance;			/* whose figures come; "": it is called as its module */
+	char instance[256];			/* whose figures come; "": it is called as its module */
 	struct seen resources[2][RESOURCES][PARTS];	/* of masters, of agents */
 	struct seen differences[DIFFERENCES][2];
 };
@@ -280,10 +280,8 @@ struct exporter *exporter_new(struct families *f)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
 
-	if (e != NULL) {
+	if (e != NULL)
 		e->families = f;
-		e->instance = "";
-	}
 	return e;
 }
 
@@ -307,7 +305,7 @@ bool exporter_take(struct exporter *e, const char *name, const struct sat_attr *
 		return false;
 	if (strcmp(instance, e->instance) != 0)
 		exporter_end(e);
-	e->instance = instance;
+	snprintf(e->instance, sizeof(e->instance), "%s", instance);
 	note_difference(e, key, value);
 	if (take_resource(e, key, value) || take_known(e, key, value) || take_pattern(e, key, value))
 		return true;

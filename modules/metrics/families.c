@@ -11,12 +11,16 @@
 #define VALUE_MAX	1024			/* bytes of a label's value */
 #define LABELS_MAX	32
 
+enum { SEEN_LEAST = 8 };
+
 struct family {
 	struct family *next, *chain;	/* as they came; of the same slot */
 	enum family_type type;
 	bool odd;			/* a value that OpenMetrics has in no counter */
 	const char *help;		/* a copy, behind the name */
-	struct sat_buf text;
+	struct blocks text;
+	uint64_t *seen;			/* a hash of each series; 0: free */
+	size_t series, n_seen;		/* n_seen: slots, a power of two */
 	uint64_t hash;
 	char name[];
 };
@@ -24,8 +28,8 @@ struct family {
 struct families {
 	struct family *first, **end, *last, *slots[512];
 	size_t series, max, left_out, doubled, bytes;
-	uint64_t *seen;		/* a hash of each series; 0: free */
-	size_t n_seen;		/* slots, a power of two */
+	size_t held;			/* bytes of memory */
+	struct sat_buf line;		/* the series that is being written */
 };
 
 struct families *families_new(size_t max)
@@ -39,17 +43,22 @@ struct families *families_new(size_t max)
 	return f;
 }
 
+static void drop_first(struct families *f)
+{
+	struct family *m = f->first;
+
+	f->first = m->next;
+	blocks_free(&m->text);
+	free(m->seen);
+	free(m);
+}
+
 void families_free(struct families *f)
 {
-	struct family *next;
-
-	for (struct family *m = f != NULL ? f->first : NULL; m != NULL; m = next) {
-		next = m->next;
-		sat_buf_free(&m->text);
-		free(m);
-	}
+	while (f != NULL && f->first != NULL)
+		drop_first(f);
 	if (f != NULL)
-		free(f->seen);
+		sat_buf_free(&f->line);
 	free(f);
 }
 
@@ -66,6 +75,11 @@ size_t families_left_out(const struct families *f)
 size_t families_doubled(const struct families *f)
 {
 	return f->doubled;
+}
+
+size_t families_held(const struct families *f)
+{
+	return f->held;
 }
 
 /* ---- Names and values --------------------------------------------------- */
@@ -167,45 +181,47 @@ static struct family *find(struct families *f, const char *name, enum family_typ
 	m->help = memcpy(m->name + n, help, n_help);
 	m->type = type;
 	m->hash = hash;
-	m->text.max = BYTES_MAX;
+	f->held += sizeof(*m) + n + n_help;
 	m->chain = *slot;
 	*slot = *f->end = m;
 	f->end = &m->next;
 	return m;
 }
 
-static bool widen(struct families *f)
+/* Each family has its own, so that none grows by more than a turn has time for. */
+static bool widen(struct families *f, struct family *m)
 {
-	size_t n = f->n_seen > 0 ? 2 * f->n_seen : 1024, i, at;
+	size_t n = m->n_seen > 0 ? 2 * m->n_seen : SEEN_LEAST, i, at;
 	uint64_t *seen;
 
-	if (f->n_seen > 2 * f->series)
+	if (m->n_seen > 2 * m->series + m->hash % (m->n_seen / 4 + 1))	/* such as have as many do not grow at once */
 		return true;
 	seen = calloc(n, sizeof(*seen));
 	if (seen == NULL)
 		return false;
-	for (i = 0; i < f->n_seen; i++) {
-		if (f->seen[i] == 0)
+	for (i = 0; i < m->n_seen; i++) {
+		if (m->seen[i] == 0)
 			continue;
-		for (at = f->seen[i] & (n - 1); seen[at] != 0; at = (at + 1) & (n - 1))
+		for (at = m->seen[i] & (n - 1); seen[at] != 0; at = (at + 1) & (n - 1))
 			;
-		seen[at] = f->seen[i];
+		seen[at] = m->seen[i];
 	}
-	free(f->seen);
-	f->seen = seen;
-	f->n_seen = n;
+	free(m->seen);
+	f->held += (n - m->n_seen) * sizeof(*seen);
+	m->seen = seen;
+	m->n_seen = n;
 	return true;
 }
 
 /* The slot of a series; NULL: it is there already. */
-static uint64_t *place(struct families *f, uint64_t hash)
+static uint64_t *place(struct family *m, uint64_t hash)
 {
-	size_t at = hash & (f->n_seen - 1);
+	size_t at = hash & (m->n_seen - 1);
 
-	for (; f->seen[at] != 0; at = (at + 1) & (f->n_seen - 1))
-		if (f->seen[at] == hash)
+	for (; m->seen[at] != 0; at = (at + 1) & (m->n_seen - 1))
+		if (m->seen[at] == hash)
 			return NULL;
-	return &f->seen[at];
+	return &m->seen[at];
 }
 
 static bool label_before(const struct sat_attr *labels, uint32_t i)
@@ -222,14 +238,13 @@ static bool label_before(const struct sat_attr *labels, uint32_t i)
 }
 
 /* A hash of it as it is written: what is cut or replaced may make two the same. */
-static uint64_t write_series(struct family *m, const struct sat_attr *labels, uint32_t n)
+static uint64_t write_series(struct sat_buf *b, const char *name, const struct sat_attr *labels, uint32_t n)
 {
-	struct sat_buf *b = &m->text;
-	size_t before = b->len;
 	uint64_t hash = 0;
 	char next = '{';
 
-	put_name(b, m->name, true);
+	b->len = 0;
+	put_name(b, name, true);
 	for (uint32_t i = 0; i < n; i++) {
 		if (label_before(labels, i))
 			continue;
@@ -241,19 +256,28 @@ static uint64_t write_series(struct family *m, const struct sat_attr *labels, ui
 		sat_buf_add(b, "\"", 1);
 	}
 	sat_buf_add(b, "}", next == ',');
-	sat_buf_add(b, "", 1);
 	if (!b->full)
-		hash = sat_hash(0, b->p + before);
-	b->len--;
+		hash = sat_hash(0, b->p);
 	return hash != 0 ? hash : 1;
 }
 
-static void write_value(struct family *m, double value)
+static void write_value(struct sat_buf *b, double value)
 {
-	sat_buf_add(&m->text, " ", 1);
-	put_number(&m->text, value);
-	sat_buf_add(&m->text, "\n", 1);
-	m->odd |= !(value >= 0);
+	sat_buf_add(b, " ", 1);
+	put_number(b, value);
+	sat_buf_add(b, "\n", 1);
+}
+
+/* Half a line is worse than none. */
+static bool keep_line(struct families *f, struct family *m)
+{
+	size_t before = m->text.held;
+
+	if (f->line.full || !blocks_add(&m->text, f->line.p, f->line.len))
+		return false;
+	f->held += m->text.held - before;
+	f->bytes += f->line.len;
+	return true;
 }
 
 void families_add(struct families *f, const char *name, enum family_type type, const char *help,
@@ -261,27 +285,29 @@ void families_add(struct families *f, const char *name, enum family_type type, c
 {
 	struct family *m = f->last;
 	uint64_t hash, *slot;
-	size_t before;
 
 	if (m == NULL || strcmp(m->name, name) != 0)
 		m = f->last = find(f, name, type, help != NULL ? help : name);
-	if (m == NULL || f->series >= f->max || f->bytes > BYTES_MAX || m->text.full || !widen(f)) {
+	if (m == NULL || f->series >= f->max || f->bytes > BYTES_MAX || !widen(f, m)) {
 		f->left_out++;
 		return;
 	}
-	before = m->text.len;
-	hash = write_series(m, labels, n < LABELS_MAX ? n : LABELS_MAX);
-	slot = m->text.full ? NULL : place(f, hash);
-	if (slot != NULL)
-		write_value(m, value);
-	if (slot == NULL || m->text.full) {	/* half a line is worse than none */
-		f->left_out += m->text.full;
-		f->doubled += !m->text.full;
-		m->text.len = before;
+	hash = write_series(&f->line, m->name, labels, n < LABELS_MAX ? n : LABELS_MAX);
+	slot = place(m, hash);
+	if (slot == NULL && !f->line.full) {
+		f->doubled++;
+		return;
+	}
+	write_value(&f->line, value);
+	if (!keep_line(f, m)) {
+		f->left_out++;
+		if (f->line.full)
+			sat_buf_free(&f->line);
 		return;
 	}
 	*slot = hash;
-	f->bytes += m->text.len - before;
+	m->odd |= !(value >= 0);
+	m->series++;
 	f->series++;
 }
 
@@ -330,19 +356,26 @@ static void put_help(const char *s, enum families_form form, struct sat_buf *out
 	}
 }
 
-void families_write(const struct families *f, enum families_form form, struct sat_buf *out)
+static void write_head(const struct family *m, enum families_form form, struct sat_buf *out)
 {
-	out->max = 2 * BYTES_MAX;
-	for (const struct family *m = f->first; m != NULL; m = m->next) {
-		if (m->text.len == 0)
+	out->len = 0;
+	put_head(m, form, "HELP", out);
+	put_help(m->help, form, out);
+	sat_buf_add(out, "\n", 1);
+	put_head(m, form, "TYPE", out);
+	sat_buf_printf(out, "%s\n", type_of(m, form));
+}
+
+bool families_close(struct families *f, enum families_form form, struct blocks *out)
+{
+	for (; f->first != NULL; drop_first(f)) {
+		struct family *m = f->first;
+
+		if (m->series == 0)
 			continue;
-		put_head(m, form, "HELP", out);
-		put_help(m->help, form, out);
-		sat_buf_add(out, "\n", 1);
-		put_head(m, form, "TYPE", out);
-		sat_buf_printf(out, "%s\n", type_of(m, form));
-		sat_buf_add(out, m->text.p, m->text.len);
+		write_head(m, form, &f->line);
+		if (f->line.full || !blocks_add(out, f->line.p, f->line.len) || !blocks_join(out, &m->text))
+			return false;
 	}
-	if (form == FORM_OPENMETRICS)
-		sat_buf_add(out, "# EOF\n", 6);
+	return form != FORM_OPENMETRICS || blocks_add(out, "# EOF\n", 6);
 }

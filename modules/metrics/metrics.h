@@ -5,6 +5,7 @@
 
 #include <satellite/module.h>
 
+#include "exporter.h"
 #include "families.h"
 
 enum { COUNT_SCRAPES, COUNT_LEFT_OUT, COUNT_DOUBLED, COUNT_PLAIN, GAUGE_SERIES, GAUGE_BYTES, GAUGE_TIME };
@@ -12,14 +13,37 @@ enum { COUNT_SCRAPES, COUNT_LEFT_OUT, COUNT_DOUBLED, COUNT_PLAIN, GAUGE_SERIES, 
 struct metrics {
 	struct sat_self *self;
 	size_t max;		/* series of an answer */
-	unsigned packing;	/* answers with a thread */
+	struct scrape *scrapes;	/* under way */
+	unsigned packing;	/* of them, those that a thread has */
 	bool stopping;
 };
 
-extern const char *const metrics_types[];	/* by enum families_form */
+/* One, from its request to the end of its answer. */
+struct scrape {
+	struct scrape *next, **link;
+	struct metrics *m;
+	struct sat_request *req;
+	enum families_form form;
+	bool gzip;		/* wanted; then: it is */
+	int64_t began;		/* nanoseconds */
+	struct families *families;
+	struct exporter *exporter;
+	struct sat_tour *tour;	/* NULL: all is collected */
+	int refused;		/* -errno: there is no memory for it */
+	struct blocks text;	/* the answer, less what was sent */
+	size_t sent;		/* of its first block */
+	size_t reserved;
+	struct sat_alarm late;
+};
 
-/* gzip.c: answer req with this text, compressed on a thread.  Takes text.  false: it was not taken,
- * answer it as it is. */
-bool gzip_answer(struct metrics *m, struct sat_request *req, enum families_form form, struct sat_buf *text);
+/* scrape.c */
+int scrape_begin(struct metrics *m, struct sat_request *req);
+void scrape_answer(struct scrape *s);	/* its text is the whole answer */
+void scrape_fail(struct scrape *s, const char *why);	/* answered 503, and freed */
+void scrape_stop(struct metrics *m);	/* those that collect end */
+void scrape_free(struct scrape *s);
+
+/* gzip.c: compress its text on a thread, and answer.  false: it was not taken. */
+bool gzip_answer(struct scrape *s);
 
 #endif

@@ -79,8 +79,9 @@ streaming() {
 	local before seconds bytes look
 	watch s ''
 	line "SUBSCRIBE, $agents agents: to the first events" s - "$took"
-	line "the same: CPU until then; longest turn of the loop" s - "$(cpu "$PID"); $(figure process_longest_turn_seconds)"
+	# Before it is asked for its figures, which takes memory, too.
 	line "the same: resident, at most, then" MiB - "$(status "$PID" VmHWM), $(status "$PID" VmRSS)"
+	line "the same: CPU until then; longest turn of the loop" s - "$(cpu "$PID"); $(figure process_longest_turn_seconds)"
 	forget
 	before=$(cpu "$PID")
 	sleep "$measure"

@@ -6,6 +6,7 @@
 LAYERS="
 satellite options show
 cli cli_http cli_status
+tour
 vitals figures
 life isolate isolate_node isolate_read isolated process
 instance setup top replay

@@ -155,6 +155,78 @@ same_packed() {
 	until_true 5 lacks mesos_master_elected
 }
 
+# slow READS THEN: a scraper reads so many bytes, touches begun and, when go-on is there, "hangs-up", or "reads-on" into part.
+slow() {
+	python3 - "$H" "$T" "$1" "$2" 2>"$T/slow.log" 3>&- <<-'END' &
+		import os, socket, sys, time
+		s = socket.socket()
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+		s.connect(("127.0.0.1", int(sys.argv[1])))
+		s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+		got = bytearray()
+		while len(got) < int(sys.argv[3]):
+		    got += s.recv(4096) or sys.exit("it ended early")
+		open(sys.argv[2] + "/begun", "w").close()
+		while not os.path.exists(sys.argv[2] + "/go-on"):
+		    time.sleep(0.05)
+		if sys.argv[4] == "reads-on":
+		    while more := s.recv(65536):
+		        got += more
+		    with open(sys.argv[2] + "/part", "wb") as f:
+		        f.write(got)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+		s.close()
+	END
+	PIDS+=("$!")
+}
+# whole FORM: an answer that has all agents, each family in one piece.
+whole() {
+	get -H "Accept: $1" "$U/metrics" >"$T/whole" &&
+		[ "$(grep -c '^mesos_slave_cpus{' "$T/whole")" = "$agents" ] &&
+		[ "$(grep -v '^#' "$T/whole" | sed 's/[{ ].*//' | uniq | sort | uniq -d)" = "" ]
+}
+buffers() { get "$U/status" | jq '.counters."memory-buffers"'; }
+holds() { [ "$(buffers)" -gt 1000000 ]; }
+lets_go() { [ "$(buffers)" -lt 1000000 ]; }
+
+@test "a scraper that hangs up in the middle, or reads nothing, keeps nothing from others" {
+	local agents=20000
+	simulate --masters 1 --agents $agents --tasks 100
+	master "$(address master 0)"
+	until_true 20 shows satellite_mesos_master_agents $agents
+	slow 0 hangs-up
+	slow 100000 hangs-up
+	until_true 10 test -e "$T/begun"
+	until_true 10 holds
+	for form in text/plain application/openmetrics-text; do whole $form; done
+	[ "$(tail -n 1 "$T/whole")" = "# EOF" ]
+	whole text/plain & one=$!
+	get -H "Accept-Encoding: gzip" "$U/metrics" | gzip -dc >"$T/unpacked"
+	wait $one
+	[ "$(grep -c '^mesos_slave_cpus{' "$T/unpacked")" = $agents ]
+	touch "$T/go-on"
+	until_true 10 lets_go
+	whole text/plain
+	stops "$PID"
+}
+
+@test "a scrape under way ends with its module, and is seen to" {
+	local agents=20000
+	simulate --masters 1 --agents $agents --tasks 100
+	master "$(address master 0)"
+	until_true 20 shows satellite_mesos_master_agents $agents
+	slow 1000 reads-on
+	one=$!
+	until_true 10 test -e "$T/begun"
+	sed -i 's/"mesos-master" );/"mesos-master" ); metrics = { max-series = 1000; };/' "$T/master.cfg"
+	kill -HUP "$PID"
+	until_true 10 lets_go
+	touch "$T/go-on"
+	wait $one
+	[ "$(sed -n 's/\r$//; s/^Content-Length: //p; /^$/q' "$T/part")" -gt "$(wc -c <"$T/part")" ]
+	[ "$(metrics | grep -vc '^#')" = 1000 ]
+}
+
 @test "series over the cap are left out and counted" {
 	simulate --masters 1 --agents 3
 	master "$(address master 0)" 'metrics = { max-series = 120; };'

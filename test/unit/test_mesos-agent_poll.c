@@ -468,7 +468,8 @@ static const char *figures(void)
 	struct sat_figures out = { .figure = note_figure };
 
 	seen[0] = '\0';
-	sat_module_mesos_agent.figures(agent, &out);
+	for (uint64_t at = 0; sat_module_mesos_agent.series(agent, &out, &at);)
+		continue;
 	return seen;
 }
 

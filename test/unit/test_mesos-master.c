@@ -329,7 +329,8 @@ static void tells_figures(const char *want)
 	struct sat_figures out = { .figure = note };
 
 	told[0] = '\0';
-	sat_module_mesos_master.figures(mesos, &out);
+	for (uint64_t at = 0; sat_module_mesos_master.series(mesos, &out, &at);)
+		continue;
 	assert_string_equal(told, want);
 }
 
@@ -358,6 +359,73 @@ static void figures_are_those_of_now(void **unused)
 	break_off("/metrics/snapshot", -ECONNREFUSED);
 	tells_figures("");
 	mesos->attributes = NULL;
+}
+
+enum { CROWD = 20000 };
+static unsigned char seen[CROWD];	/* of each agent: its CPUs, so often */
+static unsigned n_seen;
+
+static void count_cpus(void *arg, const char *name, bool gauge, const char *help, const struct sat_attr *labels,
+		       uint32_t n, double value)
+{
+	(void)arg, (void)gauge, (void)help, (void)n, (void)value;
+	if (strcmp(name, "mesos_slave_cpus") != 0)
+		return;
+	seen[atoi(labels[0].value)]++;
+	n_seen++;
+}
+
+static void add_agents(unsigned from, unsigned to)
+{
+	struct model_agent_news n = { .active = true, .has_total = true };
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(n.id, sizeof(n.id), "a%u", i);
+		snprintf(n.host, sizeof(n.host), "h%u", i);
+		snprintf(n.pid, sizeof(n.pid), "%u", i);
+		assert_int_equal(model_put_agent(&mesos->model, &n), 0);
+	}
+}
+
+static bool tell_some(uint64_t *at)
+{
+	struct sat_figures out = { .figure = count_cpus };
+	unsigned before = n_seen;
+	bool more = sat_module_mesos_master.series(mesos, &out, at);
+
+	assert_in_range(n_seen - before, 0, 200);
+	return more;
+}
+
+/* Each once; where agents come until their table is another, those that were there are told of all the same. */
+static void figures_of_many_agents_go_in_slices(void **unused)
+{
+	uint64_t at = 0;
+	unsigned i;
+
+	(void)unused;
+	add_agents(0, 5000);
+	mesos->has_model = true;
+	while (tell_some(&at))
+		continue;
+	for (i = 0; i < CROWD; i++)
+		assert_int_equal(seen[i], i < 5000);
+	memset(seen, 0, sizeof(seen));
+	at = 0;
+	for (i = 0; i < 10; i++)
+		assert_true(tell_some(&at));
+	model_remove_agent(&mesos->model, "a17");
+	add_agents(5000, CROWD);
+	while (tell_some(&at))
+		continue;
+	for (i = 0; i < CROWD; i++)
+		assert_true(seen[i] > 0 || i == 17);
+	at = 0;
+	assert_true(tell_some(&at) && tell_some(&at));
+	settle_bury(mesos);
+	assert_true(!tell_some(&at) || !tell_some(&at));	/* of nothing */
+	mesos->has_model = false;
+	assert_false(tell_some(&at));
 }
 
 static void the_state_is_asked_for_when_figures_moved(void **unused)
@@ -798,6 +866,7 @@ int main(void)
 		cmocka_unit_test(captured_figures_are_understood),
 		cmocka_unit_test_setup_teardown(a_leader_is_seen_and_its_cluster, begin, end),
 		cmocka_unit_test_setup_teardown(figures_are_those_of_now, begin, end),
+		cmocka_unit_test_setup_teardown(figures_of_many_agents_go_in_slices, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_is_asked_for_when_figures_moved, begin, end),
 		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),
 		cmocka_unit_test_setup_teardown(trouble_is_an_event_until_it_is_over, begin, end),
