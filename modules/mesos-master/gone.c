@@ -112,6 +112,7 @@ void gone_turn(struct mesos *m, int64_t now)
 void gone_forget(struct mesos *m)
 {
 	model_judge(&m->model, NULL);
-	model_tell_gone(&m->model, UINT32_MAX);
+	model_tell_gone(&m->model, UINT32_MAX);	/* what was begun, */
+	model_tell_gone(&m->model, UINT32_MAX);	/* and the rest */
 	m->gone = (struct gone){ .base = unknown, .asked = unknown, .since = sat_clock() };
 }

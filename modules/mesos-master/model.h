@@ -122,6 +122,11 @@ struct model {
 	struct table gone;		/* agents that went and are not told of yet, by host */
 	uint32_t n_open, open_turn;	/* those that are not judged; which of them came since model_ask_why() */
 	struct model_toll judged;	/* and those that Mesos counts, so far */
+	uint32_t gone_told;		/* of which the last word may be another's: */
+	struct {			/* of those that are there now, as said again */
+		uint32_t slot, renewed;
+		bool on;
+	} again;
 	uint32_t turn;			/* what the last state had bears it, */
 	uint32_t agents_turn;		/* and agents, those of the last list of agents */
 	bool reading;			/* a state is */
@@ -221,7 +226,7 @@ void model_remove_agent(struct model *m, const char *id);	/* Mesos says that it 
  */
 void model_ask_why(struct model *m);
 void model_judge(struct model *m, const struct model_toll *more);
-void model_tell_gone(struct model *m, uint32_t n);	/* at most so many of those that are judged */
+void model_tell_gone(struct model *m, uint32_t n);	/* about so many of those that are judged */
 void model_remove_framework(struct model *m, const char *id);
 /* Tell what could not be told, as model_settle() goes on. */
 void model_tell(struct model *m);

@@ -8,6 +8,8 @@
  */
 #include "model_inner.h"
 
+#define LOOKS	8		/* at slots of a table, in the time that it takes to tell of one */
+
 /* What is known of one, beside the figures. */
 enum hint {
 	HINT_LOST,		/* its tasks are unreachable */
@@ -154,44 +156,77 @@ static void forget(struct model *m, struct model_agent *a)
 	model_agent_free(m, a);
 }
 
-/* Of a host where another agent is by now, the last word is that one's. */
-static void say_again(struct model *m)
+/* false: some remain. */
+static bool tell_some(struct model *m, uint32_t n)
 {
-	struct model_agent *a, *g;
-	uint32_t at;
+	struct model_agent *a;
 
-	for (a = model_next_agent(m, NULL); a != NULL; a = model_next_agent(m, a)) {
-		for (g = gone_of(m, a, true, &at); g != NULL && !is_told(g); g = gone_of(m, a, false, &at))
+	for (a = next_gone(m, NULL); a != NULL; a = next_gone(m, a)) {
+		if (a->verdict == MODEL_NEW || is_told(a))
 			continue;
-		if (g == NULL || a->told == MODEL_NEW)
-			continue;
-		a->told = g->verdict;
-		model_tell_agent(m, a);
+		if (n-- == 0 || !tell(m, a))
+			return false;
+		m->gone_told++;
 	}
+	return true;
 }
 
-void model_tell_gone(struct model *m, uint32_t n)
+/* Of a host where another agent is by now, the last word is that one's. */
+static void say_again(struct model *m, struct model_agent *a)
+{
+	struct model_agent *g;
+	uint32_t at;
+
+	for (g = gone_of(m, a, true, &at); g != NULL && !is_told(g); g = gone_of(m, a, false, &at))
+		continue;
+	if (g == NULL || a->told == MODEL_NEW)
+		return;
+	a->told = g->verdict;
+	model_tell_agent(m, a);
+}
+
+/* Where a table grew all of it is in other slots.  false: some remain. */
+static bool say_some_again(struct model *m, uint64_t n)
+{
+	const struct table *t = &m->agents;
+
+	if (m->again.renewed != t->renewed)
+		m->again.slot = 0;
+	m->again.renewed = t->renewed;
+	for (; m->again.slot < t->size && n > 0; n--) {
+		struct table_link *l = table_at(t, m->again.slot++);
+
+		if (l != NULL)
+			say_again(m, (struct model_agent *)l);
+	}
+	return m->again.slot >= t->size;
+}
+
+static void forget_told(struct model *m)
 {
 	struct model_agent *a, *next;
-	bool any = false;
 
-	if (m->gone.n == m->n_open)
-		return;
-	for (a = next_gone(m, NULL); a != NULL && n > 0; a = next_gone(m, a)) {
-		if (a->verdict == MODEL_NEW)
-			continue;
-		if (!tell(m, a))
-			break;
-		any = true;
-		n--;
-	}
-	if (any)
-		say_again(m);
-	for (a = next_gone(m, NULL); a != NULL && any; a = next) {
+	for (a = next_gone(m, NULL); a != NULL; a = next) {
 		next = next_gone(m, a);
 		if (is_told(a))
 			forget(m, a);
 	}
+	m->gone_told = 0;
+	m->again.on = false;
+}
+
+void model_tell_gone(struct model *m, uint32_t n)
+{
+	if (m->gone.n == m->n_open)
+		return;
+	if (!m->again.on) {
+		if (!tell_some(m, n) || m->gone_told == 0)
+			return;
+		m->again.on = true;
+		m->again.slot = 0;
+	}
+	if (say_some_again(m, (uint64_t)n * LOOKS))
+		forget_told(m);
 }
 
 void model_keep_gone(struct model *m, struct model_agent *a)
@@ -219,7 +254,7 @@ void model_came_back(struct model *m, const struct model_agent *back)
 	uint32_t at;
 
 	for (a = gone_of(m, back, true, &at); a != NULL; a = gone_of(m, back, false, &at)) {
-		if (a->verdict == MODEL_NEW && !a->said && a->id != back->id)
+		if (is_told(a) || (a->verdict == MODEL_NEW && !a->said && a->id != back->id))
 			continue;
 		if (a->verdict == MODEL_NEW)
 			pass(m, a, (struct verdict){ a->said ? MODEL_REMOVED : MODEL_UNREACHABLE, DOUBT_NONE });

@@ -10,7 +10,7 @@
 /* ---- The verdict -------------------------------------------------------- */
 
 static struct model model;
-static char told[8192];
+static char told[16384];
 static unsigned refusals;
 
 /* "host=state", with ? where it is guessed, and * where it may be another of them. */
@@ -278,6 +278,88 @@ static void who_comes_after_has_the_last_word(void **unused)
 	assert_int_equal(model.judged.removed, 2);
 }
 
+/* Agents of 200 hosts give way to others there. */
+static void replace(char was, char is)
+{
+	char id[16];
+
+	for (unsigned round = 0; round < 2; round++) {
+		if (round == 1)
+			model_begin_list(&model);
+		for (unsigned i = 0; i < 200; i++) {
+			snprintf(id, sizeof(id), "%c%03u", round == 0 ? was : is, i);
+			put_agent(id, id + 1, true, false);
+		}
+	}
+	model_end_list(&model);
+	while (model_settle(&model, 7))
+		continue;
+	told[0] = '\0';
+	model_judge(&model, NULL);
+}
+
+static void last_word_is_active(void)
+{
+	char gone[32], active[32];
+	const char *at = told;
+	unsigned n = 0;
+
+	refusals = 0;
+	model_tell(&model);
+	while (model_settle(&model, 100))
+		continue;
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(gone, sizeof(gone), "%03u=removed? ", i);
+		snprintf(active, sizeof(active), "%03u=active ", i);
+		assert_non_null(strstr(told, gone));
+		assert_non_null(strstr(strstr(told, gone), active));
+	}
+	while ((at = strstr(at, "=removed")) != NULL) {
+		at++;
+		n++;
+	}
+	assert_int_equal(n, 200);
+}
+
+static void many_are_told_in_turn_and_who_came_after_them(void **unused)
+{
+	(void)unused;
+	replace('o', 'n');
+	for (unsigned i = 0; model.gone.n > 0; i++) {
+		assert_true(i < 1000);
+		refusals = i % 5 == 0;
+		model_tell_gone(&model, 1 + i % 3);
+	}
+	last_word_is_active();
+	replace('n', 'm');
+	while (model.gone.n > 0)
+		model_tell_gone(&model, 1000);
+	last_word_is_active();
+}
+
+/* While others come, and all agents stand in other slots. */
+static void a_table_that_grows_is_gone_through_again(void **unused)
+{
+	char id[16];
+	bool grown = false;
+
+	(void)unused;
+	replace('o', 'n');
+	while (model.gone.n > 0) {
+		model_tell_gone(&model, 3);
+		if (grown || model.again.slot < model.agents.size / 2)
+			continue;
+		for (unsigned k = 0; k < 1000; k++) {
+			snprintf(id, sizeof(id), "r%u", k);
+			put_agent(id, id, true, true);
+		}
+		put_agent("z", "001", true, false);	/* of a host that is told of */
+		grown = true;
+	}
+	assert_true(grown);
+	last_word_is_active();
+}
+
 static void what_could_not_be_told_is_told_later(void **unused)
 {
 	(void)unused;
@@ -309,7 +391,7 @@ static void many_go_at_once_without_memory(void **unused)
 		fault_arm(0);
 	}
 	model_judge(&model, NULL);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 300 && model.gone.n > 0; i++)
 		model_tell_gone(&model, 3);
 	assert_int_equal(model.agents.n + model.gone.n, 0);
 	assert_int_equal(strlen(told), 300 * strlen("000=removed "));
@@ -721,6 +803,8 @@ int main(void)
 		MODEL(only_later_figures_judge),
 		MODEL(a_list_takes_away_what_it_is_without),
 		MODEL(who_comes_after_has_the_last_word),
+		MODEL(many_are_told_in_turn_and_who_came_after_them),
+		MODEL(a_table_that_grows_is_gone_through_again),
 		MODEL(what_could_not_be_told_is_told_later),
 		MODEL(many_go_at_once_without_memory),
 		POLLING(polled_states_and_figures_tell_it),
