@@ -14,9 +14,9 @@
 #include "ended.h"
 #include "figures.h"
 
-enum kind { NOTHING, WHOLE, FRAMEWORKS, A_FRAMEWORK, EXECUTORS, EXECUTOR, TASKS, A_TASK, STATUSES, STATUS };
 enum text { ID, NAME, STATE, FRAMEWORK_ID, AGENT, MESSAGE, REASON, SOURCE, TEXTS };
-enum { DEEPEST = 9, LONGEST = 1024, NEW_MAX = 10000, KEYS_MAX = 200000 };
+enum { A_FRAMEWORK = 2, A_TASK = 6, STATUS = 8 };	/* levels */
+enum { LONGEST = 1024, NEW_MAX = 10000, KEYS_MAX = 200000 };
 #define TEXT_MAX	((size_t)4 << 20)
 
 /* Places in the text; 0 is "". */
@@ -30,7 +30,6 @@ struct ended {
 	struct sat_buf told, keep;	/* keys: of the last state, sorted; of this one, and told */
 	struct sat_buf text, frameworks, tasks;	/* of the structs above: what is new */
 	size_t next, left_out;		/* next: of tasks, to be told */
-	enum kind in[DEEPEST];		/* what is open, by level */
 	struct framework framework;
 	struct part task, status;
 };
@@ -83,44 +82,16 @@ static void take_over(struct ended *e)
 
 /* ---- Where things stand ------------------------------------------------- */
 
-static bool ends_with(const char *key, const char *tail)
+/* [completed_]frameworks[].[completed_]executors[].completed_tasks[].statuses[]: lists and objects in turn. */
+static bool is_on_the_way(unsigned level, const char *key, bool list)
 {
-	size_t n = strlen(key), m = strlen(tail);
+	static const char *const tails[] = { "", "frameworks", "", "executors", "", "completed_tasks", "", "statuses", "" };
+	size_t n = strlen(key), m;
 
-	return n >= m && strcmp(key + n - m, tail) == 0;
-}
-
-/* [completed_]frameworks[].[completed_]executors[].completed_tasks[].statuses[] */
-static enum kind kind_of(enum kind in, const char *key)
-{
-	switch (in) {
-	case NOTHING:
-		return WHOLE;
-	case WHOLE:
-		return ends_with(key, "frameworks") ? FRAMEWORKS : NOTHING;
-	case FRAMEWORKS:
-		return A_FRAMEWORK;
-	case A_FRAMEWORK:
-		return ends_with(key, "executors") ? EXECUTORS : NOTHING;
-	case EXECUTORS:
-		return EXECUTOR;
-	case EXECUTOR:
-		return strcmp(key, "completed_tasks") == 0 ? TASKS : NOTHING;
-	case TASKS:
-		return A_TASK;
-	case A_TASK:
-		return strcmp(key, "statuses") == 0 ? STATUSES : NOTHING;
-	case STATUSES:
-		return STATUS;
-	case STATUS:
-		break;
-	}
-	return NOTHING;
-}
-
-static bool is_list(enum kind kind)
-{
-	return kind == FRAMEWORKS || kind == EXECUTORS || kind == TASKS || kind == STATUSES;
+	if (level >= sizeof(tails) / sizeof(tails[0]) || list != (level % 2 == 1))
+		return false;
+	m = strlen(tails[level]);
+	return n >= m && strcmp(key + n - m, tails[level]) == 0;
 }
 
 static void clear(struct part *p)
@@ -133,16 +104,14 @@ static void clear(struct part *p)
 static int open_part(void *arg, unsigned level, const char *key, bool list)
 {
 	struct ended *e = arg;
-	enum kind kind = level < DEEPEST ? kind_of(level > 0 ? e->in[level - 1] : NOTHING, key) : NOTHING;
 
-	if (kind == NOTHING || list != is_list(kind))
+	if (!is_on_the_way(level, key, list))
 		return SAT_JSON_SKIP;
-	e->in[level] = kind;
-	if (kind == A_FRAMEWORK)
+	if (level == A_FRAMEWORK)
 		e->framework = (struct framework){ 0 };
-	if (kind == A_TASK)
+	if (level == A_TASK)
 		clear(&e->task);
-	if (kind == STATUS)
+	if (level == STATUS)
 		clear(&e->status);
 	return SAT_JSON_ENTER;
 }
@@ -186,22 +155,22 @@ static int64_t seconds(const struct sat_json_value *v)
 
 static int value(void *arg, unsigned level, const char *key, const struct sat_json_value *v)
 {
-	static const struct { enum kind in; const char *key; enum text text; } members[] = {
+	static const struct { unsigned of; const char *key; enum text text; } members[] = {
 		{ A_TASK, "id", ID }, { A_TASK, "name", NAME }, { A_TASK, "state", STATE }, { A_TASK, "slave_id", AGENT },
 		{ A_TASK, "framework_id", FRAMEWORK_ID }, { STATUS, "message", MESSAGE }, { STATUS, "reason", REASON },
 		{ STATUS, "source", SOURCE },
 	};
 	struct ended *e = arg;
-	enum kind in = level > 0 ? e->in[level - 1] : NOTHING;
+	unsigned of = level - 1;	/* what it is a member of */
 
-	if (in == A_FRAMEWORK && v->kind == SAT_JSON_TEXT && strcmp(key, "id") == 0)
+	if (of == A_FRAMEWORK && v->kind == SAT_JSON_TEXT && strcmp(key, "id") == 0)
 		e->framework.id = store(e, v->text, v->len);
-	if (in == A_FRAMEWORK && v->kind == SAT_JSON_TEXT && strcmp(key, "name") == 0)
+	if (of == A_FRAMEWORK && v->kind == SAT_JSON_TEXT && strcmp(key, "name") == 0)
 		e->framework.name = store(e, v->text, v->len);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (members[i].in == in && strcmp(members[i].key, key) == 0)
-			keep_text((in == A_TASK ? &e->task : &e->status)->text[members[i].text], members[i].text, v);
-	if (in == STATUS && strcmp(key, "timestamp") == 0)
+		if (members[i].of == of && strcmp(members[i].key, key) == 0)
+			keep_text((of == A_TASK ? &e->task : &e->status)->text[members[i].text], members[i].text, v);
+	if (of == STATUS && strcmp(key, "timestamp") == 0)
 		e->status.time = seconds(v);
 	return 0;
 }
@@ -246,11 +215,11 @@ static int close_part(void *arg, unsigned level)
 {
 	struct ended *e = arg;
 
-	if (e->in[level] == STATUS)
+	if (level == STATUS)
 		take_status(e);
-	else if (e->in[level] == A_TASK)
+	else if (level == A_TASK)
 		return take_task(e);
-	else if (e->in[level] == A_FRAMEWORK)
+	else if (level == A_FRAMEWORK)
 		sat_buf_add(&e->frameworks, &e->framework, sizeof(e->framework));
 	return e->frameworks.full ? -ENOMEM : 0;
 }

@@ -311,7 +311,7 @@ lists() {
 	local id
 	for id in "$@"; do
 		printf '{"id":"%s","name":"n","framework_id":"f-1","slave_id":"S1","state":"TASK_FAILED","statuses":[{"state":"TASK_FAILED","timestamp":%s.25}]}\n' \
-			"$id" "$(($(date +%s) - 3600))"
+			"$id" "$ENDED"
 	done | jq -cs '{id: "S1", hostname: "h1", attributes: {}, frameworks: [], completed_frameworks: [{id: "f-1", name: "marathon",
 		completed_executors: [{id: "e", completed_tasks: .}]}]}' >"$T/agent/state.new"
 	mv "$T/agent/state.new" "$T/agent/state"
@@ -322,6 +322,7 @@ lists() {
 	riemann=$(free_port)
 	agent=$(free_port)
 	mkdir "$T/agent"
+	ENDED=$(($(date +%s) - 3600))
 	lists a b
 	python3 -m http.server "$agent" --bind 127.0.0.1 -d "$T/agent" >/dev/null 2>&1 3>&- &
 	PIDS+=("$!")
