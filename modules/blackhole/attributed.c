@@ -170,12 +170,13 @@ static int look_at_host(const struct sat_at *at, const struct rule *r, struct pa
 		return 0;
 	if (!other && host->told != 0 && now - host->told < r->window / AGAIN)
 		return 0;
-	host->critical = bad;
+	tally_suspect(host, bad);
 	host->told = now;
 	return tell_host(at, r, host, &j);
 }
 
-static int tell_framework(const struct sat_at *at, const struct rule *r, const struct party *f, double rate)
+static int tell_framework(const struct sat_at *at, const struct rule *r, const struct party *f, double rate,
+			  uint32_t hosts)
 {
 	const struct sat_value key = { .kind = SAT_NIL };
 	const struct sat_event *one;
@@ -187,8 +188,8 @@ static int tell_framework(const struct sat_at *at, const struct rule *r, const s
 		return -ENOMEM;
 	ev->service = sat_scratchf(at, "tasks of framework %s fail", f->name);
 	ev->description = sat_scratchf(at, "%.0f %% of the tasks that ended in %g s failed, on %u hosts, where none "
-				       "counts for more than %u", 100 * rate, (double)r->window / SAT_SECOND, f->hosts,
-				       TALLY_SHARE);
+				       "counts for more than %u, nor one that is suspected itself", 100 * rate,
+				       (double)r->window / SAT_SECOND, hosts, TALLY_SHARE);
 	ev->ttl = (double)r->window / SAT_SECOND;
 	ev->metric.d = rate;
 	ev->has |= SAT_HAS_TTL | SAT_HAS_DOUBLE;
@@ -199,19 +200,25 @@ static int tell_framework(const struct sat_at *at, const struct rule *r, const s
 	return rc;
 }
 
-/* Its tasks fail on most hosts: that is no host's fault. */
+/*
+ * Its tasks fail on most hosts: that is no host's fault.  What fails ends sooner than what does not, and
+ * on bad hosts first: so it is looked at for half of the window before that is said.
+ */
 static int look_at_framework(const struct sat_at *at, const struct rule *r, struct party *f)
 {
 	double part = f->critical ? 0.5 : 1;
-	double rate = f->tasks > 0 ? (double)f->failed / TALLY_PARTS / (double)f->tasks : 0;
-	bool bad = f->tasks >= r->min_tasks && f->hosts > PEER_HOSTS && rate >= part * r->rate;
+	uint64_t tasks = f->all.tasks - f->suspected.tasks, failed = f->all.failed - f->suspected.failed;
+	uint32_t hosts = f->all.hosts - f->suspected.hosts;
+	double rate = tasks > 0 ? (double)failed / TALLY_PARTS / (double)tasks : 0;
+	bool seen = f->critical || sat_clock() - f->since >= r->window / 2;
+	bool bad = seen && tasks >= r->min_tasks && hosts > PEER_HOSTS && rate >= part * r->rate;
 
 	if (strcmp(f->name, TALLY_REST) == 0 || (!bad && !f->critical) ||
 	    (bad == f->critical && sat_clock() - f->told < r->window / AGAIN))
 		return 0;
 	f->critical = bad;
 	f->told = sat_clock();
-	return tell_framework(at, r, f, rate);
+	return tell_framework(at, r, f, rate, hosts);
 }
 
 /* ---- The window moves --------------------------------------------------- */
@@ -276,6 +283,8 @@ static int count(const struct sat_at *at, const struct rule *r, struct attribute
 			 sat_clock() + r->window, &h, &f);
 	if (more < 0)
 		return more;
+	if (more > 0 && f->samples == 1)
+		f->since = sat_clock();
 	if (!sat_timer_armed(&a->timer))
 		sat_timer_set(at, &a->timer, sat_clock() + r->window);
 	if (more == 0)
@@ -371,8 +380,10 @@ static int load_one(const struct rule *r, struct tally *t, struct sat_reader *in
 	rc = tally_add(t, host, framework, (uint64_t)task, flags & 1, sat_clock() + left, &h, &f);
 	if (rc < 0)
 		return rc;
+	if (rc > 0 && f->samples == 1)
+		f->since = sat_clock() + left - r->window;
 	if (rc > 0) {
-		h->critical = (flags & 2) != 0;
+		tally_suspect(h, (flags & 2) != 0);
 		f->critical = (flags & 4) != 0;
 	}
 	return 0;

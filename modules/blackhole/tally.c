@@ -107,18 +107,33 @@ static uint64_t failed_parts(const struct cell *c)
 	return c->tasks != 0 ? (uint64_t)c->failed * share(c) * TALLY_PARTS / c->tasks : 0;
 }
 
-static void leave_out(const struct cell *c)
+static void leave_out(struct sum *s, const struct cell *c)
 {
-	c->framework->tasks -= share(c);
-	c->framework->failed -= failed_parts(c);
-	c->framework->hosts -= c->tasks != 0;
+	s->tasks -= share(c);
+	s->failed -= failed_parts(c);
+	s->hosts -= c->tasks != 0;
 }
 
-static void put_in(const struct cell *c)
+static void put_in(struct sum *s, const struct cell *c)
 {
-	c->framework->tasks += share(c);
-	c->framework->failed += failed_parts(c);
-	c->framework->hosts += c->tasks != 0;
+	s->tasks += share(c);
+	s->failed += failed_parts(c);
+	s->hosts += c->tasks != 0;
+}
+
+void tally_suspect(struct party *host, bool is)
+{
+	if (host->critical == is)
+		return;
+	host->critical = is;
+	for (uint32_t i = 0; i < host->n_cells; i++) {
+		struct sum *s = &host->cells[i].framework->suspected;
+
+		if (is)
+			put_in(s, &host->cells[i]);
+		else
+			leave_out(s, &host->cells[i]);
+	}
 }
 
 static struct cell *cell_of(const struct party *host, const struct party *framework)
@@ -165,19 +180,25 @@ static struct cell *get_cell(struct tally *t, struct party *host, const char *fr
 
 static void change(struct party *host, struct cell *c, int by, bool failed)
 {
-	leave_out(c);
+	struct party *f = c->framework;
+
+	leave_out(&f->all, c);
+	if (host->critical)
+		leave_out(&f->suspected, c);
 	c->tasks += (uint32_t)by;
 	c->failed += (uint32_t)(failed ? by : 0);
-	put_in(c);
+	put_in(&f->all, c);
+	if (host->critical)
+		put_in(&f->suspected, c);
 	if (c->tasks == 0)
 		*c = host->cells[--host->n_cells];
 }
 
 void tally_peers(const struct cell *c, double *tasks, double *failed, uint32_t *hosts)
 {
-	*tasks = (double)(c->framework->tasks - share(c));
-	*failed = (double)(c->framework->failed - failed_parts(c)) / TALLY_PARTS;
-	*hosts = c->framework->hosts - 1;
+	*tasks = (double)(c->framework->all.tasks - share(c));
+	*failed = (double)(c->framework->all.failed - failed_parts(c)) / TALLY_PARTS;
+	*hosts = c->framework->all.hosts - 1;
 }
 
 /* ---- The window --------------------------------------------------------- */

@@ -26,12 +26,12 @@ struct party {			/* a host, or a framework */
 	/* of a host */
 	struct cell *cells;	/* one a framework */
 	uint32_t n_cells, room;
-	/* of a framework: what its hosts count for */
-	uint64_t tasks, failed;	/* failed: in parts */
-	uint32_t hosts;
+	/* of a framework: what its hosts count for, and what of that those do that are suspected */
+	struct sum { uint64_t tasks, failed; uint32_t hosts; } all, suspected;	/* failed: in parts */
+	bool critical;		/* a framework's is the caller's, a host's for tally_suspect() */
 	/* the caller's */
-	bool critical;
 	int64_t told;		/* clock; 0: never */
+	int64_t since;		/* clock: of a framework, when its first task ended */
 	char name[];
 };
 struct cell { struct party *framework; uint32_t tasks, failed; };
@@ -65,6 +65,7 @@ const struct ended *tally_at(const struct tally *t, size_t i);	/* 0: the first t
 void tally_pop(struct tally *t, struct party **host, struct party **framework);
 void tally_let_go(struct tally *t, struct party *host, struct party *framework);	/* free what nobody names */
 struct party *tally_host(const struct tally *t, const char *name);	/* NULL: not there */
+void tally_suspect(struct party *host, bool is);
 /* What other hosts count for in a cell of this one. */
 void tally_peers(const struct cell *c, double *tasks, double *failed, uint32_t *hosts);
 

@@ -92,6 +92,8 @@ static void a_bad_framework_makes_no_host_suspect(void **unused)
 	others("fine");
 	for (int i = 0; i < 20; i++)
 		some(hosts[i % 5], "broken", 1, 0);
+	assert_null(strstr(flow_seen, "tasks of"));	/* what fails ends first */
+	pass(150);
 	/* e runs nothing else, and all of it fails. */
 	some("e", "broken", 100, 0);
 	assert_null(strstr(flow_seen, "blackhole detected/critical"));
@@ -108,6 +110,41 @@ static void a_bad_framework_makes_no_host_suspect(void **unused)
 	for (int i = 0; i < 400; i++)
 		some(hosts[i % 5], "broken", 0, 1);
 	assert_non_null(strstr(flow_seen, FRAMEWORK("broken", "ok")));
+}
+
+static void bad_hosts_make_no_framework_suspect(void **unused)
+{
+	static const char *const bad[] = { "x", "y", "z" };
+
+	(void)unused;
+	/* Of them alone tasks have ended yet. */
+	for (int i = 0; i < 3; i++)
+		some(bad[i], "fine", 12, 0);
+	pass(100);
+	for (int i = 0; i < 3; i++) {
+		some("a", "fine", 0, 4);
+		some("b", "fine", 0, 4);
+		some("c", "fine", 0, 4);
+	}
+	pass(60);
+	for (int i = 0; i < 3; i++)
+		some(bad[i], "fine", 12, 0);
+	assert_non_null(strstr(flow_seen, HOST("x", "critical")));
+	assert_non_null(strstr(flow_seen, HOST("y", "critical")));
+	assert_non_null(strstr(flow_seen, HOST("z", "critical")));
+	/* They are known: what else fails there says nothing of it. */
+	for (int i = 0; i < 3; i++)
+		some(bad[i], "new", 10, 0);
+	pass(155);
+	some("a", "new", 0, 3);
+	for (int i = 0; i < 3; i++)
+		some(bad[i], "new", 10, 0);
+	assert_null(strstr(flow_seen, "tasks of"));
+	/* But when it fails everywhere. */
+	some("a", "new", 9, 0);
+	some("b", "new", 9, 0);
+	some("c", "new", 9, 0);
+	assert_non_null(strstr(flow_seen, FRAMEWORK("new", "critical")));
 }
 
 /* A black hole takes very many tasks; they do not make it the measure of others. */
@@ -393,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bad_host_is_found_and_says_why),
 		TEST(a_bad_framework_makes_no_host_suspect),
+		TEST(bad_hosts_make_no_framework_suspect),
 		TEST(two_bad_hosts_are_both_found),
 		TEST(without_others_nobody_can_tell),
 		TEST(a_task_counts_once),
