@@ -18,7 +18,7 @@ static uint32_t seed;
 
 /* What the model should hold of a task: nothing, or a state, and what was told last. */
 static struct { const char *state, *told; unsigned agent, framework; bool listed; } want[TASKS];
-static unsigned n_told, refuse;
+static unsigned n_told, n_agents, refuse;
 
 static uint32_t dice(uint32_t n)
 {
@@ -44,6 +44,7 @@ static int agent_told(void *arg, const struct model_agent *a, enum model_stand n
 	(void)arg;
 	(void)a;
 	(void)now;
+	n_agents++;
 	return 0;
 }
 
@@ -190,7 +191,7 @@ static void begin(uint32_t with)
 		want[i].agent = dice(AGENTS);
 		want[i].framework = dice(FRAMEWORKS);
 	}
-	n_told = refuse = 0;
+	n_told = n_agents = refuse = 0;
 }
 
 static void settle(unsigned gone, bool changes)
@@ -323,6 +324,7 @@ static void who_comes_back_meanwhile_is_no_news(void **unused)
 	model_end_inherited(&model);
 	assert_int_equal(model_add_agent(&model, &a), 0);
 	settle(AGENTS, false);
+	assert_int_equal(n_agents, 0);
 	assert_int_equal(model.gone.n, 0);
 	assert_int_equal(model.n_recovered, 0);
 	assert_int_equal(model_agent(&model, "a0")->stand, MODEL_ACTIVE);
