@@ -116,6 +116,12 @@ static void what_is_given_is_read(void **unused)
 	assert_float_equal(sat_conf_number(sat_conf_get(r, "guard"), "max-off"), 0.25, 0);
 	assert_int_equal(sat_conf_integer(sat_conf_get(r, "guard"), "min-on"), 2);
 	assert_int_equal(sat_conf_value(sat_conf_at(sat_conf_at(sat_conf_get(r, "extra"), 0), 1)).i, 2);
+	/* As it stands there, whatever falls back and whatever the table has. */
+	assert_int_equal(sat_conf_value(sat_conf_find(r, "count")).i, 9);
+	assert_null(sat_conf_find(r, "name"));
+	assert_null(sat_conf_find(r, "nothing"));
+	assert_null(sat_conf_find(sat_conf_find(r, "count"), "count"));
+	assert_null(sat_conf_find(NULL, "count"));
 	conf_unref(c);
 }
 

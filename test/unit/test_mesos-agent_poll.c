@@ -535,13 +535,14 @@ static void what_ended_becomes_events_in_turn(void **unused)
 
 static bool live(int nth)
 {
-	bool fired;
+	int64_t told = sat_counted(&instance.self, COUNT_ENDED);
+	bool fired, started;
 
 	up();
 	agent->ended = ended_new();
 	fault_arm(nth);
-	if (sat_module_mesos_agent.start(agent) == 0)
-		move(1);
+	started = sat_module_mesos_agent.start(agent) == 0;
+	move(1);
 	answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT);
 	answer("/monitor/statistics", 0, 200, STATISTICS_TEXT);
 	answer("/state", 0, 200, STATE_TEXT);
@@ -555,6 +556,11 @@ static bool live(int nth)
 	fault_arm(0);
 	if (!fired)
 		assert_non_null(strstr(seen, "mesos_slave_attributes"));
+	/* What ended is told in the end, if not for the first time it was listed. */
+	move(11);
+	assert_int_equal(answer("/state", 0, 200, COMPLETED(ONE "," TWO)), started);
+	move(2);
+	assert_true(!started || sat_counted(&instance.self, COUNT_ENDED) >= told + 2);
 	down();
 	return fired;
 }
