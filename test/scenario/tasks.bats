@@ -42,6 +42,7 @@ state_json() { get -G "http://127.0.0.1:$HTTP/state.json" --data-urlencode "task
 tasks_json() { get "http://127.0.0.1:$HTTP/tasks?$1"; }
 code() { status_of "http://127.0.0.1:$HTTP$1"; }
 counter() { get "http://127.0.0.1:$HTTP/status" | jq ".. | objects | select(has(\"$1\")) | .[\"$1\"]" | head -1; }
+has_kept() { [ "$(counter kept)" = "$1" ]; }
 removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; }
 
 @test "an ended task is found as the JVM Satellite stored it; without task 400, unknown 404" {
@@ -274,13 +275,13 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$status" = 0 ]
 	[[ $output == *'state         TASK_'*'ended         20'* ]]
 	[ "$(sat query true | jq length)" = 0 ]
-	[ "$(counter kept)" = 1000 ]
+	until_true 10 has_kept 1000
 	stops "$MASTER"
 	# What is there is not written again.
 	python3 -c "import sqlite3; d = sqlite3.connect('$T/state/tasks.db'); d.execute('DELETE FROM tasks WHERE id = ?', ('$id',)); d.commit()"
 	run_it second
 	until_true 20 all
-	[ "$(counter kept)" = 1 ]
+	until_true 10 has_kept 1
 	stops "$MASTER"
 }
 
@@ -318,13 +319,13 @@ lists() {
 }
 
 @test "what a slave's Mesos agent lists of ended tasks is kept, though no master saw it" {
-	local riemann agent
+	local riemann agent n
 	riemann=$(free_port)
 	agent=$(free_port)
 	mkdir "$T/agent"
 	ENDED=$(($(date +%s) - 3600))
 	lists a b
-	python3 -m http.server "$agent" --bind 127.0.0.1 -d "$T/agent" >/dev/null 2>&1 3>&- &
+	python3 -u -m http.server "$agent" --bind 127.0.0.1 -d "$T/agent" >/dev/null 2>"$T/agent.log" 3>&- &
 	PIDS+=("$!")
 	cat >"$T/master.cfg" <<-END
 		role = "master"; state-dir = "$T/state"; modules = ( "riemann", "tasks" ); http = { port = $HTTP; };
@@ -346,10 +347,12 @@ lists() {
 	# It ends while the master is away.
 	stops "$MASTER"
 	lists b c
-	sleep 1.5
+	n=$(times agent '"GET /state ')
+	asked() { [ "$(times agent '"GET /state ')" -ge $((n + 3)) ]; }	# one of them after it began
+	until_true 20 asked
 	lists d
 	run_it second
 	until_true 30 known '["a","b","c","d"]'
-	[ "$(counter kept)" = 2 ]
+	until_true 10 has_kept 2
 	stops "$MASTER"
 }
