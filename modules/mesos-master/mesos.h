@@ -139,6 +139,7 @@ struct mesos {
 	bool listing_agents;		/* or a list of agents */
 	struct model grave;		/* of another time, freed a little at a time */
 	struct sat_alarm dig;
+	bool ending;			/* then it has stopped */
 	struct reader reader;		/* of the state under way, */
 	uint64_t received;		/* and its bytes */
 	uint64_t asked_print;		/* the figures' when it was asked for, */
@@ -237,7 +238,8 @@ void settle_begin(struct mesos *m);		/* the state that was read has ended; mesos
 void settle_list(struct mesos *m);		/* the same of a list of agents, of which nobody is told */
 void settle_go_on(struct mesos *m);
 void settle_bury(struct mesos *m);		/* the model: an empty one takes its place */
-void settle_stop(struct mesos *m);
+void settle_stop(struct mesos *m);		/* what a state brought is gone through no further */
+void settle_end(struct mesos *m);		/* nothing is under way: once the model is freed, it has stopped */
 
 /* follow.c: the v1 SUBSCRIBE stream of a Mesos master, where it has one. */
 void follow_init(struct mesos *m);

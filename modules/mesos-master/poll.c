@@ -263,7 +263,7 @@ void mesos_stopped_yet(struct mesos *m)
 {
 	if (m->stopping && m->snapshot.call == NULL && m->state.call == NULL && m->maintenance.call == NULL &&
 	    m->follow.source.call == NULL && m->look.source.call == NULL && leader_idle(m))
-		sat_stopped(m->self);
+		settle_end(m);
 }
 
 static void state_failed(struct mesos *m, const struct sat_answer *a)

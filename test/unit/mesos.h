@@ -234,6 +234,8 @@ static int end(void **unused)
 			assert_true(calls[i].canceled);
 			finish(&calls[i], (struct sat_answer){ .rc = -ECANCELED });
 		}
+	for (i = 0; instance.stage != INSTANCE_STOPPED && i < 100; i++)
+		move(0.001);
 	assert_int_equal(instance.stage, INSTANCE_STOPPED);
 	sat_module_mesos_master.destroy(mesos);
 	streams_stop(streams, NULL, NULL);

@@ -428,6 +428,22 @@ static void figures_of_many_agents_go_in_slices(void **unused)
 	assert_false(tell_some(&at));
 }
 
+/* A reload of it, or its end, is no long turn: end() goes on until it has stopped. */
+static void a_large_model_is_freed_before_it_has_stopped(void **unused)
+{
+	(void)unused;
+	add_agents(0, CROWD);
+	instance_stop(&instance, NULL);
+	assert_int_equal(mesos->model.agents.n, CROWD);
+	break_off("/metrics/snapshot", -ECANCELED);
+	assert_int_equal(instance.stage, INSTANCE_STOPPING);
+	assert_int_equal(mesos->model.agents.n, 0);
+	assert_true(mesos->grave.texts.table.size > 0);
+	move(0.001);
+	assert_int_equal(mesos->grave.texts.table.size, 0);
+	assert_int_equal(instance.stage, INSTANCE_STOPPED);
+}
+
 static void the_state_is_asked_for_when_figures_moved(void **unused)
 {
 	int i, states = 0;
@@ -867,6 +883,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_leader_is_seen_and_its_cluster, begin, end),
 		cmocka_unit_test_setup_teardown(figures_are_those_of_now, begin, end),
 		cmocka_unit_test_setup_teardown(figures_of_many_agents_go_in_slices, begin, end),
+		cmocka_unit_test_setup_teardown(a_large_model_is_freed_before_it_has_stopped, begin, end),
 		cmocka_unit_test_setup_teardown(the_state_is_asked_for_when_figures_moved, begin, end),
 		cmocka_unit_test_setup_teardown(paths_of_any_version_are_found, begin, end),
 		cmocka_unit_test_setup_teardown(trouble_is_an_event_until_it_is_over, begin, end),
