@@ -14,7 +14,7 @@ enum { LIMIT = 100, LIMIT_MAX = 10000 };
 static const int filters[] = { HOST, FRAMEWORK, STATE };
 enum { FILTERS = sizeof(filters) / sizeof(filters[0]) };
 
-struct given { const char *is[FILTERS], *since, *until, *limit, *task; bool json; };
+struct given { const char *is[FILTERS], *since, *until, *before, *limit, *task; bool json; };
 
 /* ---- What is asked ------------------------------------------------------ */
 
@@ -52,6 +52,22 @@ static int read_time(const char *s, int64_t *to)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* As `next` has it. */
+static int read_place(const char *s, struct place *to)
+{
+	char *end;
+	long long time = strtoll(s, &end, 10), row;
+
+	if (end == s || *end != '.')
+		return -EINVAL;
+	s = end + 1;
+	row = strtoll(s, &end, 10);
+	if (end == s || *end != '\0')
+		return -EINVAL;
+	*to = (struct place){ time, row };
+	return 0;
 }
 
 static int read_limit(const char *s, unsigned *to)
@@ -95,6 +111,7 @@ static struct ask *make(const struct given *g, char *error, size_t size)
 	const char *is[FIELDS] = { [TASK] = g->task };
 	unsigned limit = LIMIT;
 	int64_t since = INT64_MIN, until = INT64_MAX;
+	struct place before = { INT64_MAX, INT64_MAX };
 	struct ask *a;
 
 	error[0] = '\0';
@@ -104,6 +121,8 @@ static struct ask *make(const struct given *g, char *error, size_t size)
 		snprintf(error, size, NO_TIME, "since", g->since);
 	else if (g->until != NULL && read_time(g->until, &until) != 0)
 		snprintf(error, size, NO_TIME, "until", g->until);
+	else if (g->before != NULL && read_place(g->before, &before) != 0)
+		snprintf(error, size, "before: \"%.60s\" is no place: what an answer has as next", g->before);
 	else if (g->limit != NULL && read_limit(g->limit, &limit) != 0)
 		snprintf(error, size, "limit: \"%.60s\" is no number from 1 to %d", g->limit, LIMIT_MAX);
 	if (error[0] != '\0')
@@ -114,6 +133,7 @@ static struct ask *make(const struct given *g, char *error, size_t size)
 	a->single = g->task != NULL;
 	a->since = since;
 	a->until = until;
+	a->before = before;
 	a->limit = a->single ? 1 : limit;
 	return a;
 }
@@ -124,7 +144,10 @@ static void close_list(struct ask *a)
 {
 	if (a->single || a->form != FORM_JSON)
 		return;
-	sat_buf_printf(&a->out, "],\"more\":%s}", a->more ? "true" : "false");
+	sat_buf_printf(&a->out, "],\"more\":%s", a->more ? "true" : "false");
+	if (a->more)
+		sat_buf_printf(&a->out, ",\"next\":\"%lld.%lld\"", (long long)a->last.time, (long long)a->last.row);
+	sat_buf_printf(&a->out, "}");
 }
 
 static void answer_command(struct ask *a, int rc, const char *why)
@@ -135,7 +158,8 @@ static void answer_command(struct ask *a, int rc, const char *why)
 		if (a->form == FORM_JSON)
 			sat_buf_printf(&a->out, "\n");
 		else if (a->more && !a->single)
-			sat_buf_printf(&a->out, "(there are more: --limit, --since)\n");
+			sat_buf_printf(&a->out, "(there are more: --limit, --since, or --before %lld.%lld)\n",
+				       (long long)a->last.time, (long long)a->last.row);
 		sat_command_done(a->req, 0, &a->out);
 		return;
 	}
@@ -191,7 +215,7 @@ static int get_state(void *state, struct sat_request *req)
 static int get_tasks(void *state, struct sat_request *req)
 {
 	struct given g = { .since = sat_request_query(req, "since"), .until = sat_request_query(req, "until"),
-		.limit = sat_request_query(req, "limit") };
+		.before = sat_request_query(req, "before"), .limit = sat_request_query(req, "limit") };
 	char error[256];
 	struct ask *a;
 
@@ -220,8 +244,8 @@ const struct sat_route *const ask_routes[] = {
 /* ---- Commands ----------------------------------------------------------- */
 
 #define ONE	"task ID [--json]"
-#define MANY	"tasks [--host HOST] [--framework NAME] [--state TASK_STATE] [--since TIME] [--until TIME] [--limit N]" \
-	" [--json]"
+#define MANY	"tasks [--host HOST] [--framework NAME] [--state TASK_STATE] [--since TIME] [--until TIME]" \
+	" [--before NEXT] [--limit N] [--json]"
 
 static int refuse(struct sat_request *req, int status, const char *text, const char *more)
 {
@@ -254,6 +278,8 @@ static int read_given(struct given *g, int argc, const char *const *argv)
 		n = option("since", &g->since, argc - i, argv + i);
 		if (n == 0)
 			n = option("until", &g->until, argc - i, argv + i);
+		if (n == 0)
+			n = option("before", &g->before, argc - i, argv + i);
 		if (n == 0)
 			n = option("limit", &g->limit, argc - i, argv + i);
 		for (size_t k = 0; k < FILTERS && n == 0; k++)

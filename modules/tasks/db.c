@@ -377,7 +377,7 @@ static int64_t count_few(struct db *d, const struct ask *a, enum field field)
 	if (sqlite3_prepare_v2(d->h, sql, -1, &stmt, NULL) == SQLITE_OK) {
 		sqlite3_bind_text(stmt, 1, a->is[field], -1, SQLITE_STATIC);
 		sqlite3_bind_int64(stmt, 2, a->since);
-		sqlite3_bind_int64(stmt, 3, a->until);
+		sqlite3_bind_int64(stmt, 3, a->until < a->before.time ? a->until : a->before.time);
 		if (sqlite3_step(stmt) == SQLITE_ROW)
 			n = sqlite3_column_int64(stmt, 0);
 	}
@@ -408,12 +408,13 @@ static void write_sql(struct db *d, const struct ask *a, char *sql, size_t size)
 	int n;
 
 	write_index(d, a, index, sizeof(index));
-	n = snprintf(sql, size, "SELECT " COLUMNS " FROM tasks%s WHERE time >= ?%d AND time <= ?%d", index,
-		     FIELDS + 1, FIELDS + 2);
+	n = snprintf(sql, size, "SELECT " COLUMNS ", rowid FROM tasks%s WHERE time >= ?%d AND time <= ?%d"
+		     " AND (time < ?%d OR (time = ?%d AND rowid < ?%d))", index, FIELDS + 1, FIELDS + 2, FIELDS + 3,
+		     FIELDS + 3, FIELDS + 4);
 	for (int i = 0; i < FIELDS; i++)
 		if (a->is[i] != NULL)
 			n += snprintf(sql + n, size - (size_t)n, " AND %s = ?%d", columns[i], i + 1);
-	snprintf(sql + n, size - (size_t)n, " ORDER BY time DESC LIMIT %u", a->limit + 1);
+	snprintf(sql + n, size - (size_t)n, " ORDER BY time DESC, rowid DESC LIMIT %u", a->limit + 1);
 }
 
 static void found(struct ask *a, sqlite3_stmt *stmt)
@@ -423,7 +424,8 @@ static void found(struct ask *a, sqlite3_stmt *stmt)
 	read_fields(stmt, f);
 	if (a->form == FORM_JSON && !a->single && a->found > 0)
 		sat_buf_printf(&a->out, ",\n");
-	record_print(&a->out, a->form, f, sqlite3_column_int64(stmt, FIELDS));
+	a->last = (struct place){ sqlite3_column_int64(stmt, FIELDS), sqlite3_column_int64(stmt, FIELDS + 1) };
+	record_print(&a->out, a->form, f, a->last.time);
 	a->found++;
 }
 
@@ -441,7 +443,9 @@ int db_find(struct db *d, struct ask *a)
 		if (a->is[i] != NULL)
 			sqlite3_bind_text(stmt, i + 1, a->is[i], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, FIELDS + 1, a->since);
-	sqlite3_bind_int64(stmt, FIELDS + 2, a->until);
+	sqlite3_bind_int64(stmt, FIELDS + 2, a->until < a->before.time ? a->until : a->before.time);
+	sqlite3_bind_int64(stmt, FIELDS + 3, a->before.time);
+	sqlite3_bind_int64(stmt, FIELDS + 4, a->before.row);
 	while (!a->more && (got = sqlite3_step(stmt)) == SQLITE_ROW) {
 		a->more = a->found == a->limit || a->out.len > ANSWER_MAX;
 		if (!a->more)

@@ -56,6 +56,7 @@ struct ask {
 	enum form form;
 	const char *is[FIELDS];		/* NULL: any; in text */
 	int64_t since, until;
+	struct place { int64_t time, row; } before, last;	/* those behind it; the last that is shown */
 	unsigned limit, found;
 	bool more;			/* there are, which are not shown */
 	struct sat_buf out;

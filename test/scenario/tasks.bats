@@ -101,6 +101,21 @@ removed_all() { [ "$(tasks_json limit=1000 | jq '.tasks | length')" -le "$1" ]; 
 	[ "$(sat tasks --limit 2 --json | jq -c '[(.tasks | length), .more]')" = '[2,true]' ]
 	[ "$(sat tasks --limit 2 | grep -c ' TASK_F')" = 2 ]
 	[[ "$(sat tasks --limit 2)" == *'there are more'* ]]
+	# Page after page, each once, though some ended at the same time.
+	ended b.2 TASK_KILLED h3 two --time 1000000000
+	ended b.3 TASK_KILLED h3 two --time 1000000000
+	local all="" page next=""
+	while :; do
+		page=$(tasks_json "limit=2$next")
+		all+=$(jq -r '.tasks[].task + " "' <<<"$page" | tr -d '\n')
+		jq -e .more >/dev/null <<<"$page" || break
+		next="&before=$(jq -r .next <<<"$page")"
+	done
+	[ "$all" = "b.1 a.2 a.1 b.3 b.2 old " ]
+	[ "$(jq -c 'has("next")' <<<"$page")" = false ]
+	[ "$(ids --limit 1 --host h3 --before "$(sat tasks --host h3 --limit 2 | sed -n 's/.*--before \(.*\))/\1/p')")" = old ]
+	[ "$(code '/tasks?before=7')" = 400 ]
+	[ "$(code '/tasks?before=7.8x')" = 400 ]
 	[ "$(tasks_json 'host=h1&limit=5' | jq -c '[.tasks[0].task, .more]')" = '["a.1",false]' ]
 	[ "$(code '/tasks?limit=0')" = 400 ]
 	[ "$(code '/tasks?limit=10001')" = 400 ]

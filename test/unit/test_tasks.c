@@ -236,7 +236,8 @@ static void a_search_walks_the_fewest(void **unused)
 	put_records(&d, "h", "f", "TASK_FINISHED", 60000);
 	sqlite3_progress_handler(d.h, 1000, count_steps, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 100,
+		struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX,
+			.before = { INT64_MAX, INT64_MAX }, .limit = 100,
 			.is = { [HOST] = cases[i].host, [FRAMEWORK] = cases[i].framework, [STATE] = cases[i].state } };
 
 		steps = 0;
@@ -253,7 +254,8 @@ static void a_search_walks_the_fewest(void **unused)
 static void an_older_file_is_searched(void **unused)
 {
 	struct db d = search_file();
-	struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX, .limit = 9,
+	struct ask a = { .form = FORM_LINE, .since = INT64_MIN, .until = INT64_MAX,
+		.before = { INT64_MAX, INT64_MAX }, .limit = 9,
 		.is = { [STATE] = "TASK_LOST" } };
 
 	(void)unused;
