@@ -15,8 +15,9 @@ static const char *is[TASKS];
 static unsigned when[TASKS];
 static struct { unsigned n; char last[20]; } told[TASKS];
 static unsigned n_told, n_agents, n_frameworks, twice, past;
-static unsigned back, cluster;		/* agents that have come back to the leader, or stand in its registry; its ids */
-static bool lists_others, away;		/* those too, which have not; and no scheduler has */
+/* Agents that have come back to the leader; where its ids begin; whether it lists others, too; no scheduler has. */
+static unsigned back, cluster;
+static bool lists_others, away;
 
 static void hear_task(void *state, const char *topic, const struct sat_item *item)
 {
@@ -89,9 +90,48 @@ static void figures(void)
 	answer("/metrics/snapshot", 200, text);
 }
 
+/* ---- What a master says, as /state or as a record of the stream ---------- */
+
+static void put_id(FILE *f, bool v1, const char *key, char kind, unsigned n)
+{
+	fprintf(f, v1 ? "\"%s\":{\"value\":\"%c%u\"}" : "\"%s\":\"%c%u\"", key, kind, cluster + n);
+}
+
+static void put_agents(FILE *f, bool v1)
+{
+	for (unsigned i = 0; i < AGENTS && (i < back || lists_others); i++) {
+		if (i == back)
+			fprintf(f, v1 ? "],\"recovered_agents\":[" : "],\"recovered_slaves\":[");
+		else if (i > 0)
+			fprintf(f, ",");
+		fprintf(f, v1 ? "{\"active\":true,\"agent_info\":{" : "{");
+		put_id(f, v1, "id", 'a', i);
+		fprintf(f, v1 ? ",\"hostname\":\"h%u\"}}" : ",\"hostname\":\"h%u\"}", i);
+	}
+}
+
+/* An old Mesos has one that has not come back no more, but perhaps another. */
+static void begin_framework(FILE *f, bool v1)
+{
+	fprintf(f, v1 ? "{\"framework_info\":{\"name\":\"f\"," : "{\"name\":\"f\",");
+	put_id(f, v1, "id", away && !lists_others ? 'g' : 'f', 0);
+	fprintf(f, v1 ? "}," : ",");
+	fprintf(f, away ? "\"active\":false,\"connected\":false" : "\"active\":true,\"connected\":true");
+}
+
+static void put_task(FILE *f, bool v1, unsigned i)
+{
+	fprintf(f, v1 ? "{\"task_id\":{\"value\":\"%u\"}," : "{\"id\":\"%u\",", i);
+	fprintf(f, "\"state\":\"%s\",\"statuses\":[{\"state\":\"%s\",\"timestamp\":%u}],", is[i], is[i], when[i]);
+	put_id(f, v1, "framework_id", 'f', 0);
+	fprintf(f, ",");
+	put_id(f, v1, v1 ? "agent_id" : "slave_id", 'a', i % AGENTS);
+	fprintf(f, "}");
+}
+
 static char *state(bool v1)
 {
-	const char *id = v1 ? "\"%s\":{\"value\":\"%c%u\"}" : "\"%s\":\"%c%u\"";
+	const char *comma = "";
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -99,37 +139,23 @@ static char *state(bool v1)
 	assert_non_null(f);
 	fprintf(f, v1 ? "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":{\"get_agents\":{\"agents\":["
 		      : "{\"elected_time\":1,\"slaves\":[");
-	for (unsigned i = 0; i < AGENTS; i++) {
-		if (i == back && !lists_others)
-			break;
-		if (i == back)
-			fprintf(f, v1 ? "],\"recovered_agents\":[" : "],\"recovered_slaves\":[");
-		fprintf(f, v1 ? "%s{\"active\":true,\"agent_info\":{\"hostname\":\"h%u\"," : "%s{\"hostname\":\"h%u\",",
-			i > 0 && i != back ? "," : "", i);
-		fprintf(f, id, "id", 'a', cluster + i);
-		fprintf(f, v1 ? "}}" : "}");
-	}
-	fprintf(f, v1 ? "]},\"get_frameworks\":{\"frameworks\":[{\"framework_info\":{\"name\":\"f\"," : "],\"frameworks\":[{\"name\":\"f\",");
-	fprintf(f, id, "id", away && !lists_others ? 'g' : 'f', cluster);
-	fprintf(f, "%s,\"active\":%s,\"connected\":%s", v1 ? "}" : "", away ? "false" : "true", away ? "false" : "true");
+	put_agents(f, v1);
+	fprintf(f, v1 ? "]},\"get_frameworks\":{\"frameworks\":[" : "],\"frameworks\":[");
+	begin_framework(f, v1);
 	fprintf(f, v1 ? "}]},\"get_tasks\":{\"tasks\":[" : ",\"tasks\":[");
-	for (unsigned i = 0, any = 0; i < TASKS; i++) {
+	for (unsigned i = 0; i < TASKS; i++) {
 		if (i % AGENTS >= back)
 			continue;
-		fprintf(f, v1 ? "%s{\"task_id\":{\"value\":\"%u\"},\"state\":\"%s\"," : "%s{\"id\":\"%u\",\"state\":\"%s\",",
-			any++ > 0 ? "," : "", i, is[i]);
-		fprintf(f, "\"statuses\":[{\"state\":\"%s\",\"timestamp\":%u}],", is[i], when[i]);
-		fprintf(f, id, "framework_id", 'f', cluster);
-		fprintf(f, ",");
-		fprintf(f, id, v1 ? "agent_id" : "slave_id", 'a', cluster + i % AGENTS);
-		fprintf(f, "}");
+		fprintf(f, "%s", comma);
+		put_task(f, v1, i);
+		comma = ",";
 	}
 	fprintf(f, v1 ? "]}}}}" : "]}]}");
 	assert_int_equal(fclose(f), 0);
 	return text;
 }
 
-/* So much of a state as a tenth of it is, times n; then all of it is there, or else it goes on. */
+/* So many tenths of it; with ten it has ended. */
 static void give(unsigned tenths)
 {
 	bool v1 = mesos->subscribe;
@@ -302,7 +328,7 @@ static void comes_back(bool subscribe, bool in_registry)
 	assert_int_equal(twice, 0);
 	assert_int_equal(past, 0);
 	assert_int_equal(n_agents, 0);
-	assert_int_equal(n_frameworks, in_registry ? 0 : 2);	/* one of which nothing was said meanwhile, and another */
+	assert_int_equal(n_frameworks, in_registry ? 0 : 2);	/* one that was away, and another */
 }
 
 static void agents_that_come_back_bring_no_news(void **unused)
