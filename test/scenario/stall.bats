@@ -23,7 +23,7 @@ site() {
 	SATELLITES[$1]=$PID
 }
 knows() { leads "$1" && is "$1" mesos/agents/registered '.metric == 6'; }
-acted() { [ "$(times "$1" 'acts: the local Mesos master leads')" = "$2" ]; }
+acted() { [ "$(grep -c '^acts: the local Mesos master leads' "$T/$1.log")" = "$2" ]; }
 doubted() { [ "$(times "$1" 'does not act any more')" = "$2" ]; }
 # all_of "COMMAND…" NAME...: true of each.
 all_of() {
