@@ -407,6 +407,11 @@ static bool succeeded(const struct instance *i)
 	return next != NULL && next->self.isolated != NULL;
 }
 
+static void said_all(uv_shutdown_t *req, int status)
+{
+	(void)req, (void)status;
+}
+
 /* It is asked to end by the end of what we send. */
 static void halt(struct instance *i)
 {
@@ -422,8 +427,10 @@ static void halt(struct instance *i)
 	}
 	if (p->exited)
 		return;		/* the rest is on its way */
-	shut(p, &p->link);
-	p->link_over = true;
+	if (uv_shutdown(&p->end, (uv_stream_t *)&p->link, said_all) != 0) {
+		shut(p, &p->link);
+		p->link_over = true;
+	}
 	uv_timer_start(&p->timer, tick, MERCY_MS, 0);
 }
 

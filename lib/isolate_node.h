@@ -23,6 +23,7 @@ struct isolate {
 	uv_process_t process;
 	uv_pipe_t link, err;
 	uv_write_t say, ask;
+	uv_shutdown_t end;
 	unsigned handles;		/* not closed yet */
 	unsigned missed;		/* beats without an answer */
 	bool asking, answered, exited, killed;

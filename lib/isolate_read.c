@@ -84,7 +84,7 @@ static void take_figure(struct isolate *p, const struct sat_event *ev)
 /* Those of an entry that is gone are dropped: it has been taken back. */
 static void take_event(struct isolate *p, const char *entry, const struct sat_event *ev)
 {
-	struct sat_probe *probe = entry != NULL ? entry_of(p, entry) : NULL;
+	struct sat_probe *probe = entry != NULL && p->phase != ISOLATE_ENDS ? entry_of(p, entry) : NULL;
 
 	if (probe != NULL)
 		probe_relayed(probe, ev);

@@ -29,7 +29,7 @@ static struct {
 	uv_pipe_t pipe;
 	uv_write_t write;
 	struct sat_buf waiting, flying;
-	bool open, writing;
+	bool open, writing, ending;
 	size_t came;		/* bytes of a beat so far */
 	void (*ended)(void);
 } up;
@@ -148,8 +148,8 @@ static int relay(const struct sat_event *ev, unsigned entry)
 	char number[16];
 	int rc;
 
-	if (!up.open)
-		return 0;	/* the parent has taken back what there was to take back */
+	if (!up.open || (up.ending && entry != 0))
+		return 0;	/* the parent has taken back what there was to take back of checks */
 	b->max = WAITING;
 	snprintf(number, sizeof(number), "%u", entry);
 	from = entry != 0 ? wire_begin_query(b, number) : wire_begin(b);
@@ -210,10 +210,10 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-	(void)stream;
 	(void)buf;
-	if (n < 0) {
-		isolated_close();
+	if (n < 0) {		/* what its module says at its end is heard yet */
+		uv_read_stop(stream);
+		up.ending = true;
 		up.ended();
 		return;
 	}

@@ -176,7 +176,8 @@ static void enter(struct setup *s, enum phase phase)
 	s->phase = phase;
 	if (phase == PHASE_CHECKS) {
 		s->pending = 1;
-		checks_stop(s->checks, s->last, checks_ended, s);
+		/* Those of an isolated process its parent takes back. */
+		checks_stop(s->checks, s->last && self_process.isolated == NULL, checks_ended, s);
 	}
 	if (phase == PHASE_STREAMS) {
 		if (s->last) {

@@ -421,6 +421,14 @@ settings() {
 	until_true 5 forgotten
 	stops "$PID"
 	until_true 5 are ''
+	# In a process of its own it says so as well.
+	sed -i 's/interval = 0.5;/& isolate = true;/' "$T/slave.cfg"
+	n=$(grep 'mesos/slave/registered' "$T/master.out" | grep -cF '"tags":["retired"]')
+	start slave --modules "$BUILD/modules" --config "$T/slave.cfg"
+	until_true 10 are 'mesos/slave/registered '
+	stops "$PID"
+	until_true 5 are ''
+	[ "$(grep 'mesos/slave/registered' "$T/master.out" | grep -cF '"tags":["retired"]')" -gt "$n" ]
 }
 
 @test "rules and dashboard are good, and of figures that there are" {
