@@ -7,7 +7,7 @@
 #include "event.h"
 #include "topic.h"
 
-enum { TOPICS = 64 };
+enum { TOPICS = 64, AHEAD = 8 };	/* topics; events */
 
 struct hearer {
 	struct hearer *next;
@@ -62,6 +62,18 @@ static void list_free(struct list *l)
 	free(l);
 }
 
+/* Texts of a long list are all over the memory: those that come next are on their way meanwhile. */
+static void expect(const struct sat_item *item, uint32_t i)
+{
+	const struct sat_event *ev = i < item->n ? item->evs[i] : NULL;
+
+	if (ev == NULL)
+		return;
+	__builtin_prefetch(ev->host);
+	for (uint32_t k = 0; k < ev->n_attrs; k++)
+		__builtin_prefetch(ev->attrs[k].value);
+}
+
 /* A module's own events are not the host's: always a copy. */
 static struct list *list_copy(const struct sat_item *item)
 {
@@ -71,8 +83,10 @@ static struct list *list_copy(const struct sat_item *item)
 		return NULL;
 	l->list = item->list;
 	for (; l->n < item->n; l->n++) {
-		struct event *ev = event_copy(item->evs[l->n]);
+		struct event *ev;
 
+		expect(item, l->n + AHEAD);
+		ev = event_copy(item->evs[l->n]);
 		if (ev == NULL) {
 			list_free(l);
 			return NULL;
