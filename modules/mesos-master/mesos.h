@@ -149,6 +149,8 @@ struct mesos {
 	bool inherited;			/* which the first state of another leader has to show */
 	bool watched;			/* what changed was told of, from then until now */
 	int64_t since;			/* wall: the first state that it is of */
+	int64_t known;			/* wall: what had ended by then was heard of; */
+	int64_t before;			/* of an earlier leader, as far as that is certain; 0: there was none */
 	int64_t began;			/* CLOCK_BOOTTIME: the process that leads; 0: not known */
 	bool listed;			/* agents were published, ever: */
 	uint64_t listing;		/* those of model.listing */

@@ -379,6 +379,7 @@ static void keep_told(struct mesos *m)
 	}
 	if (!m->follow.live)
 		return;
+	m->known = sat_wall() - (sat_clock() - m->follow.heard);
 	list_agents(m);
 	left_say(m, false);
 	gauge_model(m);

@@ -12,6 +12,7 @@
 #define SETTLE_AT_ONCE	4096u
 #define FREE_AT_ONCE	16384u
 #define LARGE		4096		/* bytes */
+#define CLOCKS		(60 * SAT_SECOND)
 
 /* Where the alarm cannot be set all of it is done now. */
 static void settle(struct sat_alarm *alarm)
@@ -35,9 +36,19 @@ void settle_go_on(struct mesos *m)
 	settle(&m->settle);
 }
 
+/* Up to then the last leader's word is whole; clocks of agents, and what was on its way, may differ so much. */
+static void note_known(struct mesos *m)
+{
+	const struct source *s = m->follow.live ? &m->follow.source : &m->state;
+
+	m->before = !m->has_base ? 0 : m->inherited ? m->known - CLOCKS : m->before;
+	m->known = sat_wall() - (sat_clock() - s->asked);
+}
+
 void settle_begin(struct mesos *m)
 {
 	m->has_base &= !m->inherited || model_is_same(&m->model);
+	note_known(m);
 	if (m->inherited && m->has_base)
 		model_end_inherited(&m->model);
 	else

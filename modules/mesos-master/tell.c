@@ -93,12 +93,17 @@ void tell_past(struct mesos *m, const struct model_task *t)
 	publish_task(m, &e.ev, t->time > 0 ? t->time : 0);
 }
 
-/* An agent that came back to a new leader brought what was so before anybody watched. */
+/*
+ * An agent that came back to a new leader brought what was so before anybody watched; or what was told long
+ * ago, and is not in the model, since agents remember more of what ended than a Mesos master does.
+ */
 static bool is_past(const struct mesos *m, const struct model_task *t)
 {
 	const struct model_agent *a = model_agent(&m->model, t->agent);
 
-	return t->told == 0 && t->time > 0 && t->time < m->since && (a == NULL || !a->based);
+	if (t->told != 0 || t->time <= 0)
+		return false;
+	return (t->time < m->since && (a == NULL || !a->based)) || (t->time < m->before && model_ended(&m->model, t));
 }
 
 int tell_task(void *arg, const struct model_task *t)

@@ -18,6 +18,7 @@ static unsigned n_told, n_agents, n_frameworks, twice, past;
 /* Agents that have come back to the leader; where its ids begin; whether it lists others, too; no scheduler has. */
 static unsigned back, cluster;
 static bool lists_others, away;
+static bool forgets;			/* the leader, each tenth task, from 0 on */
 
 static void hear_task(void *state, const char *topic, const struct sat_item *item)
 {
@@ -59,7 +60,7 @@ static int begin_change(void **unused)
 	n_told = n_agents = n_frameworks = twice = past = cluster = 0;
 	back = AGENTS;
 	lists_others = true;
-	away = false;
+	away = forgets = false;
 	return named_init(mesos) != 0 || named_start(mesos) != 0;
 }
 
@@ -144,7 +145,7 @@ static char *state(bool v1)
 	begin_framework(f, v1);
 	fprintf(f, v1 ? "}]},\"get_tasks\":{\"tasks\":[" : ",\"tasks\":[");
 	for (unsigned i = 0; i < TASKS; i++) {
-		if (i % AGENTS >= back)
+		if (i % AGENTS >= back || (forgets && i % 10 == 0))
 			continue;
 		fprintf(f, "%s", comma);
 		put_task(f, v1, i);
@@ -398,6 +399,46 @@ static void nor_is_who_is_not_spoken_of(void **unused)
 	assert_int_equal(mesos->model.tasks.n, TASKS - TASKS / AGENTS);
 }
 
+/* Agents remember more of what ended than a Mesos master does, and bring it to the next. */
+static void told_long_ago(bool subscribe, bool late)
+{
+	mesos->subscribe = subscribe;
+	names("m");
+	whole();
+	for (unsigned i = 0; i < 2; i++, forgets = true) {
+		change(i, "TASK_FAILED");
+		mesos->next_state = sat_clock();
+		if (subscribe)
+			break_off("/api/v1", -ECONNRESET);
+		whole();
+	}
+	assert_int_equal(mesos->model.tasks.n, TASKS - TASKS / 10);
+	for (unsigned i = 0; i < TASKS; i += 10)
+		when[i] -= 3600;
+	forgets = late;
+	names("n");
+	change(2, "TASK_FAILED");
+	whole();
+	forgets = false;
+	mesos->next_state = sat_clock();
+	if (subscribe)
+		break_off("/api/v1", -ECONNRESET);
+	whole();
+	states_are_right();
+	assert_int_equal(n_told, 3 * TASKS / 10);
+	assert_int_equal(twice, 0);
+	assert_int_equal(past, TASKS / 10);
+}
+
+static void what_was_told_long_ago_is_no_news(void **unused)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		begin_change(unused);
+		told_long_ago(i % 2, i / 2);
+		end_change(unused);
+	}
+}
+
 /* ---- What is none of this cluster's -------------------------------------- */
 
 static void another_cluster_is_no_news(void **unused)
@@ -463,6 +504,7 @@ int main(void)
 		CHANGE(nor_to_who_has_just_begun),
 		CHANGE(who_never_comes_back_is_gone),
 		CHANGE(nor_is_who_is_not_spoken_of),
+		cmocka_unit_test(what_was_told_long_ago_is_no_news),
 		CHANGE(another_cluster_is_no_news),
 		CHANGE(what_another_watched_is_no_news),
 		CHANGE(amid_the_end),
