@@ -22,7 +22,7 @@
 #define CONNECT_MS	10000
 #define TIMEOUT		(30 * SAT_SECOND)
 #define MAX_DEFAULT	((size_t)1 << 20)
-#define SLICE		UINT64_C(10000000)	/* ns of a turn for what comes */
+#define SLICE		UINT64_C(5000000)	/* ns of a turn for what comes */
 
 struct client {
 	struct sat_self *self;
