@@ -120,6 +120,7 @@ void settle_end(struct mesos *m)
 	if (m->ending)
 		return;
 	m->ending = true;
+	sat_alarm_stop(&m->dig);	/* of another grave: nobody is here when it fires */
 	bury(m);
 	dig(&m->dig);
 }

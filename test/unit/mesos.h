@@ -237,6 +237,7 @@ static int end(void **unused)
 	for (i = 0; instance.stage != INSTANCE_STOPPED && i < 100; i++)
 		move(0.001);
 	assert_int_equal(instance.stage, INSTANCE_STOPPED);
+	assert_true(timer_next() == INT64_MAX);		/* nothing of it fires once it is freed */
 	sat_module_mesos_master.destroy(mesos);
 	streams_stop(streams, NULL, NULL);
 	streams_free(streams);

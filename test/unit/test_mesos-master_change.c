@@ -493,6 +493,15 @@ static void amid_the_end(void **unused)
 	assert_int_equal(mesos->model.tasks.n, 0);
 }
 
+/* Nor is anything of it left to do where what is known by now is little. */
+static void amid_the_end_of_little(void **unused)
+{
+	static const struct model_agent_news one = { .id = "a", .host = "h" };
+
+	amid_the_end(unused);
+	assert_int_equal(model_put_agent(&mesos->model, &one), 0);
+}
+
 #define CHANGE(test) cmocka_unit_test_setup_teardown(test, begin_change, end_change)
 
 int main(void)
@@ -508,6 +517,7 @@ int main(void)
 		CHANGE(another_cluster_is_no_news),
 		CHANGE(what_another_watched_is_no_news),
 		CHANGE(amid_the_end),
+		CHANGE(amid_the_end_of_little),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
