@@ -14,6 +14,7 @@
 
 #define PATIENCE	(5 * SAT_SECOND)	/* with figures that do not come: then it is guessed */
 #define TELL_AT_ONCE	4096u
+#define COUNT_MAX	(INT64_C(1) << 50)	/* of more it is no count of agents */
 
 static const struct model_toll unknown = { -1, 0 };
 
@@ -21,7 +22,7 @@ static struct model_toll counted(const struct mesos *m)
 {
 	const struct snapshot *s = &m->figures;
 
-	if (s->unhealthy < 0 || s->removals < s->unhealthy)
+	if (s->unhealthy < 0 || s->removals < s->unhealthy || s->removals > COUNT_MAX)
 		return unknown;
 	return (struct model_toll){ s->unhealthy, s->removals - s->unhealthy };
 }

@@ -51,7 +51,7 @@ static void wanted(void *state, const char *topic, const struct sat_item *item)
 	struct mesos *m = state;
 
 	(void)topic, (void)item;
-	if (m->has_base)	/* else they are told with the first state */
+	if (m->has_base && !m->stopping)	/* else they are told with the first state, or by who follows */
 		past_begin(m);
 }
 

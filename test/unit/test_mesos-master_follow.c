@@ -306,11 +306,13 @@ static void who_stops_tells_no_more_of_what_had_ended(void **unused)
 	(void)unused;
 	memset(&tasks, 0, sizeof(tasks));
 	mesos->max_state = 10000000;
+	assert_int_equal(past_start(mesos), 0);
 	sat_subscribe(&self_host, "mesos/tasks", hear_task);
 	pass(1, LEADS);
 	assert_int_equal(push_ended(2000), 0);
 	move(0.1);
 	poll_stop(mesos);
+	assert_int_equal(sat_publish(&self_host, "mesos/tasks/wanted", &(struct sat_item){ .list = true }, false), 0);
 	move(2);
 	assert_in_range(tasks.past, 1, 600);
 }

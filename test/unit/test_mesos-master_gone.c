@@ -411,14 +411,14 @@ static const char *stand(const char *host)
 	return of(host) != NULL ? of(host)->state : "none";
 }
 
-static struct { int active, inactive, removals, unhealthy; } counts;
+static struct { int active, inactive; long long removals, unhealthy; } counts;
 
 static const char *figures(void)
 {
 	static char text[300];
 
 	snprintf(text, sizeof(text), "{\"master/elected\":1,\"master/slaves_active\":%d,\"master/slaves_inactive\":%d,"
-		 "\"master/slave_removals\":%d,\"master/slave_removals/reason_unhealthy\":%d}",
+		 "\"master/slave_removals\":%lld,\"master/slave_removals/reason_unhealthy\":%lld}",
 		 counts.active, counts.inactive, counts.removals, counts.unhealthy);
 	return text;
 }
@@ -515,6 +515,19 @@ static void each_is_counted_once(void **unused)
 	pass(2);
 	assert_string_equal(stand("e"), "removed");
 	assert_null(of("e")->description);
+}
+
+/* Nor is it reckoned with what no Mesos counts. */
+static void figures_of_nonsense_tell_nothing(void **unused)
+{
+	(void)unused;
+	counts.removals = INT64_MAX;
+	counts.unhealthy = INT64_MAX - 1;
+	counts.active--;
+	state_is("abcde");
+	pass(8);
+	assert_string_equal(stand("f"), "removed");
+	assert_non_null(strstr(of("f")->description, "did not say why"));
 }
 
 static void figures_that_do_not_come_are_waited_for_in_vain(void **unused)
@@ -809,6 +822,7 @@ int main(void)
 		MODEL(many_go_at_once_without_memory),
 		POLLING(polled_states_and_figures_tell_it),
 		POLLING(each_is_counted_once),
+		POLLING(figures_of_nonsense_tell_nothing),
 		POLLING(figures_that_do_not_come_are_waited_for_in_vain),
 		POLLING(another_leader_counts_anew),
 		POLLING(the_oldest_are_guessed),
