@@ -14,6 +14,7 @@
 #include "log.h"
 #include "request.h"
 #include "store.h"
+#include "timer.h"
 #include "topic.h"
 #include "work.h"
 
@@ -238,6 +239,7 @@ void instance_free(struct instance *i)
 {
 	if (i == NULL)
 		return;
+	timer_forget(&i->self);		/* what a module leaves set would fire in memory that is freed */
 	if (i->stage != INSTANCE_CREATING && i->self.module->destroy != NULL)
 		i->self.module->destroy(i->self.state);
 	free_ties(i);

@@ -154,6 +154,31 @@ bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a)
 	return true;
 }
 
+static bool is_of(const struct entry *e, const struct sat_self *self)
+{
+	return e->alarm && ((const struct sat_alarm *)e->what)->self == self;
+}
+
+void timer_forget(const struct sat_self *self)
+{
+	size_t n = count, i = 0;
+
+	while (i < n && !is_of(&heap[i], self))
+		i++;
+	if (i == n)
+		return;
+	/* What stays is put in anew, behind what was looked at. */
+	count = 0;
+	for (i = 0; i < n; i++) {
+		struct entry e = heap[i];
+
+		if (is_of(&e, self))
+			((struct sat_alarm *)e.what)->slot = 0;
+		else
+			up(count++, e);
+	}
+}
+
 size_t timer_count(void)
 {
 	return count;

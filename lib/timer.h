@@ -18,6 +18,7 @@ int64_t timer_next(void);				/* the earliest due; INT64_MAX: none */
 /* Take the first that is due at or before now: exactly one of the two is then
  * not NULL, and not set any more.  false: none. */
 bool timer_pop(int64_t now, struct sat_timer **t, struct sat_alarm **a);
+void timer_forget(const struct sat_self *self);		/* alarms that a module left set: it is freed */
 size_t timer_count(void);				/* for tests: how many are set */
 void timer_free(void);
 

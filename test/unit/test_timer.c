@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "instance.h"
 #include "timer.h"
 #include "unit/fault.h"
 
@@ -95,6 +96,36 @@ static void one_that_moved_is_found_in_its_new_place(void **unused)
 	assert_ptr_equal(t, &moved);
 }
 
+/* Wherever they stand among those of others, which come in their order yet. */
+static void alarms_of_an_instance_go_with_it(void **unused)
+{
+	static const struct sat_module module = { .name = "m" };
+	struct instance *i = calloc(1, sizeof(*i));
+	struct sat_timer *t;
+	struct sat_alarm *a;
+	int64_t due = INT64_MIN;
+	int n = 0;
+
+	(void)unused;
+	assert_non_null(i);
+	i->self.module = &module;
+	i->self.instance = i;
+	srand(7);
+	for (int k = 0; k < MANY; k++) {
+		assert_int_equal(timer_set(&timers[k], rand() % 50), 0);
+		assert_int_equal(sat_alarm_set(k % 3 != 0 ? &i->self : NULL, &alarms[k], rand() % 50), 0);
+	}
+	instance_free(i);
+	for (int k = 0; k < MANY; k++)
+		assert_true((alarms[k].slot == 0) == (k % 3 != 0));
+	for (; timer_pop(49, &t, &a); n++) {
+		assert_true(a == NULL || (a - alarms) % 3 == 0);
+		assert_true((t != NULL ? t->due : a->due) >= due);
+		due = t != NULL ? t->due : a->due;
+	}
+	assert_int_equal(n, MANY + (MANY + 2) / 3);
+}
+
 static void no_memory_leaves_it_unset(void **unused)
 {
 	(void)unused;
@@ -115,6 +146,7 @@ int main(void)
 		cmocka_unit_test_teardown(they_come_in_order_of_due_and_armed, end),
 		cmocka_unit_test_teardown(what_is_due_later_stays, end),
 		cmocka_unit_test_teardown(one_that_moved_is_found_in_its_new_place, end),
+		cmocka_unit_test_teardown(alarms_of_an_instance_go_with_it, end),
 		cmocka_unit_test_teardown(no_memory_leaves_it_unset, end),
 	};
 
