@@ -9,6 +9,7 @@
 #include "model_inner.h"
 
 #define LOOKS	8		/* at slots of a table, in the time that it takes to tell of one */
+#define HOST_MAX 64u		/* that wait, of one host */
 
 /* What is known of one, beside the figures. */
 enum hint {
@@ -229,13 +230,24 @@ void model_tell_gone(struct model *m, uint32_t n)
 		forget_told(m);
 }
 
+/* Where all claim one host each is looked for among all the others: that takes 1,000 times as long. */
+static bool are_many(const struct model *m, const struct model_agent *a)
+{
+	uint32_t n = 0, at;
+
+	for (const struct model_agent *g = gone_of(m, a, true, &at); g != NULL && n < HOST_MAX; n++)
+		g = gone_of(m, a, false, &at);
+	return n >= HOST_MAX;
+}
+
+/* One that there is no room for is guessed at once. */
 void model_keep_gone(struct model *m, struct model_agent *a)
 {
 	struct verdict of[HINTS];
 
 	a->verdict = MODEL_NEW;
 	a->told = MODEL_ACTIVE;
-	if (table_add(&m->gone, &a->link, intern_hash(a->host)) == 0) {
+	if (!are_many(m, a) && table_add(&m->gone, &a->link, intern_hash(a->host)) == 0) {
 		a->link.mark = m->open_turn;
 		m->n_open++;
 		return;

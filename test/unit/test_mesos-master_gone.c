@@ -321,6 +321,31 @@ static void last_word_is_active(void)
 	assert_int_equal(n, 200);
 }
 
+/* A master that names all agents alike holds nobody up. */
+static void of_one_host_a_few_wait(void **unused)
+{
+	char id[16];
+
+	(void)unused;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "%u", i);
+		put_agent(id, "h", true, false);
+	}
+	told[0] = '\0';
+	model_begin_list(&model);
+	model_end_list(&model);
+	while (model_settle(&model, 10))
+		continue;
+	assert_int_equal(model.agents.n, 0);
+	assert_int_equal(model.n_open, 64);
+	assert_int_equal(strlen(told), 36 * strlen("h=removed? "));
+	model_ask_why(&model);
+	model_judge(&model, &(struct model_toll){ 64, 0 });
+	model_tell_gone(&model, 100);
+	assert_int_equal(model.gone.n, 0);
+	assert_int_equal(strlen(told), 36 * strlen("h=removed? ") + 64 * strlen("h=unreachable "));
+}
+
 static void many_are_told_in_turn_and_who_came_after_them(void **unused)
 {
 	(void)unused;
@@ -816,6 +841,7 @@ int main(void)
 		MODEL(only_later_figures_judge),
 		MODEL(a_list_takes_away_what_it_is_without),
 		MODEL(who_comes_after_has_the_last_word),
+		MODEL(of_one_host_a_few_wait),
 		MODEL(many_are_told_in_turn_and_who_came_after_them),
 		MODEL(a_table_that_grows_is_gone_through_again),
 		MODEL(what_could_not_be_told_is_told_later),
