@@ -162,10 +162,7 @@ heard_of() { grep -q "\"state\":\"$2\"" "$T/$1.out"; }
 	simulate --masters 3 --agents 10000 --hostname 'agent%05d.example.com' --tasks 60000 --completed 3000
 	for name in s p; do
 		STREAMS="\"index\", { where = \"$told\"; do = ( { print = \"told\"; } ); }" SUBSCRIBE=$([ $name = s ] && echo true || echo false) \
-			watch_mesos $name 0 "masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
-		stops "$PID"
-		sed -i 's/leader = "mesos"/leader = "always"/' "$T/$name.cfg"
-		start $name --modules "$BUILD/modules" --config "$T/$name.cfg"
+			LEADER=always watch_mesos $name 0 "masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
 		until_true 20 is $name mesos/agents/registered '.metric == 10000'
 	done
 	for n in 1 2 0 1 0 2 1 2 0 1 2 0; do

@@ -117,9 +117,7 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 @test "a master that follows sends on to its leader, and the credentials with it" {
 	simulate --masters 2 --agents 3 --version 1.11 --credentials 'eye:s3cret-word'
 	for subscribe in true false; do
-		SUBSCRIBE=$subscribe watch_mesos "$subscribe" 1 'user = "eye"; password = "s3cret-word";'
-		sed -i 's/leader = "mesos"/leader = "always"/' "$T/$subscribe.cfg"
-		kill -HUP "$PID"
+		LEADER=always SUBSCRIBE=$subscribe watch_mesos "$subscribe" 1 'user = "eye"; password = "s3cret-word";'
 		until_true 8 is "$subscribe" mesos/agents/registered '.metric == 3'
 		well "$subscribe" "$([ "$subscribe" = true ] && echo stream || echo state)"
 		follows "$subscribe"
@@ -451,10 +449,8 @@ both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed 
 
 @test "of several masters the one that leads is observed, within 2 s of a change" {
 	simulate --masters 3 --agents 4 --tasks 10 --heartbeat 1
-	SUBSCRIBE=true INTERVAL=60 LEADER_INTERVAL=1 watch_mesos m1 1 "masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
-	sed -i 's/leader = "mesos"/leader = "always"/' "$T/m1.cfg"
-	stops "$PID"
-	start m1 --modules "$BUILD/modules" --config "$T/m1.cfg"
+	LEADER=always SUBSCRIBE=true INTERVAL=60 LEADER_INTERVAL=1 watch_mesos m1 1 \
+		"masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
 	until_true 5 is m1 mesos/agents/registered '.metric == 4'
 	for n in 1 2 0 1; do
 		order "leader/$n"
@@ -479,11 +475,8 @@ both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed 
 	local n id told="service = 'mesos/tasks' or service = 'mesos/agent' or service = 'mesos/framework'"
 	simulate --masters 3 --agents 6 --tasks 40 --completed 20
 	for n in true false; do
-		STREAMS="\"index\", { where = \"$told\"; do = ( { print = \"told\"; } ); }" SUBSCRIBE=$n watch_mesos m$n 0 \
+		STREAMS="\"index\", { where = \"$told\"; do = ( { print = \"told\"; } ); }" LEADER=always SUBSCRIBE=$n watch_mesos m$n 0 \
 			"masters = ( \"$(address master 0)\", \"$(address master 1)\", \"$(address master 2)\" );"
-		sed -i 's/leader = "mesos"/leader = "always"/' "$T/m$n.cfg"
-		stops "$PID"
-		start m$n --modules "$BUILD/modules" --config "$T/m$n.cfg"
 		until_true 10 is m$n mesos/agents/registered '.metric == 6'
 	done
 	[ ! -s "$T/mtrue.out" ] && [ ! -s "$T/mfalse.out" ]

@@ -4,14 +4,14 @@
 requests() { get "$C/sim/requests" | jq ".masters[0].paths[\"$1\"].count // 0"; }
 
 # watch_mesos NAME N SETTINGS: a satellite master beside simulated master N; its URL goes to U_NAME.
-# INTERVAL, LEADER_INTERVAL, SUBSCRIBE and STREAMS are its settings, too; with MORE, the whitelist's, it has one.
+# LEADER, INTERVAL, LEADER_INTERVAL, SUBSCRIBE and STREAMS are its settings, too; with MORE, the whitelist's, it has one.
 watch_mesos() {
 	local port streams=${STREAMS:-'"index"'} modules='"mesos-master"'
 	[ -z "${MORE:-}" ] || modules+=', "whitelist"'
 	port=$(free_port)
 	mkdir -p "$T/$1"
 	cat >"$T/$1.cfg" <<-END
-		role = "master"; state-dir = "$T/$1"; leader = "mesos";
+		role = "master"; state-dir = "$T/$1"; leader = "${LEADER:-mesos}";
 		http = { host = "127.0.0.1"; port = $port; };
 		modules = ( $modules );
 		${MORE:-}
