@@ -123,6 +123,8 @@ static const char *words(const struct call *c, CURLcode code)
 {
 	if (c->why != 0)
 		return strerror(-c->why);
+	if (code == CURLE_PARTIAL_FILE)
+		return "the answer broke off before its end";
 	return *c->error != '\0' ? c->error : curl_easy_strerror(code);
 }
 
