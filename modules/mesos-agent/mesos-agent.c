@@ -270,7 +270,7 @@ static const struct sat_counter *const counters[] = {
 	[COUNT_REQUESTS] = SAT_COUNTER("requests", .help = "requests to the Mesos agent, but for those of checks"),
 	[COUNT_FAILURES] = SAT_COUNTER("failures", .help = "of these, those that failed, or gave nonsense"),
 	[COUNT_LEFT_OUT] = SAT_COUNTER("left-out",
-		.help = "tasks that are too many, names that are too long, and containers without one"),
+		.help = "tasks and events that are too many, names that are too long, and containers without one"),
 	[SUCCESS_SNAPSHOT] = SAT_COUNTER("snapshot-last-success", .gauge = true,
 		.help = "time of the last figures, in seconds since 1970"),
 	[SUCCESS_STATISTICS] = SAT_COUNTER("statistics-last-success", .gauge = true,

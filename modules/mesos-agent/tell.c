@@ -27,7 +27,9 @@ static void emit(struct agent *a, unsigned of, const char *service, const struct
 		ev.has |= SAT_HAS_DOUBLE;
 		ev.metric.d = v->d;
 	}
-	if (told_note(&a->told, of, service) == 0)
+	if (told_note(&a->told, of, service) != 0)
+		sat_count(a->self, COUNT_LEFT_OUT, 1);
+	else
 		sat_emit_event(a->self, &ev);	/* a full queue is counted by the host */
 }
 

@@ -8,7 +8,6 @@
 
 #include "told.h"
 
-#define TOLD_MAX	50000u
 #define SLOTS		(sizeof(((struct told *)0)->slots) / sizeof(struct told_one *))
 
 struct told_one {

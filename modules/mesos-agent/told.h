@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TOLD_MAX = 50000 };
+
 struct told_one;
 struct told {			/* zero at first */
 	struct told_one *slots[512];
@@ -20,7 +22,7 @@ struct told {			/* zero at first */
 };
 
 void told_begin(struct told *t, unsigned of);	/* a new answer: 0 or 1 */
-/* It is of this answer.  -ENOMEM: it is not to be told, since it could not be retired. */
+/* It is of this answer.  -ENOMEM, or TOLD_MAX are told of: it is not to be told, since it could not be retired. */
 int told_note(struct told *t, unsigned of, const char *service);
 /* Those that the answer before had, and this has not; retire() not 0: it comes again next time. */
 void told_end(struct told *t, unsigned of, int (*retire)(void *arg, const char *service), void *arg);

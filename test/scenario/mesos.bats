@@ -490,9 +490,9 @@ both_count() { is polled mesos/agents/registered ".metric == $1" && is streamed 
 		until_true 10 task_is mtrue "agent00$n.example.com" TASK_FAILED
 		until_true 10 task_is mfalse "agent00$n.example.com" TASK_FAILED
 	done
-	sleep 1		# whatever else would be told
-	[ "$(wc -l <"$T/mtrue.out")" = 6 ]
-	[ "$(wc -l <"$T/mfalse.out")" = 6 ]
+	told_six() { [ "$(wc -l <"$T/mtrue.out") $(wc -l <"$T/mfalse.out")" = "6 6" ]; }
+	until_true 5 told_six
+	stays_true 1 told_six
 }
 
 @test "mistakes in its settings are refused where they stand" {

@@ -507,6 +507,24 @@ static void an_agent_is_told_and_forgotten(void **unused)
 	down();
 }
 
+static void of_too_many_services_no_more_are_told_but_counted(void **unused)
+{
+	int64_t before;
+
+	(void)unused;
+	up();
+	before = sat_counted(&instance.self, COUNT_LEFT_OUT);
+	assert_int_equal(sat_module_mesos_agent.start(agent), 0);
+	move(1);
+	agent->told.n = TOLD_MAX - 1;
+	assert_int_equal(answer("/metrics/snapshot", 0, 200, SNAPSHOT_TEXT), 1);	/* two figures */
+	assert_int_equal(agent->told.n, TOLD_MAX);
+	assert_int_equal(sat_counted(&instance.self, COUNT_LEFT_OUT) - before, 1);
+	assert_int_equal(answer("/monitor/statistics", 0, 404, ""), 1);
+	assert_int_equal(answer("/state", 0, 404, ""), 1);
+	down();
+}
+
 /* Twenty a second, and each once. */
 static void what_ended_becomes_events_in_turn(void **unused)
 {
@@ -589,6 +607,7 @@ int main(void)
 		cmocka_unit_test(what_is_told_no_more_is_retired_once),
 		cmocka_unit_test(a_list_of_what_was_told_is_read),
 		cmocka_unit_test(an_agent_is_told_and_forgotten),
+		cmocka_unit_test(of_too_many_services_no_more_are_told_but_counted),
 		cmocka_unit_test(what_ended_becomes_events_in_turn),
 		cmocka_unit_test(every_failure_is_survived),
 	};
